@@ -1,0 +1,214 @@
+"""What the app talks about: frozen, typed, free of any service's spelling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from bcapp.core.states import ActionState, HoldState, Purpose, RequestStatus, SignerRole, SignerState, Wanted
+
+
+@dataclass(frozen=True)
+class Money:
+    """An amount with its currency (ISO 4217)."""
+
+    amount: Decimal
+    currency: str
+
+
+@dataclass(frozen=True)
+class RecordKey:
+    """Which record of a store: kind is "order" (more kinds come with their workflow), id is BigCommerce's as text."""
+
+    kind: str
+    id: str
+
+
+@dataclass(frozen=True)
+class Address:
+    name: str
+    company: str
+    street: str
+    city: str
+    state: str
+    postcode: str
+    country: str  # ISO 3166 alpha-2
+    email: str
+    phone: str
+
+
+@dataclass(frozen=True)
+class LineItem:
+    id: int
+    product_id: int  # 0: a custom item without a product
+    variant_id: int
+    sku: str
+    name: str
+    type: str  # physical | digital | giftcertificate
+    quantity: int
+    quantity_shipped: int
+    quantity_refunded: int
+    unit_price: Decimal  # with tax, in the order's currency
+    total: Decimal  # with tax
+    options: tuple[tuple[str, str], ...] = ()  # display name, display value
+    brand_id: int = 0
+    brand_name: str = ""
+    categories: frozenset[int] = frozenset()  # with all ancestors
+    custom_fields: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Transaction:
+    id: int
+    event: str  # purchase | authorization | capture | refund | void | pending | settled
+    status: str  # ok | error
+    amount: Decimal
+    currency: str
+    fraud_review: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class History:
+    """What this customer did before this order; None when the customer is a guest without an e-mail."""
+
+    orders_before: int
+    spent_before: tuple[Money, ...]
+    recent: tuple[tuple[datetime, Money], ...]  # newest first, other orders only
+
+
+@dataclass(frozen=True)
+class OrderFacts:
+    """An order, freshly read."""
+
+    id: int
+    status_id: int
+    payment_status: str
+    payment_method: str
+    created_at: datetime
+    modified_at: datetime
+    customer_id: int  # 0: guest
+    customer_group_id: int  # 0: none
+    channel_id: int
+    total: Money
+    tax: Decimal
+    discount: Decimal
+    items_total: int
+    items_shipped: int
+    is_digital: bool
+    is_deleted: bool
+    billing: Address
+    shipping: tuple[Address, ...]
+    items: tuple[LineItem, ...]
+    transactions: tuple[Transaction, ...]
+    history: History | None
+    locale: str = "en"
+    staff_notes: str = ""
+    customer_message: str = ""
+
+    @property
+    def label(self) -> str:
+        """The order as people name it in lists."""
+        return f"Order {self.id}, {self.billing.name or self.billing.email or 'guest'}"
+
+    @property
+    def fraud_review(self) -> bool:
+        """True while a fraud tool or the gateway holds the payment for review."""
+        return self.payment_status == "held for review" or any(t.fraud_review for t in self.transactions)
+
+
+@dataclass(frozen=True)
+class Gone:
+    """The record does not exist any more (404), or never did."""
+
+    key: RecordKey
+
+
+@dataclass(frozen=True)
+class Signer:
+    position: int
+    turn: int
+    name: str
+    email: str
+    role: SignerRole = SignerRole.SIGN
+    person_id: int | None = None
+    may_forward: bool = False
+    state: SignerState = SignerState.WAITING
+    state_at: datetime | None = None
+    reason: str = ""
+    forwarded_to: str = ""
+
+
+@dataclass(frozen=True)
+class PlacedField:
+    """A field that we put into a document, and may therefore come back typed. type: s d t c."""
+
+    external_id: str
+    signer: int
+    type: str
+
+
+@dataclass(frozen=True)
+class SignatureRequest:
+    id: int
+    workflow: str
+    rule_id: int
+    rule_version: int
+    purpose: Purpose
+    record: RecordKey
+    round: int
+    projection: int
+    fingerprint: str
+    snapshot: dict[str, Any]
+    wanted: Wanted
+    wanted_why: str
+    status: RequestStatus
+    checked: str  # "" | right | conflict | confirmed
+    simulated: bool
+    external_id: str
+    created_at: datetime
+    expires_at: datetime | None
+    signers: tuple[Signer, ...] = ()
+    fields: tuple[PlacedField, ...] = ()
+    bounced: bool = False
+    provider_document: str = ""  # uuid
+    provider_request: str = ""
+    reminded: int = 0
+    remind_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.wanted is Wanted.OPEN and not self.status.is_end
+
+    @property
+    def is_good(self) -> bool:
+        """Completed, and checked to be the right person under the right text."""
+        return self.status is RequestStatus.COMPLETED and self.checked in ("right", "confirmed")
+
+
+@dataclass(frozen=True)
+class Hold:
+    record: RecordKey
+    method: str  # status | capture | none
+    state: HoldState
+    state_why: str = ""
+    found: dict[str, Any] | None = None
+    left_as: dict[str, Any] | None = None
+    blocking: tuple[int, ...] = ()
+    wanted_at: datetime | None = None
+    held_at: datetime | None = None
+    alarmed_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class OpenAction:
+    """An action of the record that has not ended; what a new plan must not ask for twice."""
+
+    id: int
+    kind: str
+    lane: str
+    state: ActionState
+    request_id: int | None
+    payload: dict[str, Any] = field(default_factory=dict)
