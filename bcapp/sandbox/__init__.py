@@ -1,0 +1,7 @@
+"""The simulated BigCommerce and Core Signature; nothing in production imports this package."""
+
+from bcapp.sandbox.app import Sandbox
+from bcapp.sandbox.ground import Call, Clock, Fault, Faults, Ground, SandboxSettings
+from bcapp.sandbox.server import SandboxServer
+
+__all__ = ["Call", "Clock", "Fault", "Faults", "Ground", "Sandbox", "SandboxServer", "SandboxSettings"]

@@ -1,0 +1,74 @@
+"""Both simulated vendors, their control panel and the sandbox's own controls as one ASGI application."""
+
+import asyncio
+import contextlib
+import importlib
+import importlib.util
+import threading
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from bcapp.sandbox.ground import Call, Clock, Faults, Recorder, SandboxSettings, Service
+
+SIGNATURE = "bcapp.sandbox.signature"
+
+
+class Sandbox:
+    """The whole simulated outside world of the app; state is in memory and dies with the object.
+
+    The Python side may be used from any thread: every change happens under `lock`.
+    """
+
+    def __init__(self, settings: SandboxSettings | None = None) -> None:
+        self.settings = settings or SandboxSettings()
+        self.clock = Clock()
+        self.faults = Faults()
+        self.calls: list[Call] = []
+        self.lock = threading.RLock()
+        self.throttle_headers: dict[Service, Callable[[], dict[str, str]]] = {}
+        self.spec_errors: list[str] = []
+        self.url = ""
+        self.download_url = ""
+        self.bigcommerce: Any = self._bigcommerce()
+        self.signature: Any = self._signature()
+        routes: list[BaseRoute] = [Route("/clock", self._clock, methods=["GET", "POST"])]
+        for part in (self.bigcommerce, self.signature):
+            if part is not None:
+                routes.extend(part.routes)
+        inner = Starlette(routes=routes, lifespan=self._lifespan)
+        self.app = Recorder(inner, self)
+
+    def _bigcommerce(self) -> Any:
+        if importlib.util.find_spec("bcapp.sandbox.bigcommerce") is None:
+            return None
+        module = importlib.import_module("bcapp.sandbox.bigcommerce")
+        return module.BigCommerceSandbox(self) if hasattr(module, "BigCommerceSandbox") else None
+
+    def _signature(self) -> Any:
+        if importlib.util.find_spec(SIGNATURE) is None:
+            return None
+        module = importlib.import_module(SIGNATURE)
+        return module.SignatureSandbox(self) if hasattr(module, "SignatureSandbox") else None
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        """Run the vendors' background work for as long as the application is served."""
+        parts = [p for p in (self.bigcommerce, self.signature) if p is not None and hasattr(p, "run")]
+        tasks = [asyncio.create_task(part.run()) for part in parts]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _clock(self, request: Request) -> Response:
+        """GET answers the offset in seconds; POST {"advance": seconds} moves the time."""
+        if request.method == "POST":
+            self.clock.advance(float((await request.json())["advance"]))
+        return JSONResponse({"offset": self.clock.offset})
