@@ -96,7 +96,9 @@ class Settings(BaseSettings):
     def _no_sandbox_clock_beside_the_real_thing(self) -> Settings:
         real = (BIGCOMMERCE_API, BIGCOMMERCE_LOGIN)
         if self.countersign_clock_url and (self.bc_api_url in real or self.bc_login_url in real):
-            raise ValueError("COUNTERSIGN_CLOCK_URL moves time for the sandbox and is refused beside the real BigCommerce")
+            raise ValueError(
+                "COUNTERSIGN_CLOCK_URL moves time for the sandbox and is refused beside the real BigCommerce"
+            )
         return self
 
     @property

@@ -167,6 +167,7 @@ class SignatureRequest:
     status: RequestStatus
     checked: str  # "" | right | conflict | confirmed
     simulated: bool
+    blocks: bool
     external_id: str
     created_at: datetime
     expires_at: datetime | None
@@ -177,6 +178,14 @@ class SignatureRequest:
     provider_request: str = ""
     reminded: int = 0
     remind_at: datetime | None = None
+    language: str = "en"
+    account_id: int = 0
+    agreement_id: int = 0
+    agreement_version: int = 0
+    document_sha256: bytes | None = None
+    provider_document_url: str = ""
+    inputs: tuple[dict[str, Any], ...] = ()
+    round_why: str = ""
 
     @property
     def is_open(self) -> bool:

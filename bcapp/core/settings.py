@@ -48,7 +48,9 @@ class StoreSettings:
         if self.escape_status:
             return self.escape_status
         imported = SHIPPING_TOOLS.get(self.shipping_tool, ("", frozenset()))[1]
-        return next((s for s in (MANUAL_VERIFICATION, AWAITING_PAYMENT, PENDING) if s not in imported), MANUAL_VERIFICATION)
+        return next(
+            (s for s in (MANUAL_VERIFICATION, AWAITING_PAYMENT, PENDING) if s not in imported), MANUAL_VERIFICATION
+        )
 
     @property
     def is_complete(self) -> bool:

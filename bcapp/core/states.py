@@ -135,6 +135,7 @@ class HoldEvent(StrEnum):
     LET_GO = "let_go"  # someone outside moved it out of the hold
     OVERRIDE = "override"
     NOT_SIGNED = "not_signed"  # declined or expired
+    ASKED_AGAIN = "asked_again"  # a new round keeps the same hold shut
 
 
 _H, _V = HoldState, HoldEvent
@@ -164,12 +165,11 @@ HOLD_TRANSITIONS: dict[tuple[HoldState, HoldEvent], HoldState] = {
     (_H.OVERRIDDEN, _V.LEFT_AS_IS): _H.OVERRIDDEN,
     (_H.REFUSED, _V.LEFT_AS_IS): _H.REFUSED,
     **{(s, _V.LET_GO): _H.BYPASSED for s in (_H.HOLDING, _H.HELD, _H.KEPT, _H.BYPASSED)},
-    **{
-        (s, _V.OVERRIDE): _H.OVERRIDDEN
-        for s in (_H.HOLDING, _H.HELD, _H.KEPT, _H.RELEASING, _H.JOINED, _H.OVERRIDDEN)
-    },
+    **{(s, _V.OVERRIDE): _H.OVERRIDDEN for s in (_H.HOLDING, _H.HELD, _H.KEPT, _H.RELEASING, _H.JOINED, _H.OVERRIDDEN)},
     **{(s, _V.NOT_SIGNED): _H.KEPT for s in (_H.HOLDING, _H.HELD, _H.KEPT)},
     (_H.JOINED, _V.NOT_SIGNED): _H.JOINED,
+    (_H.KEPT, _V.ASKED_AGAIN): _H.HELD,
+    **{(s, _V.ASKED_AGAIN): s for s in (_H.HOLDING, _H.HELD, _H.JOINED)},
 }
 
 

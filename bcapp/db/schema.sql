@@ -144,6 +144,8 @@ CREATE TABLE signature_accounts (
     token_ends_at timestamptz,
     state         text NOT NULL DEFAULT 'untested' CHECK (state IN ('untested', 'working', 'broken')),
     state_why     text NOT NULL DEFAULT '',
+    report        jsonb NOT NULL DEFAULT '[]',              -- the last test, step by step: [{name, ok, sentence}]
+    templates     jsonb NOT NULL DEFAULT '[]',              -- as last read: [{uuid, name, roles, placeholders}]
     checked_at    timestamptz,
     created_at    timestamptz NOT NULL,
     PRIMARY KEY (store_hash, id)
@@ -261,6 +263,7 @@ CREATE TABLE requests (
     checked_why      text NOT NULL DEFAULT '',
     bounced          boolean NOT NULL DEFAULT false,
     simulated        boolean NOT NULL DEFAULT false,
+    blocks           boolean NOT NULL DEFAULT true,         -- keeps the record's hold shut; by hand a person may choose not to
     account_id       bigint NOT NULL,
     agreement_id     bigint NOT NULL,
     agreement_version integer NOT NULL,

@@ -1,0 +1,124 @@
+"""The kinds of action, each with its order of urgency and the way back after a crash."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import assert_never
+
+
+class ActionKind(StrEnum):
+    HOLD_ORDER = "hold_order"
+    RELEASE_ORDER = "release_order"
+    CAPTURE_ORDER = "capture_order"
+    PREPARE_DOCUMENT = "prepare_document"
+    CREATE_DOCUMENT = "create_document"
+    SEND_REQUEST = "send_request"
+    CANCEL_REQUEST = "cancel_request"
+    RESEND_REQUEST = "resend_request"
+    MEND_ADDRESS = "mend_address"
+    CHECK_COMPLETION = "check_completion"
+    FETCH_EVIDENCE = "fetch_evidence"
+    WRITE_METAFIELDS = "write_metafields"
+    WRITE_STAFF_NOTE = "write_staff_note"
+    SEND_MAIL = "send_mail"
+    TEST_ACCOUNT = "test_account"
+    REGISTER_HOOKS = "register_hooks"
+    COUNT_BACKLOG = "count_backlog"
+    PROBE_UNINSTALL = "probe_uninstall"
+    FINISH_UNINSTALL = "finish_uninstall"
+
+
+class Recovery(StrEnum):
+    """What to do with an action that is met in `started`: its runner died or its answer was lost.
+
+    ABSOLUTE: read, write again; writing twice leaves the same state.
+    ADOPTABLE: look it up by its marker; adopt what is there, make it only when nothing is.
+    AT_MOST_ONCE: never again (mail): ends as skipped, and says so.
+    MONEY: look for it twice, ten minutes apart; not found goes to a person.
+    """
+
+    ABSOLUTE = "absolute"
+    ADOPTABLE = "adoptable"
+    AT_MOST_ONCE = "at_most_once"
+    MONEY = "money"
+
+
+def recovery(kind: ActionKind) -> Recovery:
+    """Return the way back for a kind. A kind without a class does not type-check."""
+    match kind:
+        case (
+            ActionKind.HOLD_ORDER
+            | ActionKind.RELEASE_ORDER
+            | ActionKind.PREPARE_DOCUMENT
+            | ActionKind.CANCEL_REQUEST
+            | ActionKind.CHECK_COMPLETION
+            | ActionKind.FETCH_EVIDENCE
+            | ActionKind.WRITE_METAFIELDS
+            | ActionKind.WRITE_STAFF_NOTE
+            | ActionKind.TEST_ACCOUNT
+            | ActionKind.REGISTER_HOOKS
+            | ActionKind.COUNT_BACKLOG
+            | ActionKind.PROBE_UNINSTALL
+            | ActionKind.FINISH_UNINSTALL
+        ):
+            return Recovery.ABSOLUTE
+        # A capture is looked up by the order's payment state: the gateway takes an authorisation only once.
+        case ActionKind.CREATE_DOCUMENT | ActionKind.SEND_REQUEST | ActionKind.MEND_ADDRESS | ActionKind.CAPTURE_ORDER:
+            return Recovery.ADOPTABLE
+        case ActionKind.RESEND_REQUEST | ActionKind.SEND_MAIL:
+            return Recovery.AT_MOST_ONCE
+        case _:
+            assert_never(kind)
+
+
+def priority(kind: ActionKind) -> int:
+    """Return the urgency, small first: hold and release, then send, write-back, upkeep, bulk."""
+    match kind:
+        case ActionKind.HOLD_ORDER | ActionKind.RELEASE_ORDER | ActionKind.CAPTURE_ORDER | ActionKind.CHECK_COMPLETION:
+            return 10
+        case (
+            ActionKind.PREPARE_DOCUMENT
+            | ActionKind.CREATE_DOCUMENT
+            | ActionKind.SEND_REQUEST
+            | ActionKind.CANCEL_REQUEST
+            | ActionKind.MEND_ADDRESS
+        ):
+            return 20
+        case (
+            ActionKind.RESEND_REQUEST
+            | ActionKind.FETCH_EVIDENCE
+            | ActionKind.WRITE_METAFIELDS
+            | ActionKind.WRITE_STAFF_NOTE
+            | ActionKind.SEND_MAIL
+        ):
+            return 30
+        case (
+            ActionKind.TEST_ACCOUNT
+            | ActionKind.REGISTER_HOOKS
+            | ActionKind.PROBE_UNINSTALL
+            | ActionKind.FINISH_UNINSTALL
+        ):
+            return 40
+        case ActionKind.COUNT_BACKLOG:
+            return 50
+        case _:
+            assert_never(kind)
+
+
+def lane(kind: ActionKind, request_id: int | None) -> str:
+    """Return the lane in which order is kept for a record.
+
+    The hold is placed before anything is sent, so all of it stands in "main". What only tells (write-back, mail,
+    evidence, reminders) has lanes of its own: it must never delay a release.
+    """
+    match kind:
+        case ActionKind.FETCH_EVIDENCE | ActionKind.CHECK_COMPLETION | ActionKind.RESEND_REQUEST:
+            return f"{kind}:{request_id}"
+        case ActionKind.WRITE_METAFIELDS | ActionKind.WRITE_STAFF_NOTE:
+            return "writeback"
+        case ActionKind.SEND_MAIL:
+            return "mail"
+        case ActionKind.TEST_ACCOUNT | ActionKind.COUNT_BACKLOG | ActionKind.REGISTER_HOOKS:
+            return str(kind)
+        case _:
+            return "main"
