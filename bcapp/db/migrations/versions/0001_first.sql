@@ -1,0 +1,514 @@
+-- The truth about the tables; migrations add up to it (a test compares). Words: README, "Words".
+-- Every tenant table leads its key with store_hash, so that it can be distributed by it. Columns marked
+-- "-- encrypted" hold AES-GCM ciphertext bound to table, column, store and row.
+-- Money is numeric with a currency beside it; every time is timestamptz in UTC; nothing here calls the clock.
+
+-- Stores and their people ---------------------------------------------------------------------------------
+
+CREATE TABLE stores (
+    store_hash          text PRIMARY KEY,
+    installation        bigint NOT NULL DEFAULT 1,          -- raised by each re-install; part of every external id
+    state               text NOT NULL CHECK (state IN ('active', 'reconsent', 'uninstalling', 'uninstalled')),
+    access_token        bytea,                              -- encrypted
+    scope               text NOT NULL DEFAULT '',
+    owner_id            bigint NOT NULL,
+    data_key            bytea,                              -- encrypted: the store's own key for documents and raw bodies
+    webhook_key         bytea,                              -- encrypted: what BigCommerce sends back in X-Countersign-Key
+    webhook_key_digest  bytea,
+    previous_key_digest bytea,
+    previous_key_until  timestamptz,
+    profile             jsonb NOT NULL DEFAULT '{}',        -- name, domain, control_panel_url, timezone, currency, language, order_email, default_channel_id
+    settings            jsonb NOT NULL DEFAULT '{}',        -- bcapp/core/settings.py: StoreSettings
+    settings_version    bigint NOT NULL DEFAULT 1,
+    installed_at        timestamptz NOT NULL,
+    state_since         timestamptz NOT NULL,
+    first_load_at       timestamptz
+);
+
+CREATE TABLE channels (
+    store_hash text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    id         bigint NOT NULL,
+    name       text NOT NULL,
+    type       text NOT NULL,
+    status     text NOT NULL,
+    site_url   text,
+    PRIMARY KEY (store_hash, id)
+);
+
+CREATE TABLE people (                                       -- the directory: who may sign; erasable
+    store_hash   text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    id           bigint GENERATED ALWAYS AS IDENTITY,
+    name         text NOT NULL,
+    email        text NOT NULL,                             -- lower case
+    language     text NOT NULL DEFAULT 'en',
+    state        text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'away', 'left')),
+    deputy_id    bigint,
+    deputy_from  timestamptz,
+    deputy_until timestamptz,
+    created_at   timestamptz NOT NULL,
+    PRIMARY KEY (store_hash, id),
+    UNIQUE (store_hash, email),
+    FOREIGN KEY (store_hash, deputy_id) REFERENCES people (store_hash, id)
+);
+
+CREATE TABLE users (                                        -- control-panel users of a store
+    store_hash text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    id         bigint NOT NULL,                             -- BigCommerce's user id; the same person has it in several stores
+    email      text NOT NULL,
+    role       text NOT NULL CHECK (role IN ('owner', 'manager', 'approver', 'viewer')),
+    state      text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'removed')),   -- removed: a tombstone, the id stays
+    person_id  bigint,
+    locale     text NOT NULL DEFAULT 'en',
+    created_at timestamptz NOT NULL,
+    seen_at    timestamptz,
+    PRIMARY KEY (store_hash, id),
+    FOREIGN KEY (store_hash, person_id) REFERENCES people (store_hash, id)
+);
+
+CREATE TABLE approval_limits (
+    store_hash text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    id         bigint GENERATED ALWAYS AS IDENTITY,
+    person_id  bigint NOT NULL,
+    currency   text NOT NULL,
+    up_to      numeric(20, 4),                              -- null: without limit
+    PRIMARY KEY (store_hash, id),
+    UNIQUE (store_hash, person_id, currency),
+    FOREIGN KEY (store_hash, person_id) REFERENCES people (store_hash, id) ON DELETE CASCADE
+);
+
+CREATE TABLE sessions (
+    store_hash   text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    token_digest bytea NOT NULL,
+    user_id      bigint NOT NULL,
+    csrf         text NOT NULL,
+    created_at   timestamptz NOT NULL,
+    seen_at      timestamptz NOT NULL,
+    ends_at      timestamptz NOT NULL,
+    revoked_at   timestamptz,
+    PRIMARY KEY (store_hash, token_digest)
+);
+
+CREATE TABLE login_codes (                                  -- one-time codes: load -> first page; also download tickets
+    store_hash  text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    code_digest bytea NOT NULL,
+    purpose     text NOT NULL CHECK (purpose IN ('load', 'download')),
+    user_id     bigint NOT NULL,
+    subject     text NOT NULL DEFAULT '',                   -- download: which document
+    created_at  timestamptz NOT NULL,
+    ends_at     timestamptz NOT NULL,
+    used_at     timestamptz,
+    PRIMARY KEY (store_hash, code_digest)
+);
+
+CREATE TABLE seen_jwts (                                    -- a JWT seen at /load is refused at /uninstall and /remove_user
+    store_hash text NOT NULL,
+    jti        text NOT NULL,
+    door       text NOT NULL CHECK (door IN ('load', 'uninstall', 'remove_user')),
+    seen_at    timestamptz NOT NULL,
+    ends_at    timestamptz NOT NULL,
+    PRIMARY KEY (store_hash, jti, door)
+);
+
+CREATE TABLE pending_changes (                              -- second-manager or 24 h rule
+    store_hash   text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    id           bigint GENERATED ALWAYS AS IDENTITY,
+    subject      text NOT NULL,                             -- signature_account | approver | limit | rule
+    subject_id   text NOT NULL,
+    payload      bytea NOT NULL,                            -- encrypted: the form as validated, may hold a secret
+    summary      text NOT NULL,
+    asked_by     bigint NOT NULL,
+    asked_at     timestamptz NOT NULL,
+    applies_at   timestamptz NOT NULL,
+    state        text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'applied', 'refused')),
+    decided_by   bigint,
+    decided_at   timestamptz,
+    PRIMARY KEY (store_hash, id)
+);
+
+-- Signature accounts, agreements, rules -------------------------------------------------------------------
+
+CREATE TABLE signature_accounts (
+    store_hash    text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    id            bigint GENERATED ALWAYS AS IDENTITY,
+    name          text NOT NULL,
+    environment   text NOT NULL CHECK (environment IN ('us', 'eu', 'staging', 'custom')),
+    tenant        text NOT NULL,
+    token_url     text NOT NULL,
+    api_root      text NOT NULL,
+    client_id     text NOT NULL,
+    client_secret bytea NOT NULL,                           -- encrypted
+    subscription  text NOT NULL DEFAULT '',
+    from_email    text NOT NULL DEFAULT '',
+    spellings     jsonb NOT NULL DEFAULT '{}',              -- which path names and token form this environment answered to
+    token         bytea,                                    -- encrypted
+    token_ends_at timestamptz,
+    state         text NOT NULL DEFAULT 'untested' CHECK (state IN ('untested', 'working', 'broken')),
+    state_why     text NOT NULL DEFAULT '',
+    report        jsonb NOT NULL DEFAULT '[]',              -- the last test, step by step: [{name, ok, sentence}]
+    templates     jsonb NOT NULL DEFAULT '[]',              -- as last read: [{uuid, name, roles, placeholders}]
+    checked_at    timestamptz,
+    created_at    timestamptz NOT NULL,
+    PRIMARY KEY (store_hash, id)
+);
+
+CREATE TABLE agreements (
+    store_hash text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    id         bigint GENERATED ALWAYS AS IDENTITY,
+    name       text NOT NULL,
+    version    integer NOT NULL DEFAULT 0,                  -- the newest version
+    archived   boolean NOT NULL DEFAULT false,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (store_hash, id)
+);
+
+CREATE TABLE agreement_versions (
+    store_hash   text NOT NULL,
+    agreement_id bigint NOT NULL,
+    version      integer NOT NULL,
+    source       text NOT NULL CHECK (source IN ('text', 'pdf', 'template')),
+    title        text NOT NULL,
+    body         text NOT NULL DEFAULT '',                  -- text: the rich text with merge fields
+    content      bytea,                                     -- pdf: SHA-256 of the uploaded file in chunks
+    template     jsonb,                                     -- template: uuid, name, placeholders as frozen, mapping placeholder -> merge field
+    author       bigint NOT NULL,
+    created_at   timestamptz NOT NULL,
+    PRIMARY KEY (store_hash, agreement_id, version),
+    FOREIGN KEY (store_hash, agreement_id) REFERENCES agreements (store_hash, id) ON DELETE CASCADE
+);
+
+CREATE TABLE rules (
+    store_hash  text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    id          bigint GENERATED ALWAYS AS IDENTITY,
+    workflow    text NOT NULL,
+    name        text NOT NULL,
+    mode        text NOT NULL CHECK (mode IN ('live', 'monitor', 'off')),
+    version     integer NOT NULL,
+    position    integer NOT NULL DEFAULT 0,
+    live_since  timestamptz,                                -- the go-live boundary: records created before it are left alone
+    paused_why  text NOT NULL DEFAULT '',                   -- a runaway or a drifted template paused it
+    archived    boolean NOT NULL DEFAULT false,
+    created_at  timestamptz NOT NULL,
+    PRIMARY KEY (store_hash, id)
+);
+
+CREATE TABLE rule_versions (
+    store_hash text NOT NULL,
+    rule_id    bigint NOT NULL,
+    version    integer NOT NULL,
+    definition jsonb NOT NULL,                              -- bcapp/core/rules.py: RuleDefinition
+    author     bigint NOT NULL,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (store_hash, rule_id, version),
+    FOREIGN KEY (store_hash, rule_id) REFERENCES rules (store_hash, id) ON DELETE CASCADE
+);
+
+CREATE TABLE rule_inclusions (                              -- records from before the boundary that a manager ticked
+    store_hash  text NOT NULL,
+    rule_id     bigint NOT NULL,
+    record_kind text NOT NULL,
+    record_id   text NOT NULL,
+    PRIMARY KEY (store_hash, rule_id, record_kind, record_id),
+    FOREIGN KEY (store_hash, rule_id) REFERENCES rules (store_hash, id) ON DELETE CASCADE
+);
+
+CREATE TABLE backlogs (                                     -- what exists before a rule goes live, counted in the background
+    store_hash  text NOT NULL,
+    rule_id     bigint NOT NULL,
+    state       text NOT NULL CHECK (state IN ('counting', 'counted', 'failed')),
+    cursor      jsonb NOT NULL DEFAULT '{}',
+    groups      jsonb NOT NULL DEFAULT '[]',                -- [{"key": "11", "label": ..., "count": n, "money": {"USD": "12.00"}, "records": [ids]}]
+    updated_at  timestamptz NOT NULL,
+    PRIMARY KEY (store_hash, rule_id),
+    FOREIGN KEY (store_hash, rule_id) REFERENCES rules (store_hash, id) ON DELETE CASCADE
+);
+
+-- Records, requests, holds --------------------------------------------------------------------------------
+
+CREATE TABLE records (
+    store_hash  text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    kind        text NOT NULL,                              -- order, ...
+    id          text NOT NULL,                              -- BigCommerce's id
+    version     bigint NOT NULL DEFAULT 0,                  -- raised by every look that was written down
+    label       text NOT NULL DEFAULT '',                   -- "Order 1001, Ann Lee": shown in lists
+    amount      numeric(20, 4),
+    currency    text,
+    facts       jsonb NOT NULL DEFAULT '{}',                -- as last read; for pages and the difference view, never decided upon
+    trace       jsonb NOT NULL DEFAULT '[]',                -- why / why not, of the last look, per rule
+    gone_since  timestamptz,
+    looked_at   timestamptz,
+    created_at  timestamptz NOT NULL,
+    PRIMARY KEY (store_hash, kind, id)
+);
+
+CREATE TABLE requests (
+    store_hash       text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    id               bigint GENERATED ALWAYS AS IDENTITY,
+    workflow         text NOT NULL,
+    rule_id          bigint NOT NULL DEFAULT 0,             -- 0: by hand
+    rule_version     integer NOT NULL DEFAULT 0,
+    purpose          text NOT NULL CHECK (purpose IN ('internal', 'customer')),
+    record_kind      text NOT NULL,
+    record_id        text NOT NULL,
+    round            integer NOT NULL,
+    round_why        text NOT NULL DEFAULT '',
+    projection       integer NOT NULL,                      -- version of the list of material facts it was made with
+    fingerprint      text NOT NULL,
+    snapshot         jsonb NOT NULL,
+    wanted           text NOT NULL DEFAULT 'open' CHECK (wanted IN ('open', 'cancel')),
+    wanted_why       text NOT NULL DEFAULT '',              -- staff | record | superseded
+    status           text NOT NULL DEFAULT 'draft' CHECK (status IN ('draft', 'queued', 'sent', 'viewed', 'partly_signed',
+                         'completed', 'declined', 'expired', 'cancelled', 'failed')),
+    status_why       text NOT NULL DEFAULT '',
+    checked          text NOT NULL DEFAULT '' CHECK (checked IN ('', 'right', 'conflict', 'confirmed')),  -- right person, right text
+    checked_why      text NOT NULL DEFAULT '',
+    bounced          boolean NOT NULL DEFAULT false,
+    simulated        boolean NOT NULL DEFAULT false,
+    blocks           boolean NOT NULL DEFAULT true,         -- keeps the record's hold shut; by hand a person may choose not to
+    account_id       bigint NOT NULL,
+    agreement_id     bigint NOT NULL,
+    agreement_version integer NOT NULL,
+    language         text NOT NULL DEFAULT 'en',
+    nonce            text NOT NULL,                         -- 128 bits, hex; part of the external id
+    external_id      text NOT NULL,                         -- {installation}:{store_hash}:{request}:{round}:{nonce}
+    callback_digest  bytea,                                 -- digest of the callback path's token; committed before the document is made
+    callback_token   bytea,                                 -- encrypted: needed again when a retry makes the document
+    document_sha256  bytea,                                 -- our PDF, kept before it is sent
+    document_fields  jsonb NOT NULL DEFAULT '[]',           -- the fields placed: external ids, signer, type
+    provider_document uuid,                                 -- committed before the send
+    provider_document_url text NOT NULL DEFAULT '',
+    provider_request uuid,
+    provider_status  text NOT NULL DEFAULT '',              -- as last read, in the provider's letters
+    inputs           jsonb NOT NULL DEFAULT '[]',           -- what signers typed, by external id
+    expires_at       timestamptz,
+    remind_at        timestamptz,
+    reminded         integer NOT NULL DEFAULT 0,
+    read_due_at      timestamptz,                           -- when the sweep reads it again
+    created_at       timestamptz NOT NULL,
+    sent_at          timestamptz,
+    ended_at         timestamptz,
+    PRIMARY KEY (store_hash, id),
+    UNIQUE (store_hash, external_id),
+    UNIQUE (store_hash, record_kind, record_id, rule_id, purpose, fingerprint, round),
+    FOREIGN KEY (store_hash, record_kind, record_id) REFERENCES records (store_hash, kind, id)
+);
+-- At most one open request per rule (or "by hand"), purpose and record.
+CREATE UNIQUE INDEX requests_one_open ON requests (store_hash, record_kind, record_id, rule_id, purpose)
+    WHERE wanted = 'open' AND status IN ('draft', 'queued', 'sent', 'viewed', 'partly_signed');
+CREATE INDEX requests_by_time ON requests (store_hash, created_at DESC);
+CREATE INDEX requests_due ON requests (read_due_at) WHERE read_due_at IS NOT NULL;
+CREATE UNIQUE INDEX requests_callback ON requests (store_hash, callback_digest) WHERE callback_digest IS NOT NULL;
+CREATE UNIQUE INDEX requests_provider_document ON requests (store_hash, provider_document) WHERE provider_document IS NOT NULL;
+
+CREATE TABLE signers (                                      -- personal data of a request; erasable
+    store_hash   text NOT NULL,
+    request_id   bigint NOT NULL,
+    position     integer NOT NULL,                          -- 0, 1, ...: the number in the document's fields
+    turn         integer NOT NULL DEFAULT 1,                -- equal turns sign in parallel
+    person_id    bigint,
+    name         text NOT NULL,
+    email        text NOT NULL,                             -- lower case: the address asked
+    role         text NOT NULL DEFAULT 'sign' CHECK (role IN ('sign', 'approve', 'copy')),
+    may_forward  boolean NOT NULL DEFAULT false,
+    state        text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'emailed', 'opened', 'viewed', 'signed',
+                     'declined', 'forwarded', 'bounced')),
+    state_at     timestamptz,
+    reason       text NOT NULL DEFAULT '',                  -- typed on decline or forward
+    forwarded_to text NOT NULL DEFAULT '',
+    PRIMARY KEY (store_hash, request_id, position),
+    FOREIGN KEY (store_hash, request_id) REFERENCES requests (store_hash, id) ON DELETE CASCADE
+);
+
+CREATE TABLE holds (
+    store_hash  text NOT NULL,
+    record_kind text NOT NULL,
+    record_id   text NOT NULL,
+    method      text NOT NULL CHECK (method IN ('status', 'capture', 'none')),
+    state       text NOT NULL CHECK (state IN ('none', 'holding', 'held', 'releasing', 'released', 'joined', 'refused',
+                    'overridden', 'bypassed', 'kept')),
+    state_why   text NOT NULL DEFAULT '',
+    found       jsonb,                                      -- what stood there before our first write
+    left_as     jsonb,                                      -- what we left
+    blocking    jsonb NOT NULL DEFAULT '[]',                -- request ids that keep it shut
+    wanted_at   timestamptz NOT NULL,
+    held_at     timestamptz,
+    opened_at   timestamptz,
+    exposed_seconds integer,                                -- seconds in which the order could be imported by a shipping tool
+    alarmed_at  timestamptz,                                -- "not placed within 30 s" was said
+    changed_by  bigint,
+    PRIMARY KEY (store_hash, record_kind, record_id),
+    FOREIGN KEY (store_hash, record_kind, record_id) REFERENCES records (store_hash, kind, id)
+);
+
+CREATE TABLE evidence (
+    store_hash    text NOT NULL,
+    request_id    bigint NOT NULL,
+    part          text NOT NULL CHECK (part IN ('sent_document', 'signed_document', 'signing_log')),
+    sha256        bytea NOT NULL,
+    size_bytes    bigint NOT NULL,
+    provider_hash text NOT NULL DEFAULT '',
+    verified      boolean NOT NULL,
+    kept_at       timestamptz NOT NULL,
+    PRIMARY KEY (store_hash, request_id, part),
+    FOREIGN KEY (store_hash, request_id) REFERENCES requests (store_hash, id) ON DELETE CASCADE
+);
+
+CREATE TABLE chunks (                                       -- document bytes, 256 kB each, by store and content hash
+    store_hash text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    sha256     bytea NOT NULL,
+    position   integer NOT NULL,
+    last       boolean NOT NULL,
+    content    bytea NOT NULL,                              -- encrypted with the store's data key
+    PRIMARY KEY (store_hash, sha256, position)
+);
+
+-- The engine ----------------------------------------------------------------------------------------------
+
+CREATE TABLE deliveries (                                   -- inbox: "look at this record"
+    store_hash  text NOT NULL,
+    key         text NOT NULL,                              -- bc:{hash} | cs:{event uuid} | sweep/panel/self:{record}
+    source      text NOT NULL CHECK (source IN ('bigcommerce', 'core_signature', 'sweep', 'panel', 'self')),
+    topic       text NOT NULL,
+    record_kind text NOT NULL,                              -- order | request | store
+    record_id   text NOT NULL,
+    body        bytea NOT NULL DEFAULT '',                  -- raw bytes, encrypted with the store's data key; cleared when done
+    seen        integer NOT NULL DEFAULT 1,
+    received_at timestamptz NOT NULL,
+    due_at      timestamptz NOT NULL,
+    attempt     integer NOT NULL DEFAULT 0,
+    done_at     timestamptz,
+    parked_why  text,
+    PRIMARY KEY (store_hash, key)
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01);
+CREATE INDEX deliveries_due ON deliveries (due_at) WHERE done_at IS NULL AND parked_why IS NULL;
+CREATE INDEX deliveries_record ON deliveries (store_hash, record_kind, record_id) WHERE done_at IS NULL;
+
+CREATE TABLE actions (                                      -- outbox and timers in one
+    store_hash  text NOT NULL,
+    id          bigint GENERATED ALWAYS AS IDENTITY,
+    kind        text NOT NULL,                              -- bcapp/core/actions.py
+    record_kind text NOT NULL,
+    record_id   text NOT NULL,
+    lane        text NOT NULL DEFAULT 'main',               -- order is kept per record and lane
+    seq         bigint NOT NULL,
+    request_id  bigint,
+    payload     jsonb NOT NULL DEFAULT '{}',
+    priority    smallint NOT NULL,                          -- small first: hold and release, send, write-back, sweeps and bulk
+    due_at      timestamptz NOT NULL,
+    attempt     integer NOT NULL DEFAULT 0,
+    generation  integer NOT NULL DEFAULT 0,
+    state       text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'started', 'applied', 'skipped', 'conflict', 'failed')),
+    why         text NOT NULL DEFAULT '',
+    found       jsonb,                                      -- what it found; written once
+    left_as     jsonb,                                      -- what it left
+    created_at  timestamptz NOT NULL,
+    started_at  timestamptz,
+    finished_at timestamptz,
+    PRIMARY KEY (store_hash, id),
+    UNIQUE (store_hash, record_kind, record_id, lane, seq)
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01);
+CREATE INDEX actions_open ON actions (due_at, priority) WHERE state IN ('pending', 'started');
+CREATE INDEX actions_of_record ON actions (store_hash, record_kind, record_id, lane, seq);
+CREATE INDEX actions_of_request ON actions (store_hash, request_id) WHERE request_id IS NOT NULL;
+
+CREATE TABLE budgets (                                      -- per store and service: what the rate headers say, and the breaker
+    store_hash   text NOT NULL,
+    service      text NOT NULL CHECK (service IN ('bigcommerce', 'core_signature')),
+    account_id   bigint NOT NULL DEFAULT 0,
+    remaining    integer,
+    resets_at    timestamptz,
+    wait_until   timestamptz,
+    failures     integer NOT NULL DEFAULT 0,
+    open_until   timestamptz,                               -- the breaker is open until then; one call tries after it
+    opened_at    timestamptz,
+    last_error   text NOT NULL DEFAULT '',
+    calls_at     timestamptz,
+    PRIMARY KEY (store_hash, service, account_id)
+);
+
+CREATE TABLE sweeps (
+    store_hash text NOT NULL,
+    name       text NOT NULL,                               -- orders | requests | hooks
+    cursor     timestamptz,
+    due_at     timestamptz NOT NULL,
+    generation integer NOT NULL DEFAULT 0,
+    last_run   jsonb NOT NULL DEFAULT '{}',                 -- read, missed, recovered
+    last_at    timestamptz,
+    PRIMARY KEY (store_hash, name)
+);
+CREATE INDEX sweeps_due ON sweeps (due_at);
+
+CREATE TABLE hooks (
+    store_hash text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    id         bigint NOT NULL,
+    scope      text NOT NULL,
+    is_active  boolean NOT NULL,
+    checked_at timestamptz NOT NULL,
+    PRIMARY KEY (store_hash, id)
+);
+
+CREATE TABLE tasks (                                        -- what needs a person; an alarm is a task that is also mailed
+    store_hash  text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    id          bigint GENERATED ALWAYS AS IDENTITY,
+    kind        text NOT NULL,
+    record_kind text NOT NULL DEFAULT '',
+    record_id   text NOT NULL DEFAULT '',
+    request_id  bigint,
+    action_id   bigint,
+    text        text NOT NULL,                              -- what happened and what to do next
+    alarm       boolean NOT NULL DEFAULT false,
+    created_at  timestamptz NOT NULL,
+    done_at     timestamptz,
+    done_by     bigint,
+    PRIMARY KEY (store_hash, id)
+);
+CREATE UNIQUE INDEX tasks_once ON tasks (store_hash, kind, record_kind, record_id, COALESCE(request_id, 0)) WHERE done_at IS NULL;
+
+CREATE TABLE counters (                                     -- refused and odd deliveries of a known store, per day
+    store_hash text NOT NULL,
+    name       text NOT NULL,
+    day        date NOT NULL,
+    count      bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (store_hash, name, day)
+);
+
+-- Audit ---------------------------------------------------------------------------------------------------
+
+CREATE TABLE audit_log (                                    -- ids, hashes and field names; never personal data
+    store_hash  text NOT NULL,
+    id          bigint GENERATED ALWAYS AS IDENTITY,
+    happened_at timestamptz NOT NULL,
+    actor       text NOT NULL,                              -- user:{id} | app | provider | bigcommerce
+    event       text NOT NULL,
+    record_kind text NOT NULL DEFAULT '',
+    record_id   text NOT NULL DEFAULT '',
+    request_id  bigint,
+    detail      jsonb NOT NULL DEFAULT '{}',
+    PRIMARY KEY (store_hash, id)
+);
+CREATE INDEX audit_of_record ON audit_log (store_hash, record_kind, record_id, id);
+
+CREATE TABLE audit_chain (                                  -- insert-only: the worker seals log rows into it
+    store_hash text NOT NULL,
+    position   bigint NOT NULL,
+    audit_id   bigint NOT NULL,
+    row_sha256 bytea NOT NULL,
+    chain_hash bytea NOT NULL,                              -- SHA-256 of the previous chain hash and row_sha256
+    sealed_at  timestamptz NOT NULL,
+    PRIMARY KEY (store_hash, position),
+    UNIQUE (store_hash, audit_id)
+);
+
+-- global
+CREATE TABLE refusals (                                     -- counted, nothing else kept: deliveries of unknown stores
+    name  text NOT NULL,
+    day   date NOT NULL,
+    count bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (name, day)
+);
+
+CREATE TABLE workers (                                      -- who is alive; shown by /readyz and doctor
+    id         text PRIMARY KEY,
+    started_at timestamptz NOT NULL,
+    seen_at    timestamptz NOT NULL,
+    release    text NOT NULL
+);
