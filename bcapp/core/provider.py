@@ -1,4 +1,4 @@
-"""What the signature service says of a document, in our shapes. The service's letters stand only here and in the adapter."""
+"""What the signature service says of a document, in our shapes; its letters stand only here and in the adapter."""
 
 from __future__ import annotations
 

@@ -1,0 +1,116 @@
+"""What a decision may ask for. An intent is a value; jobs/apply.py writes it down, jobs/perform.py meets the network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from bcapp.core.actions import ActionKind
+from bcapp.core.model import Signer
+from bcapp.core.rules import RuleTrace
+from bcapp.core.states import HoldEvent, Purpose, RequestEvent
+
+
+@dataclass(frozen=True)
+class OpenRequest:
+    """Make a request, its document and send it: one round."""
+
+    rule_id: int  # 0: by hand
+    rule_version: int
+    purpose: Purpose
+    round: int
+    round_why: str
+    fingerprint: str
+    snapshot: dict[str, Any]
+    projection: int
+    account_id: int
+    agreement_id: int
+    agreement_version: int
+    signers: tuple[Signer, ...]
+    expires_at: datetime
+    language: str
+    simulated: bool
+    blocks: bool
+
+
+@dataclass(frozen=True)
+class CancelRequest:
+    """why: staff | record | superseded | provider."""
+
+    request_id: int
+    why: str
+
+
+@dataclass(frozen=True)
+class MoveHold:
+    """Move the hold by an event. method is given when the hold is first wanted."""
+
+    event: HoldEvent
+    why: str
+    method: str = ""
+    found: dict[str, Any] | None = None  # overwrite what counts as found (a payment moved the order meanwhile)
+
+
+@dataclass(frozen=True)
+class Act:
+    """Queue an action for the record."""
+
+    kind: ActionKind
+    request_id: int | None = None
+    payload: dict[str, Any] = field(default_factory=dict)
+    due_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class MoveRequest:
+    """Move a request by what a read told."""
+
+    request_id: int
+    event: RequestEvent
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class AskPerson:
+    """Put a task before the merchant; alarm: mail it too. The same task stands once."""
+
+    kind: str
+    text: str
+    request_id: int | None = None
+    alarm: bool = False
+
+
+@dataclass(frozen=True)
+class SettleTasks:
+    """Close open tasks of these kinds: their reason is gone."""
+
+    kinds: tuple[str, ...]
+    request_id: int | None = None
+
+
+@dataclass(frozen=True)
+class PauseRule:
+    rule_id: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """An audit line: ids, hashes and field names only."""
+
+    event: str
+    request_id: int | None = None
+    detail: dict[str, Any] = field(default_factory=dict)
+    actor: str = "app"
+
+
+Intent = OpenRequest | CancelRequest | MoveHold | Act | MoveRequest | AskPerson | SettleTasks | PauseRule | Note
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one look decided: the intents in their order, and the trace of every rule."""
+
+    intents: tuple[Intent, ...] = ()
+    traces: tuple[RuleTrace, ...] = ()
