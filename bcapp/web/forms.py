@@ -1,0 +1,64 @@
+"""Bounded form reading: a form is small, an uploaded agreement is one PDF."""
+
+from __future__ import annotations
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+
+from bcapp.errors import UnreadableInput
+
+FORM_BYTES = 256 * 1024
+UPLOAD_BYTES = 12 * 1024 * 1024
+FIELDS = 500
+FIELD_BYTES = 128 * 1024
+
+
+class TooLarge(UnreadableInput):
+    """The body is larger than this address takes; answered with 413."""
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """Return the whole body, or raise TooLarge as soon as it is known to be larger than `limit` bytes.
+
+    The announced length is not trusted: what really comes is counted.
+    """
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > limit:
+        raise TooLarge(f"the body has {announced} bytes, at most {limit} are taken")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise TooLarge(f"the body has more than {limit} bytes")
+    return bytes(body)
+
+
+async def read_form(request: Request) -> FormData:
+    """Return the form, plain or multipart; the same one when it is asked for again.
+
+    Raises TooLarge, and UnreadableInput for a body that is not a form.
+    """
+    known = getattr(request.state, "form", None)
+    if isinstance(known, FormData):
+        return known
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in ("", "application/x-www-form-urlencoded", "multipart/form-data"):
+        raise UnreadableInput(f"a form was expected, not {kind[:60]}")
+    limit = UPLOAD_BYTES if kind == "multipart/form-data" else FORM_BYTES
+    body = await read_body(request, limit)
+    form = await parse_form(request, body)
+    request.state.form = form
+    return form
+
+
+async def parse_form(request: Request, body: bytes) -> FormData:
+    """Parse a body that was read already."""
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    again = Request(request.scope, receive)
+    try:
+        return await again.form(max_files=3, max_fields=FIELDS, max_part_size=FIELD_BYTES)
+    except ValueError as exc:
+        raise UnreadableInput("the form cannot be read") from exc
