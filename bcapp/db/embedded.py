@@ -323,6 +323,9 @@ class EmbeddedPostgres:
         user = _server_user(self._place)
         binaries = _reachable_binaries(self._binaries or find_binaries(), user)
         _run([binaries / "pg_ctl", "stop", "-s", "-w", "-m", "fast", "-t", "60", "-D", server], user, check=False)
+        if not _socket_folder(server).is_relative_to(server):
+            with contextlib.suppress(OSError):
+                _socket_folder(server).rmdir()
 
 
 def _initialise(binaries: Path, server: Path, user: pwd.struct_passwd | None, password: str) -> None:
