@@ -1,4 +1,4 @@
-"""What a decision may ask for. An intent is a value; jobs/apply.py writes it down, jobs/perform.py meets the network."""
+"""What a decision may ask for: values that jobs/apply.py writes down and jobs/perform.py takes to the network."""
 
 from __future__ import annotations
 
@@ -72,6 +72,29 @@ class MoveRequest:
 
 
 @dataclass(frozen=True)
+class UpdateRequest:
+    """Write down what a read told besides the status. None leaves a part as it is."""
+
+    request_id: int
+    signers: tuple[Signer, ...] | None = None
+    inputs: tuple[dict[str, Any], ...] | None = None
+    provider_status: str | None = None
+    provider_request: str | None = None
+    bounced: bool | None = None
+    remind_at: datetime | None = None
+    reminded: int | None = None
+
+
+@dataclass(frozen=True)
+class ConfirmRequest:
+    """A manager confirmed a completed request that our own check had refused."""
+
+    request_id: int
+    actor: str
+    why: str
+
+
+@dataclass(frozen=True)
 class AskPerson:
     """Put a task before the merchant; alarm: mail it too. The same task stands once."""
 
@@ -105,7 +128,19 @@ class Note:
     actor: str = "app"
 
 
-Intent = OpenRequest | CancelRequest | MoveHold | Act | MoveRequest | AskPerson | SettleTasks | PauseRule | Note
+Intent = (
+    OpenRequest
+    | CancelRequest
+    | MoveHold
+    | Act
+    | MoveRequest
+    | UpdateRequest
+    | ConfirmRequest
+    | AskPerson
+    | SettleTasks
+    | PauseRule
+    | Note
+)
 
 
 @dataclass(frozen=True)

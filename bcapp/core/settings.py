@@ -34,7 +34,7 @@ class StoreSettings:
 
     @property
     def hold_method(self) -> str:
-        """How an order is held: "none" until both questions are answered; "capture" when payment is authorised first."""
+        """How an order is held: "none" until both questions are answered, "capture" when authorised first."""
         if not self.shipping_tool or not self.payment_mode:
             return "none"
         return "capture" if self.payment_mode == "authorize" else "status"

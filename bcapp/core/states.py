@@ -147,7 +147,7 @@ HOLD_TRANSITIONS: dict[tuple[HoldState, HoldEvent], HoldState] = {
         for s in (_H.NONE, _H.HOLDING, _H.HELD, _H.RELEASING, _H.RELEASED, _H.BYPASSED, _H.KEPT, _H.OVERRIDDEN)
     },
     (_H.REFUSED, _V.WANTED): _H.REFUSED,
-    (_H.JOINED, _V.WANTED): _H.JOINED,
+    (_H.JOINED, _V.WANTED): _H.HOLDING,  # the other one let it go while ours is still unsigned
     (_H.HOLDING, _V.PLACED): _H.HELD,
     (_H.HELD, _V.PLACED): _H.HELD,
     (_H.KEPT, _V.PLACED): _H.KEPT,

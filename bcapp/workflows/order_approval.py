@@ -1,0 +1,534 @@
+"""Order approval: hold a large or regulated order until it is approved by signature, then let it go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bcapp.core.actions import ActionKind
+from bcapp.core.intents import (
+    Act,
+    AskPerson,
+    CancelRequest,
+    ConfirmRequest,
+    Intent,
+    MoveHold,
+    Note,
+    OpenRequest,
+    PauseRule,
+    Plan,
+    SettleTasks,
+)
+from bcapp.core.model import Gone, OrderFacts, SignatureRequest, Signer
+from bcapp.core.release import DIGITAL_DONE, ENDED, SHIPPED
+from bcapp.core.rules import RuleInForce, RuleTrace, decide_rule
+from bcapp.core.settings import AWAITING_PAYMENT
+from bcapp.core.snapshot import ORDER_PROJECTION, difference, fingerprint, order_snapshot
+from bcapp.core.states import HoldEvent, HoldState, Purpose, RequestStatus, SignerRole, Wanted
+from bcapp.workflows.protocol import Command, Situation
+
+SLUG, LABEL, RECORD_KIND = "order_approval", "Order approval", "order"
+
+AUTHORISATION_DAYS = 6  # an authorisation is commonly kept for seven days; ask and capture before it ends
+HOLD_WORK = frozenset({ActionKind.HOLD_ORDER, ActionKind.RELEASE_ORDER, ActionKind.CAPTURE_ORDER})
+
+
+@dataclass(frozen=True)
+class Need:
+    """One signature that a rule (or a person) wants for this order.
+
+    state: good | waiting | not_signed | ask | later | cannot.
+    """
+
+    rule: RuleInForce | None  # None: by hand, or the rule is no longer in force
+    rule_id: int
+    purpose: Purpose
+    state: str
+    why: str = ""
+    latest: SignatureRequest | None = None
+    blocks: bool = True
+
+
+def decide(situation: Situation) -> Plan:
+    """Compare what the order is with what was asked about it, and return what has to happen now."""
+    facts = situation.facts
+    if isinstance(facts, Gone):
+        return Plan(tuple(_end(situation, "The order does not exist any more.")))
+    traces = tuple(
+        decide_rule(rule, facts, storefront_channels=situation.storefront_channels, now=situation.now)
+        for rule in situation.rules
+    )
+    if facts.is_deleted or facts.status_id in ENDED:
+        return Plan(tuple(_end(situation, "The order was cancelled, declined, refunded or archived.")), traces)
+    return Plan(tuple(_decide_open(situation, facts, traces)), traces)
+
+
+def _end(s: Situation, why: str) -> Iterator[Intent]:
+    for request in s.requests:
+        if request.is_open:
+            yield CancelRequest(request.id, "record")
+    settled = (HoldState.RELEASED, HoldState.REFUSED, HoldState.OVERRIDDEN)
+    if s.hold is not None and s.hold.state not in settled:
+        yield MoveHold(HoldEvent.LEFT_AS_IS, why)
+        yield SettleTasks(("not_signed", "let_go", "cannot_ask", "hold_late"))
+
+
+def _decide_open(s: Situation, facts: OrderFacts, traces: tuple[RuleTrace, ...]) -> Iterator[Intent]:
+    overridden = False
+    again: dict[int, Command] = {}
+    cancelled: set[int] = set()
+    for command in s.commands:
+        match command.kind:
+            case "release":
+                overridden = True
+                yield from _override(s, command)
+            case "cancel":
+                cancelled.add(command.request_id)
+                yield CancelRequest(command.request_id, "staff")
+                yield Note("request_cancelled", command.request_id, {"why": command.why}, command.actor)
+            case "ask_again":
+                again[command.request_id] = command
+            case "resend":
+                yield Act(ActionKind.RESEND_REQUEST, command.request_id)
+                yield Note("reminder_asked", command.request_id, {}, command.actor)
+            case "mend":
+                yield Act(ActionKind.MEND_ADDRESS, command.request_id, dict(command.payload))
+                yield Note("address_mended", command.request_id, {}, command.actor)
+            case "confirm":
+                yield ConfirmRequest(command.request_id, command.actor, command.why)
+            case "send":
+                yield from _send_by_hand(s, facts, command)
+            case _:
+                yield Note("unknown_command", None, {"kind": command.kind}, command.actor)
+    if overridden:
+        return
+
+    needs: list[Need] = []
+    for need in _needs(s, facts, traces, again, cancelled):
+        if isinstance(need, Need):
+            needs.append(need)
+        else:
+            yield need
+    asked: list[OpenRequest] = []
+    for need in needs:
+        if need.state == "ask":
+            for intent in _ask(s, facts, need, again):
+                if isinstance(intent, OpenRequest):
+                    asked.append(intent)
+                yield intent
+        elif need.state == "cannot":
+            yield AskPerson("cannot_ask", need.why, alarm=True)
+    if not s.store.test_mode:
+        yield from _hold(s, facts, needs, asked)
+
+
+def _override(s: Situation, command: Command) -> Iterator[Intent]:
+    for request in s.requests:
+        if request.is_open:
+            yield CancelRequest(request.id, "staff")
+    if s.hold is not None and s.hold.state in (
+        HoldState.HOLDING,
+        HoldState.HELD,
+        HoldState.KEPT,
+        HoldState.RELEASING,
+        HoldState.JOINED,
+    ):
+        yield MoveHold(HoldEvent.OVERRIDE, command.why)
+        yield Act(ActionKind.CAPTURE_ORDER if s.hold.method == "capture" else ActionKind.RELEASE_ORDER)
+        yield Note("hold_overridden", None, {"why": command.why}, command.actor)
+        yield SettleTasks(("not_signed", "let_go", "cannot_ask", "hold_late", "release_failed"))
+
+
+# What is wanted -------------------------------------------------------------------------------------------
+
+
+def _needs(
+    s: Situation,
+    facts: OrderFacts,
+    traces: tuple[RuleTrace, ...],
+    again: dict[int, Command],
+    cancelled: set[int],
+) -> Iterator[Need | Intent]:
+    """Yield one Need per signature wanted, and the intents that need none (no longer needed, too late, runaway)."""
+    in_force = {rule.id: (rule, trace) for rule, trace in zip(s.rules, traces, strict=True)}
+    keys: list[tuple[int, Purpose]] = []
+    for rule, trace in zip(s.rules, traces, strict=True):
+        if trace.asks:
+            keys += [(rule.id, purpose) for purpose in _purposes(rule)]
+    for request in s.requests:
+        if (request.rule_id, request.purpose) not in keys:
+            keys.append((request.rule_id, request.purpose))
+
+    paused: set[int] = set()
+    for rule_id, purpose in keys:
+        requests = [
+            r
+            for r in s.requests
+            if r.rule_id == rule_id and r.purpose is purpose and (s.store.test_mode or not r.simulated)
+        ]
+        found = in_force.get(rule_id)
+        rule, trace = found if found else (None, None)
+        asks = trace is not None and trace.asks
+        refuses = trace is not None and trace.decision == "no_match"
+        latest = requests[-1] if requests else None
+        need = _need(facts, rule, rule_id, purpose, requests, asks, refuses, cancelled)
+        if latest is not None and latest.id in again:
+            if latest.is_open:
+                yield CancelRequest(latest.id, "staff")
+            need = Need(rule, rule_id, purpose, "ask", again[latest.id].why, latest, latest.blocks)
+        if need is None:
+            if latest is not None and latest.is_open and latest.id not in cancelled:
+                yield CancelRequest(latest.id, "record")
+                yield Note("no_longer_needed", latest.id)
+            continue
+        if need.state == "ask" and _is_shipped(facts):
+            kind = "edited_after_shipping" if latest is not None else "shipped_unsigned"
+            text = (
+                f"{facts.label} was changed after it was signed, and it is already shipped."
+                if latest is not None
+                else f"{facts.label} was shipped before it could be held. Send it for signature by hand."
+            )
+            yield AskPerson(kind, text)
+            continue
+        if need.state == "ask" and latest is None and rule is not None:
+            reached = _limit_reached(rule)
+            if reached:
+                if rule.id not in paused:
+                    paused.add(rule.id)
+                    yield PauseRule(rule.id, reached)
+                    yield AskPerson("rule_paused", f"The rule “{rule.name}” is paused: {reached}", alarm=True)
+                continue
+        yield need
+
+
+def _purposes(rule: RuleInForce) -> list[Purpose]:
+    purposes = []
+    if rule.definition.internal:
+        purposes.append(Purpose.INTERNAL)
+    if rule.definition.customer:
+        purposes.append(Purpose.CUSTOMER)
+    if rule.definition.sequence == "customer_first":
+        purposes.reverse()
+    return purposes
+
+
+def _need(
+    facts: OrderFacts,
+    rule: RuleInForce | None,
+    rule_id: int,
+    purpose: Purpose,
+    requests: list[SignatureRequest],
+    asks: bool,
+    refuses: bool,
+    cancelled: set[int],
+) -> Need | None:
+    """Return how one wanted signature stands, or None when it is not wanted (any more).
+
+    asks: the rule in force matches now. refuses: it is in force and does not match now. Neither: by hand, or the rule
+    was switched off; a running request then keeps the version that it was made with.
+    """
+
+    def need(state: str, why: str = "", latest: SignatureRequest | None = None) -> Need:
+        return Need(rule, rule_id, purpose, state, why, latest, latest.blocks if latest else True)
+
+    for request in reversed(requests):
+        if request.is_good and _is_same(request, facts):
+            return need("good", latest=request)
+    if not requests:
+        return need("ask") if asks else None
+    latest = requests[-1]
+    same = _is_same(latest, facts)
+    if latest.id in cancelled:
+        return need("not_signed", "staff", latest)
+    if not same and refuses:
+        return None
+    if latest.is_open:
+        return need("waiting", latest=latest) if same else need("ask", _edited(latest, facts), latest)
+    if latest.status is RequestStatus.COMPLETED:
+        if latest.checked == "conflict":
+            return need("not_signed", "conflict", latest)
+        if latest.checked == "":
+            return need("waiting", latest=latest)
+        return need("ask", _edited(latest, facts), latest)
+    if latest.wanted is Wanted.CANCEL and latest.wanted_why in ("record", "superseded"):
+        return need("ask", "The order is open again.", latest) if asks else None
+    if latest.wanted is Wanted.CANCEL and latest.wanted_why == "staff":
+        return need("not_signed", "staff", latest)
+    if not same:
+        return need("ask", _edited(latest, facts), latest)
+    return need("not_signed", str(latest.status), latest)
+
+
+def _is_same(request: SignatureRequest, facts: OrderFacts) -> bool:
+    return request.fingerprint == fingerprint(order_snapshot(facts, request.projection))
+
+
+def _edited(request: SignatureRequest, facts: OrderFacts) -> str:
+    changed = difference(request.snapshot, order_snapshot(facts, request.projection))
+    return "Edited: " + ", ".join(name.replace("_", " ") for name, _, _ in changed) + "."
+
+
+def _is_shipped(facts: OrderFacts) -> bool:
+    return facts.status_id in SHIPPED or (facts.status_id == DIGITAL_DONE and not facts.is_digital)
+
+
+def _limit_reached(rule: RuleInForce) -> str:
+    if rule.asked_last_hour >= rule.definition.most_per_hour:
+        return f"it asked for {rule.asked_last_hour} signatures within an hour. Look at it, then switch it on again."
+    if rule.asked_last_day >= rule.definition.most_per_day:
+        return f"it asked for {rule.asked_last_day} signatures within a day. Look at it, then switch it on again."
+    return ""
+
+
+# Asking ---------------------------------------------------------------------------------------------------
+
+
+def _ask(s: Situation, facts: OrderFacts, need: Need, again: dict[int, Command]) -> Iterator[Intent]:
+    latest, rule = need.latest, need.rule
+    if latest is not None and latest.is_open and latest.id not in again:
+        yield CancelRequest(latest.id, "superseded")
+    if rule is not None and not _turn_has_come(s, facts, need):
+        return
+    signers = _signers(s, facts, need)
+    if isinstance(signers, str):
+        yield AskPerson("cannot_ask", signers, alarm=True)
+        return
+    snapshot = order_snapshot(facts)
+    if rule is not None:
+        account, agreement, days = rule.definition.account_id, rule.definition.agreement_id, rule.definition.expiry_days
+        version = s.agreements.get(agreement, 0) if need.purpose is Purpose.CUSTOMER else 0
+        agreement = agreement if need.purpose is Purpose.CUSTOMER else 0
+    elif latest is not None:
+        account, agreement, version = latest.account_id, latest.agreement_id, latest.agreement_version
+        days = 7
+    else:
+        return
+    yield OpenRequest(
+        rule_id=need.rule_id,
+        rule_version=rule.version if rule else (latest.rule_version if latest else 0),
+        purpose=need.purpose,
+        round=_next_round(s, need.rule_id, need.purpose),
+        round_why=need.why,
+        fingerprint=fingerprint(snapshot),
+        snapshot=snapshot,
+        projection=ORDER_PROJECTION,
+        account_id=account,
+        agreement_id=agreement,
+        agreement_version=version,
+        signers=signers,
+        expires_at=_expiry(s, facts, days),
+        language=(facts.locale or "en") if need.purpose is Purpose.CUSTOMER else "en",
+        simulated=s.store.test_mode,
+        blocks=need.blocks,
+    )
+    yield SettleTasks(("not_signed", "cannot_ask"))
+
+
+def _turn_has_come(s: Situation, facts: OrderFacts, need: Need) -> bool:
+    """Return whether the other signature of the rule, when it goes first, is already good."""
+    assert need.rule is not None
+    first = {"internal_first": Purpose.INTERNAL, "customer_first": Purpose.CUSTOMER}.get(need.rule.definition.sequence)
+    if first is None or first is need.purpose or first not in _purposes(need.rule):
+        return True
+    return any(
+        r.rule_id == need.rule_id and r.purpose is first and r.is_good and _is_same(r, facts) for r in s.requests
+    )
+
+
+def _next_round(s: Situation, rule_id: int, purpose: Purpose) -> int:
+    return 1 + max((r.round for r in s.requests if r.rule_id == rule_id and r.purpose is purpose), default=0)
+
+
+def _expiry(s: Situation, facts: OrderFacts, days: int) -> datetime:
+    """Return when a request ends by itself; an authorised payment must still be capturable then."""
+    ends = s.now + timedelta(days=days)
+    authorised = [t.created_at for t in facts.transactions if t.event == "authorization" and t.status == "ok"]
+    if s.store.hold_method == "capture" and facts.payment_status == "authorized" and authorised:
+        ends = min(ends, max(s.now + timedelta(days=1), min(authorised) + timedelta(days=AUTHORISATION_DAYS)))
+    return ends
+
+
+def _signers(s: Situation, facts: OrderFacts, need: Need) -> tuple[Signer, ...] | str:
+    """Return who signs, or a sentence that says why nobody can."""
+    found = _real_signers(s, facts, need)
+    if isinstance(found, str) or s.test_person is None:
+        return found
+    me = s.test_person
+    return (Signer(0, 1, me.name, me.email, SignerRole.SIGN, me.id),)
+
+
+def _real_signers(s: Situation, facts: OrderFacts, need: Need) -> tuple[Signer, ...] | str:
+    if need.rule is None:
+        if need.latest is None:
+            return "Nobody was named to sign."
+        return tuple(
+            Signer(x.position, x.turn, x.name, x.email, x.role, x.person_id, x.may_forward) for x in need.latest.signers
+        )
+    if need.purpose is Purpose.CUSTOMER:
+        if "@" not in facts.billing.email:
+            return f"{facts.label} has no e-mail address. Add one to the order, or send it for signature by hand."
+        name = facts.billing.name or facts.billing.company or facts.billing.email
+        return (Signer(0, 1, name, facts.billing.email.lower(), may_forward=need.rule.definition.buyer_may_forward),)
+    definition = need.rule.definition
+    if definition.approvers:
+        people = [s.directory.acting(p, s.now) for p in definition.approvers]
+        if any(p is None for p in people):
+            return (
+                f"An approver of the rule “{need.rule.name}” is away or left, without a deputy. Name another in People."
+            )
+        named = [p for p in people if p is not None]
+    else:
+        approver = s.directory.approver_for(facts.total, s.now)
+        if approver is None:
+            return (
+                f"No approver may approve {facts.total.amount:f} {facts.total.currency}. "
+                "Raise a limit in People, or name approvers in the rule."
+            )
+        named = [approver]
+    if any(p.email.lower() == facts.billing.email.lower() for p in named):
+        return f"The approver of {facts.label} is its buyer. Name somebody else."
+    unique = {p.id: p for p in named}
+    return tuple(
+        Signer(i, i + 1, p.name, p.email.lower(), SignerRole.SIGN, p.id) for i, p in enumerate(unique.values())
+    )
+
+
+def _send_by_hand(s: Situation, facts: OrderFacts, command: Command) -> Iterator[Intent]:
+    p = command.payload
+    purpose = Purpose(p.get("purpose", "customer"))
+    mine = [r for r in s.requests if r.rule_id == 0 and r.purpose is purpose]
+    if any(r.is_open for r in mine):
+        yield Note("already_asked", mine[-1].id, {}, command.actor)
+        return
+    signers = tuple(
+        Signer(i, i + 1, str(x["name"]), str(x["email"]).lower(), person_id=x.get("person_id"))
+        for i, x in enumerate(p["signers"])
+    )
+    if s.test_person is not None:
+        signers = (Signer(0, 1, s.test_person.name, s.test_person.email, person_id=s.test_person.id),)
+    snapshot = order_snapshot(facts)
+    agreement = int(p.get("agreement_id", 0))
+    yield OpenRequest(
+        rule_id=0,
+        rule_version=0,
+        purpose=purpose,
+        round=_next_round(s, 0, purpose),
+        round_why=command.why,
+        fingerprint=fingerprint(snapshot),
+        snapshot=snapshot,
+        projection=ORDER_PROJECTION,
+        account_id=int(p["account_id"]),
+        agreement_id=agreement,
+        agreement_version=s.agreements.get(agreement, 0),
+        signers=signers,
+        expires_at=_expiry(s, facts, int(p.get("expiry_days", 7))),
+        language=facts.locale or "en",
+        simulated=s.store.test_mode,
+        blocks=bool(p.get("hold")),
+    )
+    yield Note("sent_by_hand", None, {"agreement": agreement}, command.actor)
+
+
+# Holding --------------------------------------------------------------------------------------------------
+
+
+def _hold(s: Situation, facts: OrderFacts, needs: list[Need], asked: list[OpenRequest]) -> Iterator[Intent]:
+    hold = s.hold
+    state = hold.state if hold else HoldState.NONE
+    blocking = [n for n in needs if n.blocks and n.state != "good"]
+    by_hand = any(a.blocks for a in asked)
+    is_busy = any(a.kind in HOLD_WORK for a in s.open_actions)
+    if not blocking and not any(c.kind == "send" and c.payload.get("hold") for c in s.commands):
+        if hold is not None and state in (HoldState.HELD, HoldState.KEPT) and not is_busy:
+            yield MoveHold(HoldEvent.ALL_GOOD, "Everything that was asked is signed, or no longer needed.")
+            yield Act(ActionKind.CAPTURE_ORDER if hold.method == "capture" else ActionKind.RELEASE_ORDER)
+            yield SettleTasks(("not_signed", "let_go", "cannot_ask", "hold_late"))
+        elif state is HoldState.JOINED and needs:
+            yield AskPerson(
+                "signed_but_held",
+                f"{facts.label} is signed, and still held by someone else. Move it on when you are ready.",
+            )
+        return
+    method = s.store.hold_method
+    if method == "none" or state in (HoldState.OVERRIDDEN, HoldState.REFUSED):
+        return
+    if method == "capture" and facts.payment_status != "authorized":
+        method = "status"
+    asking = bool(asked) or by_hand
+    if state is HoldState.NONE and facts.is_digital and method == "status":
+        yield MoveHold(HoldEvent.TOO_LATE, "A digital order is delivered at once and cannot be held.", method)
+        return
+    is_moved = hold is not None and _is_moved(s, facts, hold.method)
+    if (
+        state is HoldState.NONE
+        or (state in (HoldState.RELEASED, HoldState.RELEASING, HoldState.BYPASSED) and asking)
+        or (state is HoldState.JOINED and is_moved and not is_busy)
+    ):
+        yield MoveHold(HoldEvent.WANTED, "A signature is wanted.", method)
+        yield Act(ActionKind.HOLD_ORDER)
+        return
+    if hold is None or is_busy or state not in (HoldState.HOLDING, HoldState.HELD, HoldState.KEPT):
+        return
+    if state is not HoldState.HOLDING and is_moved:
+        yield from _moved(s, facts)
+        return
+    lost = [n for n in blocking if n.state in ("not_signed", "cannot")]
+    if lost and state is not HoldState.KEPT:
+        yield MoveHold(HoldEvent.NOT_SIGNED, _not_signed_why(lost[0]))
+        yield AskPerson(
+            "not_signed", f"{facts.label}: {_not_signed_why(lost[0])}", lost[0].latest.id if lost[0].latest else None
+        )
+    elif not lost and state is HoldState.KEPT:
+        yield MoveHold(HoldEvent.ASKED_AGAIN, "A new round was asked.")
+        yield SettleTasks(("not_signed",))
+
+
+def _is_moved(s: Situation, facts: OrderFacts, method: str) -> bool:
+    if method == "capture":
+        return facts.payment_status not in ("authorized", "")
+    return facts.status_id != s.store.hold_status
+
+
+def _moved(s: Situation, facts: OrderFacts) -> Iterator[Intent]:
+    """The order left the hold without us: a payment is no release, a person's hand is."""
+    assert s.hold is not None
+    found = s.hold.found or {}
+    if s.hold.method == "capture":
+        yield MoveHold(HoldEvent.LET_GO, "The payment was captured or voided outside.")
+        yield AskPerson("let_go", f"{facts.label} was captured or voided before it was signed.", alarm=True)
+    elif facts.fraud_review:
+        yield MoveHold(HoldEvent.LET_GO, "A fraud check moved it.")
+        yield AskPerson("let_go", f"{facts.label} was moved by a fraud check before it was signed.")
+    elif (
+        facts.status_id == 11
+        and found.get("status_id") == AWAITING_PAYMENT
+        and any(
+            t.status == "ok"
+            and t.event in ("purchase", "capture", "authorization", "settled")
+            and (s.hold.wanted_at is None or t.created_at >= s.hold.wanted_at - timedelta(minutes=5))
+            for t in facts.transactions
+        )
+    ):
+        yield MoveHold(HoldEvent.WANTED, "A payment moved it out of the hold.", found={**found, "status_id": 11})
+        yield Act(ActionKind.HOLD_ORDER)
+    else:
+        shipped = _is_shipped(facts)
+        yield MoveHold(HoldEvent.LET_GO, "It was shipped." if shipped else "Someone moved it out of the hold.")
+        yield AskPerson(
+            "let_go",
+            f"{facts.label} was {'shipped' if shipped else 'moved out of the hold'} before it was signed. "
+            "The request stays open; cancel it if you do not need the signature.",
+            alarm=shipped,
+        )
+
+
+def _not_signed_why(need: Need) -> str:
+    return {
+        "declined": "the signer declined. Ask again, change the order, or release it by hand.",
+        "expired": "the request expired unsigned. Ask again or release it by hand.",
+        "failed": "the request could not be sent. Look at the request, then ask again.",
+        "cancelled": "the request was cancelled at the signature service. Ask again or release it by hand.",
+        "staff": "the request was cancelled. Ask again or release it by hand.",
+        "conflict": "what was signed is not what was asked. Look at the request and decide.",
+    }.get(need.why, need.why or "it is not signed.")

@@ -1,0 +1,61 @@
+"""What every workflow is: a pure module that takes a situation and returns a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from bcapp.core.intents import Plan
+from bcapp.core.model import Gone, Hold, OpenAction, OrderFacts, RecordKey, SignatureRequest
+from bcapp.core.rules import Directory, Person, RuleInForce
+from bcapp.core.settings import StoreSettings
+
+
+@dataclass(frozen=True)
+class Command:
+    """What a person pressed in the panel. kind: release | cancel | ask_again | resend | mend | send | confirm."""
+
+    kind: str
+    user_id: int
+    why: str = ""
+    request_id: int = 0
+    payload: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def actor(self) -> str:
+        return f"user:{self.user_id}"
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Everything that a decision on one record may use, read in one go.
+
+    requests: all rounds of the record, oldest first. agreements: newest version by agreement.
+    test_person: who receives everything in test mode, None when it is off.
+    """
+
+    record: RecordKey
+    facts: OrderFacts | Gone
+    rules: tuple[RuleInForce, ...]
+    requests: tuple[SignatureRequest, ...]
+    hold: Hold | None
+    open_actions: tuple[OpenAction, ...]
+    store: StoreSettings
+    directory: Directory
+    storefront_channels: frozenset[int]
+    agreements: Mapping[int, int]
+    now: datetime
+    commands: tuple[Command, ...] = ()
+    test_person: Person | None = None
+
+
+class Workflow(Protocol):
+    """A module satisfies it; mypy checks it in workflows/__init__.py."""
+
+    SLUG: str
+    LABEL: str
+    RECORD_KIND: str
+
+    def decide(self, situation: Situation) -> Plan: ...
