@@ -32,6 +32,7 @@ from bcapp.web import forms, session
 from bcapp.web.refusals import Refusal, apps_address, no_session, not_found, not_ours, not_permitted, store_is_away
 from bcapp.web.render import Frame, set_frame
 from bcapp.web.roles import PERMISSIONS, Role, may
+from bcapp.web.security import any_store, frame_by, of_store
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 
@@ -104,6 +105,7 @@ async def resolve(request: Request, services: Services) -> Visit:
     """Prove who comes, or raise the Refusal to show. Leaves the page's Frame in the request."""
     store_hash: str = request.path_params["store_hash"]
     now = services.clock.now()
+    frame_by(request, any_store(services.settings))  # until the store is proven: a refusal must be readable too
     if not session.STORE_HASH.fullmatch(store_hash):
         raise not_found()
     begun = None
@@ -152,6 +154,7 @@ async def resolve(request: Request, services: Services) -> Visit:
         await services.db.execute(
             "touch_session", {"store_hash": store_hash, "token_digest": visit.session.digest, "now": now}
         )
+    frame_by(request, of_store(services.settings, visit.store))
     set_frame(request, frame_of_visit(visit, row["open_tasks"], row["simulated_requests"]))
     return visit
 
@@ -198,7 +201,11 @@ def panel_routes() -> list[Route]:
         for route in found:
             if not hasattr(route.endpoint, "permission"):
                 raise TypeError(f"{module.name}: {route.path} is not behind @panel(permission)")
-            routes.append(route)
+            # Flat, not mounted: the access log names the route by this whole template.
+            path = f"/s/{{store_hash}}{route.path}"
+            routes.append(
+                Route(path, route.endpoint, methods=list(route.methods or ["GET"]), name=f"panel:{route.name}")
+            )
     return routes
 
 
