@@ -1,0 +1,143 @@
+-- The outbox: one row per thing to do at a service.
+
+-- add_action --
+INSERT INTO actions (store_hash, kind, record_kind, record_id, lane, seq, request_id, payload, priority, due_at, created_at)
+SELECT :store_hash, :kind, :record_kind, :record_id, :lane, COALESCE(max(a.seq), 0) + 1, CAST(:request_id AS bigint),
+       CAST(:payload AS jsonb), :priority, :due_at, :now
+  FROM actions a
+ WHERE a.store_hash = :store_hash AND a.record_kind = :record_kind AND a.record_id = :record_id AND a.lane = :lane
+RETURNING id;
+
+-- open_actions --
+SELECT id, kind, lane, state, request_id, payload FROM actions
+ WHERE store_hash = :store_hash AND record_kind = :record_kind AND record_id = :record_id
+   AND state IN ('pending', 'started')
+ ORDER BY id;
+
+-- fetch_action --
+SELECT * FROM actions WHERE store_hash = :store_hash AND id = :id;
+
+-- has_earlier --
+SELECT 1 FROM actions
+ WHERE store_hash = :store_hash AND record_kind = :record_kind AND record_id = :record_id AND lane = :lane
+   AND seq < :seq AND state IN ('pending', 'started') LIMIT 1;
+
+-- heads_of_record --
+-- The first open action of each lane, when it is due: what may run now.
+SELECT DISTINCT ON (lane) id, attempt, priority, due_at FROM actions
+ WHERE store_hash = :store_hash AND record_kind = :record_kind AND record_id = :record_id
+   AND state IN ('pending', 'started')
+ ORDER BY lane, seq;
+
+-- start_action --
+-- Mark the action started and raise its generation, before the call. Nothing comes back when someone else was first.
+UPDATE actions
+   SET state = 'started', attempt = attempt + 1, generation = generation + 1, started_at = :now, due_at = :lease_until
+ WHERE store_hash = :store_hash AND id = :id AND generation = :generation AND state IN ('pending', 'started')
+RETURNING *;
+
+-- note_found --
+-- What was found before our first write; written once.
+UPDATE actions SET found = COALESCE(found, CAST(:found AS jsonb))
+ WHERE store_hash = :store_hash AND id = :id AND generation = :generation AND state = 'started'
+RETURNING found;
+
+-- finish_action --
+UPDATE actions
+   SET state = :state, why = :why, left_as = CAST(:left_as AS jsonb), finished_at = :now
+ WHERE store_hash = :store_hash AND id = :id AND generation = :generation AND state = 'started'
+RETURNING id;
+
+-- postpone_action --
+UPDATE actions
+   SET state = 'pending', why = :why, due_at = :due_at, attempt = attempt - :uncounted
+ WHERE store_hash = :store_hash AND id = :id AND generation = :generation AND state = 'started'
+RETURNING id;
+
+-- rerun_action --
+-- A person asks for another try of what failed.
+UPDATE actions SET state = 'pending', why = '', due_at = :now, attempt = 0, finished_at = NULL
+ WHERE store_hash = :store_hash AND id = :id AND state IN ('failed', 'conflict')
+RETURNING id, record_kind, record_id, lane, kind;
+
+-- due_actions --
+-- global: the tick of every worker asks what is due in any store, first of its lane, at most some per store.
+SELECT store_hash, id, attempt, priority
+  FROM (SELECT a.store_hash, a.id, a.attempt, a.priority, a.due_at,
+               row_number() OVER (PARTITION BY a.store_hash ORDER BY a.priority, a.due_at) AS place
+          FROM actions a
+         WHERE a.state IN ('pending', 'started') AND a.due_at <= :now
+           AND NOT EXISTS (SELECT 1 FROM actions b
+                            WHERE b.store_hash = a.store_hash AND b.record_kind = a.record_kind
+                              AND b.record_id = a.record_id AND b.lane = a.lane AND b.seq < a.seq
+                              AND b.state IN ('pending', 'started'))) due
+ WHERE place <= :per_store
+ ORDER BY priority, due_at
+ LIMIT :most;
+
+-- fetch_budget --
+SELECT remaining, resets_at, wait_until, failures, open_until, opened_at FROM budgets
+ WHERE store_hash = :store_hash AND service = :service AND account_id = :account_id;
+
+-- take_trial --
+-- The breaker's time is over: one caller tries, the others go on waiting.
+UPDATE budgets SET open_until = :next_until
+ WHERE store_hash = :store_hash AND service = :service AND account_id = :account_id AND open_until <= :now
+RETURNING 1;
+
+-- note_call --
+INSERT INTO budgets (store_hash, service, account_id, remaining, resets_at, calls_at)
+VALUES (:store_hash, :service, :account_id, CAST(:remaining AS integer), :resets_at, :now)
+ON CONFLICT (store_hash, service, account_id) DO UPDATE
+   SET remaining = excluded.remaining, resets_at = excluded.resets_at, calls_at = :now, failures = 0,
+       open_until = NULL, opened_at = NULL, last_error = '';
+
+-- note_wait --
+INSERT INTO budgets (store_hash, service, account_id, wait_until, calls_at)
+VALUES (:store_hash, :service, :account_id, :wait_until, :now)
+ON CONFLICT (store_hash, service, account_id) DO UPDATE
+   SET wait_until = GREATEST(COALESCE(budgets.wait_until, excluded.wait_until), excluded.wait_until), calls_at = :now;
+
+-- note_failure --
+INSERT INTO budgets (store_hash, service, account_id, failures, last_error, calls_at)
+VALUES (:store_hash, :service, :account_id, 1, :error, :now)
+ON CONFLICT (store_hash, service, account_id) DO UPDATE
+   SET failures = budgets.failures + 1, last_error = excluded.last_error, calls_at = :now
+RETURNING failures, opened_at;
+
+-- open_breaker --
+UPDATE budgets SET open_until = :open_until, opened_at = COALESCE(opened_at, :now)
+ WHERE store_hash = :store_hash AND service = :service AND account_id = :account_id
+RETURNING opened_at;
+
+-- due_sweeps --
+-- global: the tick asks which sweeps of any store are due.
+SELECT store_hash, name, cursor, generation FROM sweeps WHERE due_at <= :now ORDER BY due_at LIMIT :most;
+
+-- take_sweep --
+UPDATE sweeps SET generation = generation + 1, due_at = :next_due
+ WHERE store_hash = :store_hash AND name = :name AND generation = :generation
+RETURNING generation;
+
+-- finish_sweep --
+UPDATE sweeps SET cursor = :cursor, last_run = CAST(:last_run AS jsonb), last_at = :now, due_at = :next_due
+ WHERE store_hash = :store_hash AND name = :name AND generation = :generation;
+
+-- add_sweep --
+INSERT INTO sweeps (store_hash, name, cursor, due_at) VALUES (:store_hash, :name, :cursor, :due_at)
+ON CONFLICT (store_hash, name) DO NOTHING;
+
+-- bring_sweep_forward --
+UPDATE sweeps SET due_at = LEAST(due_at, :due_at) WHERE store_hash = :store_hash AND name = :name;
+
+-- known_record_times --
+SELECT id, looked_at FROM records
+ WHERE store_hash = :store_hash AND kind = :kind AND id = ANY(CAST(:ids AS text[]));
+
+-- beat --
+INSERT INTO workers (id, started_at, seen_at, release) VALUES (:id, :now, :now, :release)
+ON CONFLICT (id) DO UPDATE SET seen_at = :now;
+
+-- bury_workers --
+-- global: workers are not a store's.
+DELETE FROM workers WHERE seen_at < :before;
