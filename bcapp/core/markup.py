@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from bcapp.errors import RefusedByUs
 
 MAX_BODY = 200_000  # characters
+MAX_LINE = 10_000  # characters; the search for closing stars is quadratic in it
 MAX_DEPTH = 3  # lists in lists
 MAX_BOXES = 60
 
@@ -142,6 +143,9 @@ def parse_markup(body: str, *, values: frozenset[str], tables: frozenset[str]) -
     """
     if len(body) > MAX_BODY:
         raise MarkupError((Problem(1, f"the text is longer than {MAX_BODY:,} characters"),))
+    for number, line in enumerate(body.splitlines(), 1):
+        if len(line) > MAX_LINE:
+            raise MarkupError((Problem(number, f"the line is longer than {MAX_LINE:,} characters"),))
     parser = _Parser(values, tables)
     blocks = parser.parse(body)
     if parser.problems:
@@ -319,7 +323,7 @@ def _starts_block(line: str) -> bool:
         or _list_line(line)
         or re.fullmatch(r"-{3,}|\+{3,}", text)
         or BOX.fullmatch(text)
-        or text == "{{order.items}}"
+        or MERGE.fullmatch(text)
     )
 
 

@@ -1,0 +1,611 @@
+"""Agreements: merge fields, their values, and the documents' content as plain data ready to be set.
+
+What comes from outside passes `clean` here and reaches the typesetter as data only. Square brackets in pairs mean a
+field to the signature service, so no value and no text may hold `[[` or `]]`; ours are added by the template.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from bcapp.core import formats
+from bcapp.core.markup import (
+    Block,
+    Box,
+    Break,
+    Heading,
+    Item,
+    Listing,
+    Merge,
+    NewPage,
+    Paragraph,
+    Rule,
+    Run,
+    Table,
+    Text,
+    boxes_of,
+    parse_markup,
+)
+from bcapp.core.model import Address, LineItem, Money, OrderFacts, PlacedField, Signer
+from bcapp.core.states import SignerRole
+from bcapp.errors import RefusedByUs
+
+MAX_VALUE = 4_000  # characters of one value
+MAX_ROWS = 1_000  # rows of an item table; the rest is counted and summed in one more
+MAX_SIGNERS = 20
+
+# Characters that hide or turn text around: controls, zero-width marks, direction overrides.
+HIDDEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"
+)
+BRACKETS = re.compile("([\\[\\]])(?=[\\s\u200c\u200d]*\\1)")
+
+
+@dataclass(frozen=True)
+class StoreProfile:
+    """What a document says of the store; parsed from stores.profile."""
+
+    name: str
+    domain: str = ""
+    email: str = ""
+    phone: str = ""
+    address: str = ""
+    country: str = ""  # ISO 3166 alpha-2
+    language: str = "en"
+    timezone: str = "UTC"
+
+
+def parse_profile(stored: Mapping[str, Any]) -> StoreProfile:
+    """Read a stored profile; absent keys are empty, keys of a newer release are left aside."""
+    zone = stored.get("timezone") or "UTC"
+    return StoreProfile(
+        name=str(stored.get("name") or stored.get("domain") or ""),
+        domain=str(stored.get("domain") or ""),
+        email=str(stored.get("order_email") or ""),
+        phone=str(stored.get("phone") or ""),
+        address=str(stored.get("address") or ""),
+        country=str(stored.get("country_code") or stored.get("country") or "")[:2].upper(),
+        language=str(stored.get("language") or "en"),
+        timezone=str(zone.get("name", "UTC") if isinstance(zone, Mapping) else zone),
+    )
+
+
+# Values --------------------------------------------------------------------------------------------------------
+
+
+def clean(value: str) -> str:
+    """Return text from outside as it may stand in a document: printable, short, never a field's brackets."""
+    text = unicodedata.normalize("NFC", value[: 2 * MAX_VALUE])
+    text = HIDDEN.sub("", text.replace("\r\n", "\n").replace("\t", " "))
+    text = "".join(c for c in text if c == "\n" or unicodedata.category(c) not in ("Cc", "Cs", "Co", "Cn"))
+    if len(text) > MAX_VALUE:
+        text = text[: MAX_VALUE - 1] + "…"
+    return without_tags(text)
+
+
+def without_tags(text: str) -> str:
+    """Put a hard space between brackets that would open or close a field. `[[` becomes `[ [`."""
+    return BRACKETS.sub("\\1\u00a0", text)
+
+
+def clean_line(value: str) -> str:
+    return " ".join(clean(value).split())
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where merge fields are read from."""
+
+    facts: OrderFacts
+    profile: StoreProfile
+    signers: tuple[Signer, ...]
+    language: str
+    made_at: datetime
+    document_id: str = ""
+    title: str = ""
+
+    @property
+    def locale(self) -> Any:
+        return formats.locale_for(self.language, self.profile.country)
+
+    def money(self, amount: Decimal) -> str:
+        return formats.amount(amount, self.facts.total.currency, self.locale)
+
+    def day(self, at: datetime) -> str:
+        return formats.day(at, self.locale, formats.zone_for(self.profile.timezone))
+
+
+@dataclass(frozen=True)
+class MergeField:
+    name: str
+    label: str
+    example: str
+    read: Callable[[Source], str]
+
+
+def _address(address: Address) -> str:
+    """Return the postal lines of an address without empty ones."""
+    town = " ".join(p for p in (address.postcode, address.city) if p)
+    if address.country in ("US", "CA", "AU"):
+        town = ", ".join(p for p in (address.city, " ".join(q for q in (address.state, address.postcode) if q)) if p)
+    return "\n".join(p for p in (address.company, address.name, address.street, town, address.country) if p)
+
+
+NOWHERE = Address("", "", "", "", "", "", "", "", "")
+
+
+def _ship(source: Source) -> Address:
+    return source.facts.shipping[0] if source.facts.shipping else NOWHERE
+
+
+def _signing(source: Source) -> list[Signer]:
+    return [s for s in source.signers if s.role is not SignerRole.COPY]
+
+
+def _first(source: Source, what: Literal["name", "email"]) -> str:
+    signing = _signing(source)
+    return getattr(signing[0], what) if signing else ""
+
+
+FIELDS: dict[str, MergeField] = {
+    f.name: f
+    for f in (
+        MergeField("order.id", "Order number", "1001", lambda s: str(s.facts.id)),
+        MergeField("order.date", "Date of the order", "3 October 2026", lambda s: s.day(s.facts.created_at)),
+        MergeField("order.total", "Total with tax", "EUR 12,400.00", lambda s: s.money(s.facts.total.amount)),
+        MergeField("order.tax", "Tax in the total", "EUR 2,066.67", lambda s: s.money(s.facts.tax)),
+        MergeField("order.discount", "Discount", "EUR 100.00", lambda s: s.money(s.facts.discount)),
+        MergeField("order.currency", "Currency", "EUR", lambda s: s.facts.total.currency),
+        MergeField(
+            "order.item_count", "Number of items", "12", lambda s: formats.number(s.facts.items_total, s.locale)
+        ),
+        MergeField("order.payment_method", "Payment method", "Bank transfer", lambda s: s.facts.payment_method),
+        MergeField("order.message", "Customer message", "Please call first", lambda s: s.facts.customer_message),
+        MergeField("billing.name", "Billing name", "Ann Lee", lambda s: s.facts.billing.name),
+        MergeField("billing.company", "Billing company", "Lee Outdoor Ltd", lambda s: s.facts.billing.company),
+        MergeField(
+            "billing.address", "Billing address", "1 High St\n10115 Berlin", lambda s: _address(s.facts.billing)
+        ),
+        MergeField("billing.email", "Billing e-mail", "ann@lee.example", lambda s: s.facts.billing.email),
+        MergeField("billing.phone", "Billing phone", "+49 30 1234", lambda s: s.facts.billing.phone),
+        MergeField("billing.country", "Billing country", "DE", lambda s: s.facts.billing.country),
+        MergeField("shipping.name", "Shipping name", "Ann Lee", lambda s: _ship(s).name),
+        MergeField("shipping.company", "Shipping company", "Lee Ltd", lambda s: _ship(s).company),
+        MergeField("shipping.address", "Shipping address", "1 High St\n10115 Berlin", lambda s: _address(_ship(s))),
+        MergeField("shipping.country", "Shipping country", "DE", lambda s: _ship(s).country),
+        MergeField("store.name", "Store name", "Summit Outdoor", lambda s: s.profile.name),
+        MergeField("store.domain", "Store domain", "summit.example", lambda s: s.profile.domain),
+        MergeField("store.email", "Store e-mail", "orders@summit.example", lambda s: s.profile.email),
+        MergeField("store.phone", "Store phone", "+1 555 0100", lambda s: s.profile.phone),
+        MergeField("store.address", "Store address", "1 Main St", lambda s: s.profile.address),
+        MergeField("signers.names", "All signers", "Ann Lee, Bo Day", lambda s: ", ".join(x.name for x in _signing(s))),
+        MergeField("signer.name", "First signer", "Ann Lee", lambda s: _first(s, "name")),
+        MergeField("signer.email", "First signer's e-mail", "ann@x.example", lambda s: _first(s, "email")),
+        MergeField("document.id", "Document number", "1001-2-1", lambda s: s.document_id),
+        MergeField("document.date", "Date of the document", "4 October 2026", lambda s: s.day(s.made_at)),
+        MergeField("document.title", "Title of the document", "Purchase agreement", lambda s: s.title),
+    )
+}
+
+TABLES: dict[str, str] = {"order.items": "Table of the items ordered"}
+
+
+class MissingValue(RefusedByUs):
+    """A merge field marked as needed has no value for this record."""
+
+    def __init__(self, name: str, line: int = 0) -> None:
+        label = FIELDS[name].label
+        super().__init__(f"“{label}” ({name}) is empty for this order, but the agreement needs it (line {line}).")
+        self.name = name
+
+
+def parse_agreement(body: str) -> tuple[Block, ...]:
+    """Return the tree of an agreement's text; raise MarkupError naming each mistake by its line."""
+    return parse_markup(body, values=frozenset(FIELDS), tables=frozenset(TABLES))
+
+
+def merge_values(
+    facts: OrderFacts,
+    profile: StoreProfile,
+    signers: Sequence[Signer],
+    *,
+    language: str,
+    made_at: datetime,
+    document_id: str = "",
+    title: str = "",
+) -> dict[str, str]:
+    """Return every merge field's value, cleaned; "" where the record has none. Lines are kept in addresses only."""
+    source = Source(facts, profile, tuple(signers), language, made_at, document_id, title)
+    many = ("billing.address", "shipping.address", "store.address", "order.message")
+    return {n: clean(f.read(source)).strip() if n in many else clean_line(f.read(source)) for n, f in FIELDS.items()}
+
+
+def examples() -> dict[str, str]:
+    """Return each merge field's example, for a preview without a record."""
+    return {name: f.example for name, f in FIELDS.items()}
+
+
+# Documents as data ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Page:
+    """A document before it is set: a template of bcapp/documents/typst, its data (JSON), and the fields it places."""
+
+    template: str  # agreement | approval | signature
+    data: dict[str, Any] = field(repr=False)
+    fields: tuple[PlacedField, ...]
+    made_at: datetime
+
+
+def agreement_page(
+    *,
+    title: str,
+    body: str,
+    facts: OrderFacts,
+    profile: StoreProfile,
+    signers: Sequence[Signer],
+    language: str,
+    document_id: str,
+    made_at: datetime,
+    simulated: bool = False,
+) -> Page:
+    """Return the customer document of one request.
+
+    Raises MarkupError, MissingValue, and RefusedByUs when nobody signs or a text box belongs to no signer.
+    """
+    blocks = parse_agreement(body)
+    _check_signers(signers)
+    boxes = boxes_of(blocks)
+    positions = [s.position for s in signers if s.role is not SignerRole.COPY]
+    for box in boxes:
+        if box.signer >= len(positions):
+            raise RefusedByUs(
+                f"The agreement asks signer {box.signer + 1} for “{box.label}”, but only {len(positions)} sign."
+            )
+    values = merge_values(
+        facts, profile, signers, language=language, made_at=made_at, document_id=document_id, title=title
+    )
+    data = _frame(title, facts, profile, language, document_id, made_at, simulated)
+    placed = [PlacedField(b.external_id, positions[b.signer], b.type) for b in boxes]
+    return Page(
+        "agreement",
+        {
+            **data,
+            "blocks": fill(blocks, values, positions),
+            "items_in_text": any(isinstance(b, Table) for b in blocks),
+            "signers": [_signer(s, data["words"]["signer"]) for s in signers if s.role is not SignerRole.COPY],
+            "copies": [clean_line(s.name or s.email) for s in signers if s.role is SignerRole.COPY],
+        },
+        (*placed, *_signature_fields(signers)),
+        made_at,
+    )
+
+
+def approval_page(
+    *,
+    title: str,
+    why: Sequence[str],
+    facts: OrderFacts,
+    profile: StoreProfile,
+    signers: Sequence[Signer],
+    limits: Mapping[int, Money | None],
+    language: str,
+    document_id: str,
+    made_at: datetime,
+    simulated: bool = False,
+) -> Page:
+    """Return the internal approval sheet of one request.
+
+    why: sentences of the rule and what matched. limits: by signer position; None is no limit, an absent one
+    is not said.
+    """
+    _check_signers(signers)
+    data = _frame(title, facts, profile, language, document_id, made_at, simulated)
+    words = formats.words_for(language)
+    locale = formats.locale_for(language, profile.country)
+    signing = [s for s in signers if s.role is not SignerRole.COPY]
+    blocks = []
+    for signer in signing:
+        limit = ""
+        if signer.position in limits:
+            known = limits[signer.position]
+            limit = words["no_limit"] if known is None else formats.money(known, locale)
+        note = {"id": f"note_{signer.position}", "signer": signer.position}
+        blocks.append({**_signer(signer, words["approver"]), "limit": limit, "note": note})
+    notes = [PlacedField(f"note_{s.position}", s.position, "t") for s in signing]
+    return Page(
+        "approval",
+        {**data, "why": [clean(w) for w in why], "signers": blocks, "history": _history(facts)},
+        (*notes, *_signature_fields(signers)),
+        made_at,
+    )
+
+
+def signature_page(
+    *,
+    title: str,
+    facts: OrderFacts,
+    profile: StoreProfile,
+    signers: Sequence[Signer],
+    language: str,
+    document_id: str,
+    made_at: datetime,
+    simulated: bool = False,
+) -> Page:
+    """Return the page that is appended to an uploaded PDF: the order's facts and a block per signer."""
+    _check_signers(signers)
+    data = _frame(title, facts, profile, language, document_id, made_at, simulated)
+    signing = [_signer(s, data["words"]["signer"]) for s in signers if s.role is not SignerRole.COPY]
+    return Page("signature", {**data, "signers": signing}, _signature_fields(signers), made_at)
+
+
+def _check_signers(signers: Sequence[Signer]) -> None:
+    signing = [s for s in signers if s.role is not SignerRole.COPY]
+    if not signing:
+        raise RefusedByUs("Nobody is to sign this document.")
+    if len(signers) > MAX_SIGNERS:
+        raise RefusedByUs(f"A document takes {MAX_SIGNERS} signers at most.")
+    if len({s.position for s in signers}) != len(signers):
+        raise RefusedByUs("Two signers have the same place in the document.")
+
+
+def _signature_fields(signers: Sequence[Signer]) -> tuple[PlacedField, ...]:
+    return tuple(
+        PlacedField(f"{name}_{s.position}", s.position, kind)
+        for s in signers
+        if s.role is not SignerRole.COPY
+        for name, kind in (("sig", "s"), ("date", "d"))
+    )
+
+
+def _signer(signer: Signer, role: str) -> dict[str, Any]:
+    return {
+        "position": signer.position,
+        "name": clean_line(signer.name),
+        "email": clean_line(signer.email),
+        "role": role,
+    }
+
+
+def _frame(
+    title: str,
+    facts: OrderFacts,
+    profile: StoreProfile,
+    language: str,
+    document_id: str,
+    made_at: datetime,
+    simulated: bool,
+) -> dict[str, Any]:
+    """Return what every template needs, all of it cleaned."""
+    source = Source(facts, profile, (), language, made_at, document_id, title)
+    locale, words = source.locale, dict(formats.words_for(language))
+    billing = facts.billing
+    shipping = [_lines(_address(a)) for a in facts.shipping[:3]]
+    return {
+        "title": clean_line(title) or words["agreement"],
+        "document_id": clean_line(document_id),
+        "language": locale.language,
+        "paper": formats.paper_for(profile.country),
+        "simulated": simulated,
+        "words": words,
+        "store": {
+            "name": clean_line(profile.name),
+            "lines": [
+                *_lines(profile.address),
+                *[clean_line(x) for x in (profile.email, profile.phone, profile.domain) if x],
+            ],
+        },
+        "customer": {
+            "name": clean_line(billing.company or billing.name or words["guest"]),
+            "lines": [
+                *[x for x in _lines(_address(billing)) if x != clean_line(billing.company or billing.name)],
+                *[clean_line(x) for x in (billing.email, billing.phone) if x],
+            ],
+        },
+        "shipping": [s for s in shipping if s and s != _lines(_address(billing))],
+        "order": {
+            "id": str(facts.id),
+            "date": source.day(facts.created_at),
+            "total": source.money(facts.total.amount),
+            "tax": source.money(facts.tax) if facts.tax else "",
+            "discount": source.money(facts.discount) if facts.discount else "",
+            "payment": clean_line(facts.payment_method),
+            "payment_status": clean_line(facts.payment_status),
+            "message": clean(facts.customer_message).strip(),
+        },
+        "items": item_rows(facts, locale),
+        "made": formats.moment(made_at, locale, formats.zone_for(profile.timezone)),
+    }
+
+
+def _lines(text: str) -> list[str]:
+    return [line for raw in clean(text).splitlines() if (line := clean_line(raw))]
+
+
+def item_rows(facts: OrderFacts, locale: Any) -> dict[str, Any]:
+    """Return the item table: rows, how many were left out, and what the order costs beside its items."""
+    currency = facts.total.currency
+
+    def row(item: LineItem) -> dict[str, Any]:
+        return {
+            "sku": clean_line(item.sku),
+            "name": clean_line(item.name),
+            "options": [f"{clean_line(n)}: {clean_line(v)}" for n, v in item.options[:20]],
+            "quantity": formats.number(item.quantity, locale),
+            "price": formats.amount(item.unit_price, currency, locale),
+            "total": formats.amount(item.total, currency, locale),
+        }
+
+    shown, left = facts.items[:MAX_ROWS], facts.items[MAX_ROWS:]
+    rest = facts.total.amount - sum((i.total for i in facts.items), Decimal())
+    return {
+        "rows": [row(i) for i in shown],
+        "left": formats.number(len(left), locale) if left else "",
+        "left_total": formats.amount(sum((i.total for i in left), Decimal()), currency, locale) if left else "",
+        "rest": formats.amount(rest, currency, locale) if rest and facts.items else "",
+        "total": formats.money(facts.total, locale),
+    }
+
+
+def _history(facts: OrderFacts) -> str:
+    return "" if facts.history is None else str(facts.history.orders_before)
+
+
+# Filling the tree ----------------------------------------------------------------------------------------------
+
+
+def fill(blocks: Sequence[Block], values: Mapping[str, str], positions: Sequence[int]) -> list[dict[str, Any]]:
+    """Return the tree as JSON data with every merge field replaced. positions: of the signers that sign, in order.
+
+    Raises MissingValue for a field marked with `!` that is empty.
+    """
+    return [_block(b, values, positions) for b in blocks]
+
+
+def _block(block: Block, values: Mapping[str, str], positions: Sequence[int]) -> dict[str, Any]:
+    match block:
+        case Heading(level, runs):
+            return {"kind": "heading", "level": level, "runs": _runs(runs, values)}
+        case Paragraph(runs):
+            return {"kind": "paragraph", "runs": _runs(runs, values)}
+        case Listing():
+            return _listing(block, values)
+        case Table(name):
+            return {"kind": "table", "name": name}
+        case Box(kind, signer, label, name):
+            position = positions[signer]
+            return {"kind": "box", "type": kind, "signer": position, "label": clean_line(label), "id": name}
+        case Rule():
+            return {"kind": "rule"}
+        case NewPage():
+            return {"kind": "new_page"}
+
+
+def _listing(listing: Listing, values: Mapping[str, str]) -> dict[str, Any]:
+    return {"kind": "list", "start": listing.start, "items": [_item(i, values) for i in listing.items]}
+
+
+def _item(item: Item, values: Mapping[str, str]) -> dict[str, Any]:
+    return {"runs": _runs(item.runs, values), "inner": [_listing(x, values) for x in item.inner]}
+
+
+def _runs(runs: Sequence[Run], values: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return runs of text; brackets are parted over the border of two runs as well."""
+    filled: list[dict[str, Any]] = []
+    last = ""
+    for run in runs:
+        match run:
+            case Break():
+                filled.append({"kind": "break"})
+                continue
+            case Text(text, bold, italic):
+                shown = clean(text)
+            case Merge(name, when_empty, line, bold, italic):
+                shown = values[name]
+                if not shown and when_empty == "refuse":
+                    raise MissingValue(name, line)
+                if not shown:
+                    if when_empty == "line":
+                        filled.append({"kind": "blank"})
+                        last = ""
+                    continue
+        if last and (tail := last.rstrip()[-1:]) in ("[", "]") and shown.lstrip()[:1] == tail:
+            shown = "\u00a0" + shown
+        last = shown if shown.strip() else last
+        filled.append({"kind": "text", "text": shown, "bold": bold, "italic": italic})
+    return filled
+
+
+# Provider templates --------------------------------------------------------------------------------------------
+
+
+def prefill_tags(mapping: Mapping[str, str], values: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return the values that the service fills into a template of its own.
+
+    mapping: the placeholder's external id -> merge field; an unknown field raises RefusedByUs.
+    Empty values are left out, so that the placeholder stays open for its signer.
+    """
+    tags = []
+    for external_id, name in mapping.items():
+        if name not in FIELDS:
+            raise RefusedByUs(f"The template's field {external_id} is mapped to {name}, which is no merge field.")
+        if value := values[name]:
+            tags.append({"external_id": external_id, "text": value})
+    return tags
+
+
+def freeze_template(template: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the list of signers and placeholders of a template as it stands, in a stable order and shape.
+
+    template: as read: {signers: [{signer_index, needs_to_sign, approve_only, placeholders: [{uuid, type, page_index,
+    external_id, prefill}]}]}. What people see of each placeholder is in, its position on the page is not told.
+    """
+    frozen: list[dict[str, Any]] = []
+    for signer in template.get("signers") or ():
+        index = int(signer.get("signer_index") or 0)
+        kind = "sign" if signer.get("needs_to_sign", True) and not signer.get("approve_only") else "other"
+        frozen.append({"signer": index, "role": kind})
+        for p in signer.get("placeholders") or ():
+            frozen.append(
+                {
+                    "signer": index,
+                    "id": str(p.get("uuid") or ""),
+                    "type": str(p.get("type") or ""),
+                    "page": int(p.get("page_index") or 0),
+                    "external_id": str(p.get("external_id") or ""),
+                    "prefill": bool(p.get("prefill")),
+                }
+            )
+    return sorted(frozen, key=lambda e: (e["signer"], e.get("id", ""), e.get("external_id", ""), e.get("type", "")))
+
+
+def template_drift(frozen: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what changed in a template since it was frozen, a sentence each; empty when nothing did."""
+
+    def by_key(entries: Sequence[Mapping[str, Any]]) -> dict[tuple[Any, ...], Mapping[str, Any]]:
+        return {(e["signer"], e.get("id", ""), "role" in e): e for e in entries}
+
+    before, after = by_key(frozen), by_key(now)
+    found = []
+    for key in sorted(before.keys() | after.keys(), key=str):
+        old, new = before.get(key), after.get(key)
+        if old is None and new is not None:
+            found.append(f"{_told(new)} was added.")
+        elif new is None and old is not None:
+            found.append(f"{_told(old)} was removed.")
+        elif old is not None and new is not None and dict(old) != dict(new):
+            parts = [n for n in sorted(old.keys() | new.keys()) if old.get(n) != new.get(n)]
+            found.append(f"{_told(old)} changed: {', '.join(f'{n} {old.get(n)} → {new.get(n)}' for n in parts)}.")
+    return found
+
+
+def _told(entry: Mapping[str, Any]) -> str:
+    who = f"signer {int(entry['signer']) + 1}"
+    if "role" in entry:
+        return who.capitalize()
+    kinds = {"s": "signature", "i": "initials", "n": "name", "d": "date", "t": "text", "c": "checkbox"}
+    kind = kinds.get(str(entry.get("type")), "field")
+    name = f" “{entry['external_id']}”" if entry.get("external_id") else ""
+    return f"The {kind} field{name} of {who}"
+
+
+def template_fields(frozen: Sequence[Mapping[str, Any]], positions: Sequence[int]) -> tuple[PlacedField, ...]:
+    """Return the fields that a frozen template places, with our signers' positions by the template's index.
+
+    Raises RefusedByUs when a signer of the template has nobody.
+    """
+    fields = []
+    for entry in frozen:
+        if entry["signer"] >= len(positions):
+            raise RefusedByUs(f"The template has a signer {entry['signer'] + 1}, but {len(positions)} are named.")
+        if "role" not in entry:
+            fields.append(PlacedField(entry["external_id"], positions[entry["signer"]], entry["type"]))
+    return tuple(fields)
