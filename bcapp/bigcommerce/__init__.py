@@ -1,0 +1,1 @@
+"""BigCommerce, and nothing else: paths, shapes and proofs of the store platform."""

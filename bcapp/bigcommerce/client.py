@@ -1,0 +1,434 @@
+"""The store's API: one method per call, and the right error for every failure.
+
+Source: BigCommerce docs, "API Rate Limits", "API Status Codes" and the OpenAPI file of each resource.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from email.utils import format_datetime
+from typing import Any
+
+import httpx
+
+from bcapp.bigcommerce.parse import StoreProfile, parse_date, parse_store
+from bcapp.errors import BigCommerceError, TokenRefused, UnreadableInput
+from bcapp.gate import Gate, OpenGate
+
+PAGE = 250  # the most rows that a list gives at once
+MOST_PAGES = 4000  # a list that never ends must not hold a worker for ever
+Params = Mapping[str, str | int]
+
+
+def batches(values: Iterable[Any], size: int) -> list[list[Any]]:
+    rows = list(values)
+    return [rows[at : at + size] for at in range(0, len(rows), size)]
+
+
+class BigCommerce:
+    """One store, as its own access token sees it."""
+
+    def __init__(
+        self, http: httpx.AsyncClient, api_url: str, store_hash: str, token: str, gate: Gate | None = None
+    ) -> None:
+        self.store_hash = store_hash
+        self._http = http
+        self._root = f"{api_url.rstrip('/')}/stores/{store_hash}"
+        self._token = token
+        self._gate: Gate = gate or OpenGate()
+
+    # Store
+
+    async def get_store(self) -> StoreProfile:
+        return parse_store(self._object(await self._call("GET", "/v2/store"), "the store"))
+
+    async def time(self) -> datetime:
+        """Return the vendor's clock; the cheapest call that proves the token. Raises TokenRefused."""
+        answer = self._object(await self._call("GET", "/v2/time"), "the time")
+        try:
+            return datetime.fromtimestamp(int(answer["time"]), UTC)
+        except (KeyError, TypeError, ValueError, OverflowError):
+            raise UnreadableInput("the answer has no time") from None
+
+    async def channels(self) -> list[dict[str, Any]]:
+        return await self._v3_list("/v3/channels", {})
+
+    async def channel_site(self, channel_id: int) -> dict[str, Any] | None:
+        """Return the site (url, urls ...) of a channel, or None when it has none."""
+        answer = await self._found("GET", f"/v3/channels/{channel_id}/site")
+        return None if answer is None else self._first(answer)
+
+    async def sites(self) -> list[dict[str, Any]]:
+        return await self._v3_list("/v3/sites", {})
+
+    # Orders
+
+    async def fetch_order(self, order_id: int) -> dict[str, Any] | None:
+        """Return the raw order, or None when there is none (404)."""
+        answer = await self._found("GET", f"/v2/orders/{order_id}")
+        return None if answer is None else self._object(answer, "the order")
+
+    async def list_orders(
+        self,
+        *,
+        modified_since: datetime | None = None,
+        created_since: datetime | None = None,
+        created_before: datetime | None = None,
+        customer_id: int | None = None,
+        email: str | None = None,
+        status_id: int | None = None,
+        channel_id: int | None = None,
+        min_id: int | None = None,
+        newest_first: bool = False,
+        page_size: int = PAGE,
+        most: int | None = None,
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Yield raw orders; ordered by change when `modified_since` is given, else by id.
+
+        A change while we read moves an order to the end of the list and shifts the rest, so a read by change goes on
+        from the last time seen instead of by page number; each (order, time of change) comes once.
+        """
+        given = {
+            "min_date_modified": _date(modified_since),
+            "min_date_created": _date(created_since),
+            "max_date_created": _date(created_before),
+            "customer_id": customer_id,
+            "email": email,
+            "status_id": status_id,
+            "channel_id": channel_id,
+            "min_id": min_id,
+        }
+        params: dict[str, str | int] = {k: v for k, v in given.items() if v is not None}
+        column = "date_modified" if modified_since is not None else "id"
+        params |= {"sort": f"{column}:{'desc' if newest_first else 'asc'}", "limit": page_size}
+        by_time = column == "date_modified" and not newest_first
+        page, given_out = 1, 0
+        seen: set[tuple[int, str]] = set()
+        for _ in range(MOST_PAGES):
+            rows = self._rows(await self._call("GET", "/v2/orders", params={**params, "page": page}), "orders")
+            for row in rows:
+                key = (int(row.get("id") or 0), str(row.get("date_modified")))
+                if key in seen:
+                    continue
+                seen.add(key)
+                yield row
+                given_out += 1
+                if most is not None and given_out >= most:
+                    return
+            if len(rows) < page_size:
+                return
+            last = _date(parse_date(rows[-1].get("date_modified"), "date_modified")) if by_time else None
+            if last is not None and last != params["min_date_modified"]:
+                params["min_date_modified"], page = last, 1
+            else:
+                page += 1
+        raise BigCommerceError(f"the list of orders does not end after {MOST_PAGES} pages", permanent=True)
+
+    async def count_orders(
+        self,
+        *,
+        created_since: datetime | None = None,
+        created_before: datetime | None = None,
+        status_id: int | None = None,
+        customer_id: int | None = None,
+    ) -> int:
+        return (await self._count(created_since, created_before, status_id, customer_id))[0]
+
+    async def count_orders_by_status(
+        self, *, created_since: datetime | None = None, created_before: datetime | None = None
+    ) -> dict[int, int]:
+        """Return status id -> number of orders, without the empty ones."""
+        return (await self._count(created_since, created_before, None, None))[1]
+
+    async def _count(
+        self, since: datetime | None, before: datetime | None, status_id: int | None, customer_id: int | None
+    ) -> tuple[int, dict[int, int]]:
+        given = {
+            "min_date_created": _date(since),
+            "max_date_created": _date(before),
+            "status_id": status_id,
+            "customer_id": customer_id,
+        }
+        params = {k: v for k, v in given.items() if v is not None}
+        answer = self._object(await self._call("GET", "/v2/orders/count", params=params), "the count")
+        try:
+            groups = {int(s["id"]): int(s["count"]) for s in answer.get("statuses") or [] if int(s["count"])}
+            return int(answer["count"]), groups
+        except (KeyError, TypeError, ValueError):
+            raise UnreadableInput("the answer has no count of orders") from None
+
+    async def order_products(self, order_id: int) -> list[dict[str, Any]]:
+        return await self._v2_list(f"/v2/orders/{order_id}/products")
+
+    async def order_shipping_addresses(self, order_id: int) -> list[dict[str, Any]]:
+        return await self._v2_list(f"/v2/orders/{order_id}/shipping_addresses")
+
+    async def order_transactions(self, order_id: int) -> list[dict[str, Any]]:
+        """Return the payment transactions; an empty list also when the vendor answers 204."""
+        answer = await self._call("GET", f"/v3/orders/{order_id}/transactions")
+        return [] if answer is None else self._rows(self._data(answer), "transactions")
+
+    async def order_statuses(self) -> list[dict[str, Any]]:
+        return self._rows(await self._call("GET", "/v2/order_statuses"), "statuses")
+
+    async def put_order(self, order_id: int, **only_changed: Any) -> dict[str, Any]:
+        """Write only the fields that change and return the vendor's answer; the caller reads the order back.
+
+        Line items must never be sent: the vendor then drops their discounts.
+        """
+        if not only_changed or "products" in only_changed:
+            raise ValueError("name the fields that change, and never the products")
+        return self._object(await self._call("PUT", f"/v2/orders/{order_id}", body=only_changed), "the order")
+
+    async def capture(self, order_id: int) -> None:
+        """Ask the gateway to take the authorised payment; it works on after the answer."""
+        await self._call("POST", f"/v3/orders/{order_id}/payment_actions/capture")
+
+    async def void(self, order_id: int) -> None:
+        """Give back an authorisation; never for a captured payment."""
+        await self._call("POST", f"/v3/orders/{order_id}/payment_actions/void")
+
+    # Metafields
+
+    async def metafields(
+        self, order_id: int, *, namespace: str | None = None, key: str | None = None, resource: str = "orders"
+    ) -> list[dict[str, Any]]:
+        """resource: the path before the id, e.g. orders, customers, catalog/products."""
+        given = {"namespace": namespace, "key": key}
+        params = {k: v for k, v in given.items() if v is not None}
+        return await self._v3_list(f"/v3/{resource}/{order_id}/metafields", params)
+
+    async def put_metafield(
+        self,
+        order_id: int,
+        namespace: str,
+        key: str,
+        value: str,
+        *,
+        permission_set: str = "app_only",
+        description: str = "",
+        resource: str = "orders",
+    ) -> dict[str, Any]:
+        """Create the metafield, or change the one of that name. Both ways lead to the same state when repeated."""
+        path = f"/v3/{resource}/{order_id}/metafields"
+        body = {
+            "permission_set": permission_set,
+            "namespace": namespace,
+            "key": key,
+            "value": value,
+            "description": description,
+        }
+        try:
+            return self._first(await self._call("POST", path, body=body))
+        except BigCommerceError as exc:
+            if exc.status != 409:
+                raise
+        for row in await self.metafields(order_id, namespace=namespace, key=key, resource=resource):
+            if row.get("namespace") == namespace and row.get("key") == key:
+                changed = {"value": value, "permission_set": permission_set, "description": description}
+                return self._first(await self._call("PUT", f"{path}/{int(row['id'])}", body=changed))
+        raise BigCommerceError(f"metafield {namespace}.{key} exists but is not listed", status=409)
+
+    # Customers
+
+    async def customers(self, *, ids: Collection[int] = (), emails: Collection[str] = ()) -> list[dict[str, Any]]:
+        """Return the customers with these ids, or with these e-mail addresses; unknown ones are left out."""
+        found: list[dict[str, Any]] = []
+        for part in batches(sorted(set(ids)), 50):
+            found += await self._v3_list("/v3/customers", {"id:in": ",".join(map(str, part))})
+        for part in batches(sorted(set(emails)), 50):
+            found += await self._v3_list("/v3/customers", {"email:in": ",".join(part)})
+        return found
+
+    async def customer_groups(self) -> list[dict[str, Any]]:
+        return await self._v2_list("/v2/customer_groups")
+
+    # Catalog
+
+    async def products(self, ids: Collection[int]) -> list[dict[str, Any]]:
+        """Return what rules ask of products: sku, brand_id, categories, custom_fields. Deleted ones are left out."""
+        fields = {"include": "custom_fields", "include_fields": "name,sku,brand_id,categories"}
+        found: list[dict[str, Any]] = []
+        for part in batches(sorted(set(ids)), PAGE):
+            found += await self._v3_list("/v3/catalog/products", {"id:in": ",".join(map(str, part)), **fields})
+        return found
+
+    async def brands(self, ids: Collection[int]) -> dict[int, str]:
+        """Return brand id -> name."""
+        found: dict[int, str] = {}
+        for part in batches(sorted(set(ids)), PAGE):
+            for row in await self._v3_list("/v3/catalog/brands", {"id:in": ",".join(map(str, part))}):
+                found[int(row["id"])] = str(row.get("name") or "")
+        return found
+
+    async def categories(self) -> list[dict[str, Any]]:
+        """Return all categories of all trees: category_id, parent_id, tree_id, name ..."""
+        return await self._v3_list("/v3/catalog/trees/categories", {})
+
+    async def category_tree(self) -> dict[int, int]:
+        """Return category id -> parent id; 0 stands above the top ones."""
+        try:
+            return {int(row["category_id"]): int(row.get("parent_id") or 0) for row in await self.categories()}
+        except (KeyError, TypeError, ValueError):
+            raise UnreadableInput("a category has no category_id") from None
+
+    # Webhooks
+
+    async def hooks(self) -> list[dict[str, Any]]:
+        """Return the webhooks that this app made, also the inactive ones."""
+        return await self._v3_list("/v3/hooks", {})
+
+    async def create_hook(
+        self, scope: str, destination: str, headers: Mapping[str, str], *, is_active: bool = True
+    ) -> dict[str, Any]:
+        body = {"scope": scope, "destination": destination, "is_active": is_active, "headers": dict(headers)}
+        return self._first(await self._call("POST", "/v3/hooks", body=body))
+
+    async def update_hook(self, hook_id: int, **changes: Any) -> dict[str, Any]:
+        return self._first(await self._call("PUT", f"/v3/hooks/{hook_id}", body=changes))
+
+    async def delete_hook(self, hook_id: int) -> None:
+        """Delete a webhook; one that is gone already is fine."""
+        await self._found("DELETE", f"/v3/hooks/{hook_id}")
+
+    # The wire
+
+    async def _found(self, method: str, path: str) -> Any:
+        """Call, and return None for a 404 too."""
+        try:
+            return await self._call(method, path)
+        except BigCommerceError as exc:
+            if exc.status == 404:
+                return None
+            raise
+
+    async def _v2_list(self, path: str, params: Params | None = None) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for page in range(1, MOST_PAGES + 1):
+            asked = {**(params or {}), "page": page, "limit": PAGE}
+            rows = self._rows(await self._call("GET", path, params=asked), path)
+            found += rows
+            if len(rows) < PAGE:
+                return found
+        raise BigCommerceError(f"GET {path}: the list does not end", permanent=True)
+
+    async def _v3_list(self, path: str, params: Params) -> list[dict[str, Any]]:
+        """Return all pages. An answer without pagination is one page."""
+        found: list[dict[str, Any]] = []
+        for page in range(1, MOST_PAGES + 1):
+            answer = await self._call("GET", path, params={**params, "page": page, "limit": PAGE})
+            rows = self._rows(self._data(answer), path)
+            found += rows
+            meta = answer.get("meta") if isinstance(answer, dict) else None
+            pages = meta.get("pagination") if isinstance(meta, dict) else None
+            total = pages.get("total_pages") if isinstance(pages, dict) else None
+            if not rows or (page >= total if isinstance(total, int) else len(rows) < PAGE):
+                return found
+        raise BigCommerceError(f"GET {path}: the list does not end", permanent=True)
+
+    async def _call(self, method: str, path: str, *, params: Params | None = None, body: Any = None) -> Any:
+        """Return the decoded JSON, None for an empty answer.
+
+        Raises TokenRefused for 401 and BigCommerceError for everything else that is not a 2xx with JSON.
+        """
+        await self._gate.enter()
+        what, writes = f"{method} {path}", method != "GET"
+        headers = {"X-Auth-Token": self._token, "Accept": "application/json"}
+        try:
+            response = await self._http.request(
+                method, self._root + path, params=dict(params or {}), json=body, headers=headers, follow_redirects=False
+            )
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as exc:
+            # Nothing was sent: even a write is surely not executed.
+            await self._gate.leave(ok=False, error=type(exc).__name__)
+            raise BigCommerceError(f"{what}: no connection ({type(exc).__name__})") from exc
+        except httpx.TransportError as exc:
+            await self._gate.leave(ok=False, error=type(exc).__name__)
+            raise BigCommerceError(f"{what}: no answer ({type(exc).__name__})", unclear=writes) from exc
+        error, decoded = self._judge(what, writes, response)
+        throttled = response.status_code == 429
+        wait = error.retry_after if error is not None and throttled else None
+        await self._gate.leave(
+            # A 429 without headers says that the platform itself is under load: that counts for the breaker.
+            ok=response.status_code < 500 and not (throttled and wait is None) and not _is_page(response),
+            remaining=_number(response, "X-Rate-Limit-Requests-Left", int),
+            resets_after=_seconds_to_reset(response),
+            wait=wait,
+            error=str(error) if error is not None else "",
+        )
+        if error is not None:
+            raise error
+        return decoded
+
+    def _judge(self, what: str, writes: bool, response: httpx.Response) -> tuple[BigCommerceError | None, Any]:
+        """Return (what is wrong, or None; the decoded body)."""
+        status = response.status_code
+        if response.is_success:
+            if not response.content.strip():
+                return None, None
+            try:
+                return None, json.loads(response.content, parse_float=Decimal)
+            except ValueError:
+                text = f"{what}: {status} without readable JSON"
+                return BigCommerceError(text, status=status, unclear=writes), None
+        if status == 401:
+            return TokenRefused(f"{what}: 401", status=401, uncounted=True), None
+        if status == 429:
+            wait = _number(response, "X-Retry-After", float)
+            reset = _seconds_to_reset(response)
+            after = reset if reset is not None else wait
+            return BigCommerceError(f"{what}: 429", status=429, retry_after=after, uncounted=True), None
+        # 408, 423 and 425 pass by themselves; 507 is the plan's limit and does not.
+        permanent = (300 <= status < 500 and status not in (408, 423, 425, 499)) or status == 507
+        unclear = writes and status >= 500 and status != 507
+        return BigCommerceError(f"{what}: {status}", status=status, permanent=permanent, unclear=unclear), None
+
+    @staticmethod
+    def _object(answer: Any, what: str) -> dict[str, Any]:
+        if not isinstance(answer, dict):
+            raise UnreadableInput(f"{what} is not an object")
+        return answer
+
+    @staticmethod
+    def _rows(answer: Any, what: str) -> list[dict[str, Any]]:
+        if answer is None:
+            return []
+        if not isinstance(answer, list) or not all(isinstance(row, dict) for row in answer):
+            raise UnreadableInput(f"{what}: the list is not a list of objects")
+        return answer
+
+    @staticmethod
+    def _data(answer: Any) -> Any:
+        if answer is None:
+            return None
+        if not isinstance(answer, dict) or "data" not in answer:
+            raise UnreadableInput("the answer has no data")
+        return answer["data"]
+
+    def _first(self, answer: Any) -> dict[str, Any]:
+        """Return the object of a V3 answer; some resources put it into a list of one."""
+        data = self._data(answer)
+        return self._object(data[0] if isinstance(data, list) and data else data, "the answer")
+
+
+def _date(at: datetime | None) -> str | None:
+    return None if at is None else format_datetime(at.astimezone(UTC).replace(microsecond=0))
+
+
+def _is_page(response: httpx.Response) -> bool:
+    return response.is_success and "html" in response.headers.get("content-type", "")
+
+
+def _number(response: httpx.Response, name: str, kind: type[int] | type[float]) -> Any:
+    try:
+        return max(kind(0), kind(response.headers[name]))
+    except (KeyError, ValueError):
+        return None
+
+
+def _seconds_to_reset(response: httpx.Response) -> float | None:
+    milliseconds = _number(response, "X-Rate-Limit-Time-Reset-Ms", int)
+    return None if milliseconds is None else milliseconds / 1000
