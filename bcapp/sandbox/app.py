@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from bcapp.sandbox.bigcommerce import BigCommerceSandbox
 from bcapp.sandbox.ground import Call, Clock, Faults, Recorder, SandboxSettings, Service
 
 SIGNATURE = "bcapp.sandbox.signature"
@@ -34,7 +35,7 @@ class Sandbox:
         self.spec_errors: list[str] = []
         self.url = ""
         self.download_url = ""
-        self.bigcommerce: Any = self._bigcommerce()
+        self.bigcommerce = BigCommerceSandbox(self)
         self.signature: Any = self._signature()
         routes: list[BaseRoute] = [Route("/clock", self._clock, methods=["GET", "POST"])]
         for part in (self.bigcommerce, self.signature):
@@ -42,12 +43,6 @@ class Sandbox:
                 routes.extend(part.routes)
         inner = Starlette(routes=routes, lifespan=self._lifespan)
         self.app = Recorder(inner, self)
-
-    def _bigcommerce(self) -> Any:
-        if importlib.util.find_spec("bcapp.sandbox.bigcommerce") is None:
-            return None
-        module = importlib.import_module("bcapp.sandbox.bigcommerce")
-        return module.BigCommerceSandbox(self) if hasattr(module, "BigCommerceSandbox") else None
 
     def _signature(self) -> Any:
         if importlib.util.find_spec(SIGNATURE) is None:

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, parse_qsl
 import httpx
 import orjson
 from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 Service = Literal["bigcommerce", "signature"]
@@ -30,8 +31,12 @@ class SandboxSettings:
 
     app_url: where the app's callbacks and its framed pages live.
     public_url: where browsers reach the sandbox; the server sets it to its own address when it is empty.
+    panel_url: where the control panel lives when that is another host; "{hash}" in it stands for the store's hash.
     speed: divides every waiting time of the vendors (retry ladders, background steps); 1.0 is the real pace.
     spec_dir: folder that holds `bigcommerce/*.yml`; None means that nothing is validated.
+    spec_exceptions: YAML file of the deviations that are allowed, each with its reason.
+    seed, history: what the believable stores are made from, and whether they have past orders.
+    slow_hooks: a new webhook stays silent for its first minute (divided by `speed`), as it may at the vendor.
     """
 
     client_id: str = "cs-sandbox-client"
@@ -39,11 +44,13 @@ class SandboxSettings:
     app_id: int = 41257
     app_url: str = "http://127.0.0.1:8000"
     public_url: str = ""
+    panel_url: str = ""
     speed: float = 1.0
     spec_dir: Path | None = None
     spec_exceptions: Path | None = None
     seed: int = 7
     history: bool = True
+    slow_hooks: bool = False
 
 
 class Clock:
@@ -183,6 +190,7 @@ class Ground(Protocol):
     faults: Faults
     calls: list[Call]
     lock: threading.RLock
+    spec_errors: list[str]
     throttle_headers: dict[Service, Callable[[], dict[str, str]]]
 
 
@@ -216,6 +224,19 @@ def service_of(method: str, path: str, raw: bytes, content_type: str) -> Service
     return None
 
 
+class ServiceRoute(Route):
+    """A route that belongs to one vendor; both have POST /oauth2/token, and the recorder has told whose it is."""
+
+    def __init__(self, service: Service, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        self.service = service
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope.get("sandbox_service") != self.service:
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
 class Recorder:
     """ASGI middleware: records the calls to the vendors and lets the planned faults happen."""
 
@@ -237,6 +258,7 @@ class Recorder:
         if service is None:
             await self.app(scope, replay, send)
             return
+        scope = {**scope, "sandbox_service": service}
         query = {k: v[-1] for k, v in parse_qs(scope["query_string"].decode(), keep_blank_values=True).items()}
         body = parse_body(raw, content_type)
         call = Call(service=service, method=method, path=path, query=query, body=body, at=self.ground.clock.now())

@@ -1,0 +1,95 @@
+"""The simulated BigCommerce: stores, their API, webhooks, control panel, desk and a shipping tool."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from starlette.routing import BaseRoute, Route
+
+from bcapp.sandbox.bigcommerce.api import Api, Checker
+from bcapp.sandbox.bigcommerce.auth import Auth
+from bcapp.sandbox.bigcommerce.control import Control
+from bcapp.sandbox.bigcommerce.desk import Desk
+from bcapp.sandbox.bigcommerce.panel import Panel
+from bcapp.sandbox.bigcommerce.shipping import ShippingTool
+from bcapp.sandbox.bigcommerce.store import PAYMENTS, SCOPES, Refused, Store, User
+from bcapp.sandbox.bigcommerce.v2 import v2
+from bcapp.sandbox.bigcommerce.v3 import v3
+from bcapp.sandbox.bigcommerce.webhooks import LADDER, Delivery, Hook, Webhooks
+from bcapp.sandbox.ground import Ground, ServiceRoute, Ticker
+from bcapp.sandbox.seed import seed_stores
+
+__all__ = ["LADDER", "PAYMENTS", "SCOPES", "BigCommerceSandbox", "Delivery", "Hook", "Refused", "Store", "User"]
+
+VERBS = ["GET", "POST", "PUT", "DELETE", "PATCH"]
+
+
+class BigCommerceSandbox:
+    """The whole simulated platform.
+
+    stores: by hash; `store` is the big one, `stranger` the small one of somebody else.
+    """
+
+    def __init__(self, ground: Ground, check: Checker | None = None) -> None:
+        self.ground = ground
+        self.webhooks = Webhooks(ground)
+        self.stores: dict[str, Store] = {}
+        self.auth = Auth(ground, self.stores, self.webhooks)
+        self.api = Api(ground, self.stores, [*v2.operations, *v3.operations], check)
+        self.shipping = ShippingTool(ground, self.stores)
+        self.control = Control(self)
+        self.panel = Panel(self)
+        self.desk = Desk(self)
+        self._ticker = Ticker(ground.clock)
+        ground.throttle_headers["bigcommerce"] = self._throttle_headers
+        self.reset()
+
+    def reset(self) -> None:
+        """Start over: fresh stores, no hooks, no deliveries, no faults."""
+        with self.ground.lock:
+            self.webhooks.reset()
+            self.stores.clear()
+            self.shipping.reset()
+            for store in seed_stores(self.ground, self.webhooks):
+                store.on_later = self._ticker.wake
+                self.stores[store.hash] = store
+
+    @property
+    def store(self) -> Store:
+        """The seeded main store."""
+        return next(iter(self.stores.values()))
+
+    @property
+    def stranger(self) -> Store:
+        """The seeded second store."""
+        return list(self.stores.values())[1]
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        return [
+            Route("/stores/{hash}/{rest:path}", self.api.handle, methods=VERBS),
+            ServiceRoute("bigcommerce", "/oauth2/token", self.auth.token, methods=["POST"]),
+            *self.control.routes,
+            *self.panel.routes,
+            *self.desk.routes,
+        ]
+
+    def _throttle_headers(self) -> dict[str, str]:
+        return self.api.rate_headers(0, self.store.quota, 2000)
+
+    async def run(self) -> None:
+        """Deliver webhooks, finish payments and ship, for as long as the sandbox is served."""
+        work: list[Callable[[], Any]] = [self.webhooks.run, self._settle, self.shipping.run]
+        async with asyncio.TaskGroup() as group:
+            for part in work:
+                group.create_task(part())
+
+    async def _settle(self) -> None:
+        self._ticker.bind()
+        try:
+            while True:
+                dues = [due for store in list(self.stores.values()) if (due := store.settle()) is not None]
+                now = self.ground.clock.now()
+                await self._ticker.wait(min([1.0, *((due - now).total_seconds() for due in dues)]))
+        finally:
+            self._ticker.release()
