@@ -130,12 +130,13 @@ class MergeField:
     read: Callable[[Source], str]
 
 
-def _address(address: Address) -> str:
-    """Return the postal lines of an address without empty ones."""
+def _address(address: Address, locale: Any) -> str:
+    """Return the postal lines of an address without empty ones, the country by its name."""
     town = " ".join(p for p in (address.postcode, address.city) if p)
     if address.country in ("US", "CA", "AU"):
         town = ", ".join(p for p in (address.city, " ".join(q for q in (address.state, address.postcode) if q)) if p)
-    return "\n".join(p for p in (address.company, address.name, address.street, town, address.country) if p)
+    country = locale.territories.get(address.country, address.country)
+    return "\n".join(p for p in (address.company, address.name, address.street, town, country) if p)
 
 
 NOWHERE = Address("", "", "", "", "", "", "", "", "")
@@ -171,14 +172,19 @@ FIELDS: dict[str, MergeField] = {
         MergeField("billing.name", "Billing name", "Ann Lee", lambda s: s.facts.billing.name),
         MergeField("billing.company", "Billing company", "Lee Outdoor Ltd", lambda s: s.facts.billing.company),
         MergeField(
-            "billing.address", "Billing address", "1 High St\n10115 Berlin", lambda s: _address(s.facts.billing)
+            "billing.address",
+            "Billing address",
+            "1 High St\n10115 Berlin",
+            lambda s: _address(s.facts.billing, s.locale),
         ),
         MergeField("billing.email", "Billing e-mail", "ann@lee.example", lambda s: s.facts.billing.email),
         MergeField("billing.phone", "Billing phone", "+49 30 1234", lambda s: s.facts.billing.phone),
         MergeField("billing.country", "Billing country", "DE", lambda s: s.facts.billing.country),
         MergeField("shipping.name", "Shipping name", "Ann Lee", lambda s: _ship(s).name),
         MergeField("shipping.company", "Shipping company", "Lee Ltd", lambda s: _ship(s).company),
-        MergeField("shipping.address", "Shipping address", "1 High St\n10115 Berlin", lambda s: _address(_ship(s))),
+        MergeField(
+            "shipping.address", "Shipping address", "1 High St\n10115 Berlin", lambda s: _address(_ship(s), s.locale)
+        ),
         MergeField("shipping.country", "Shipping country", "DE", lambda s: _ship(s).country),
         MergeField("store.name", "Store name", "Summit Outdoor", lambda s: s.profile.name),
         MergeField("store.domain", "Store domain", "summit.example", lambda s: s.profile.domain),
@@ -388,7 +394,7 @@ def _frame(
     source = Source(facts, profile, (), language, made_at, document_id, title)
     locale, words = source.locale, dict(formats.words_for(language))
     billing = facts.billing
-    shipping = [_lines(_address(a)) for a in facts.shipping[:3]]
+    shipping = [_lines(_address(a, locale)) for a in facts.shipping[:3]]
     return {
         "title": clean_line(title) or words["agreement"],
         "document_id": clean_line(document_id),
@@ -406,11 +412,11 @@ def _frame(
         "customer": {
             "name": clean_line(billing.company or billing.name or words["guest"]),
             "lines": [
-                *[x for x in _lines(_address(billing)) if x != clean_line(billing.company or billing.name)],
+                *[x for x in _lines(_address(billing, locale)) if x != clean_line(billing.company or billing.name)],
                 *[clean_line(x) for x in (billing.email, billing.phone) if x],
             ],
         },
-        "shipping": [s for s in shipping if s and s != _lines(_address(billing))],
+        "shipping": [s for s in shipping if s and s != _lines(_address(billing, locale))],
         "order": {
             "id": str(facts.id),
             "date": source.day(facts.created_at),
@@ -501,6 +507,7 @@ def _runs(runs: Sequence[Run], values: Mapping[str, str]) -> list[dict[str, Any]
     """Return runs of text; brackets are parted over the border of two runs as well."""
     filled: list[dict[str, Any]] = []
     last = ""
+    alone = sum(not isinstance(r, Break) for r in runs) == 1
     for run in runs:
         match run:
             case Break():
@@ -517,6 +524,8 @@ def _runs(runs: Sequence[Run], values: Mapping[str, str]) -> list[dict[str, Any]
                         filled.append({"kind": "blank"})
                         last = ""
                     continue
+                if not alone:  # an address inside a sentence
+                    shown = ", ".join(shown.splitlines())
         if last and (tail := last.rstrip()[-1:]) in ("[", "]") and shown.lstrip()[:1] == tail:
             shown = "\u00a0" + shown
         last = shown if shown.strip() else last

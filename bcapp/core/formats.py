@@ -22,9 +22,15 @@ def words_for(language: str) -> Mapping[str, str]:
     return WORDS.get(language.replace("_", "-").split("-")[0].lower(), WORDS["en"])
 
 
+# Where English is written with other signs, a thousand reads as one: "12.400,00". An English text keeps English numbers.
+ENGLISH = frozenset({"US", "GB", "CA", "AU", "NZ", "IE", "IN", "SG", "HK", "ZA", "PH", "MT"})
+
+
 def locale_for(language: str, country: str = "") -> Locale:
     """Return how a language writes numbers and dates, in the country's manner when there is one; else English."""
     parts = language.replace("_", "-").split("-")
+    if parts[0].lower() == "en" and country and country not in ENGLISH:
+        country = "GB"
     for name in ([f"{parts[0]}_{parts[1].upper()}"] if len(parts) > 1 else []) + [f"{parts[0]}_{country}", parts[0]]:
         try:
             return Locale.parse(name)

@@ -68,7 +68,10 @@ async def fields_in(pdf: bytes) -> tuple[PlacedField, ...]:
 
 
 def fields_in_pages(pages: Sequence[PageText]) -> tuple[PlacedField, ...]:
-    """Return the fields of pages already read. A pair of brackets that is no field is refused, for the service may differ."""
+    """Return the fields of pages already read.
+
+    Double brackets that are no field raise UnreadableInput: the service may see one where we do not.
+    """
     fields = []
     for number, page in enumerate(pages, 1):
         for match in TAG.finditer(page.text):

@@ -11,7 +11,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from bcapp.errors import AppError, UnreadableInput
 
@@ -141,7 +141,7 @@ def _start() -> str:
     return f"import sys, runpy; sys.path += {paths!r}; f = sys.argv.pop(1); runpy.run_path(f, run_name='__main__')"
 
 
-def _read_frame(stream: BinaryIO) -> tuple[dict[str, Any], list[bytes]]:
+def _read_frame(stream: IO[bytes]) -> tuple[dict[str, Any], list[bytes]]:
     """Read an answer, which is not trusted to be small."""
     (size,) = struct.unpack(">I", _exactly(stream, 4))
     if size > MAX_ANSWER:
@@ -152,7 +152,7 @@ def _read_frame(stream: BinaryIO) -> tuple[dict[str, Any], list[bytes]]:
     return head, [_exactly(stream, n) for n in head["blobs"]]
 
 
-def _exactly(stream: BinaryIO, size: int) -> bytes:
+def _exactly(stream: IO[bytes], size: int) -> bytes:
     data = stream.read(size)
     if len(data) != size:
         raise EOFError

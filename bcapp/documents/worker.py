@@ -161,8 +161,14 @@ def _images(page: Any) -> list[str]:
 
 
 ACTIONS = {"/JavaScript", "/Launch", "/SubmitForm", "/ImportData", "/GoToE", "/Rendition", "/RichMediaExecute"}
-KEYS = {"/JS": "runs a program (JavaScript)", "/XFA": "is an XFA form", "/EmbeddedFile": "carries another file",
-        "/EmbeddedFiles": "carries another file", "/RichMedia": "plays media", "/AA": "starts actions by itself"}  # fmt: skip
+KEYS = {
+    "/JS": "runs a program (JavaScript)",
+    "/XFA": "is an XFA form",
+    "/EmbeddedFile": "carries another file",
+    "/EmbeddedFiles": "carries another file",
+    "/RichMedia": "plays media",
+    "/AA": "starts actions by itself",
+}
 
 
 def inspect(head: dict[str, Any], blobs: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
