@@ -30,6 +30,7 @@ from bcapp.workflows.protocol import Command, Situation
 
 SLUG, LABEL, RECORD_KIND = "order_approval", "Order approval", "order"
 
+NOT_IN_FORCE: tuple[RuleInForce | None, RuleTrace | None] = (None, None)
 AUTHORISATION_DAYS = 6  # an authorisation is commonly kept for seven days; ask and capture before it ends
 HOLD_WORK = frozenset({ActionKind.HOLD_ORDER, ActionKind.RELEASE_ORDER, ActionKind.CAPTURE_ORDER})
 
@@ -167,16 +168,15 @@ def _needs(
             for r in s.requests
             if r.rule_id == rule_id and r.purpose is purpose and (s.store.test_mode or not r.simulated)
         ]
-        found = in_force.get(rule_id)
-        rule, trace = found if found else (None, None)
-        asks = trace is not None and trace.asks
-        refuses = trace is not None and trace.decision == "no_match"
+        rule_now, trace_now = in_force.get(rule_id, NOT_IN_FORCE)
+        asks = trace_now is not None and trace_now.asks
+        refuses = trace_now is not None and trace_now.decision == "no_match"
         latest = requests[-1] if requests else None
-        need = _need(facts, rule, rule_id, purpose, requests, asks, refuses, cancelled)
+        need = _need(facts, rule_now, rule_id, purpose, requests, asks, refuses, cancelled)
         if latest is not None and latest.id in again:
             if latest.is_open:
                 yield CancelRequest(latest.id, "staff")
-            need = Need(rule, rule_id, purpose, "ask", again[latest.id].why, latest, latest.blocks)
+            need = Need(rule_now, rule_id, purpose, "ask", again[latest.id].why, latest, latest.blocks)
         if need is None:
             if latest is not None and latest.is_open and latest.id not in cancelled:
                 yield CancelRequest(latest.id, "record")
@@ -191,13 +191,13 @@ def _needs(
             )
             yield AskPerson(kind, text)
             continue
-        if need.state == "ask" and latest is None and rule is not None:
-            reached = _limit_reached(rule)
+        if need.state == "ask" and latest is None and rule_now is not None:
+            reached = _limit_reached(rule_now)
             if reached:
-                if rule.id not in paused:
-                    paused.add(rule.id)
-                    yield PauseRule(rule.id, reached)
-                    yield AskPerson("rule_paused", f"The rule “{rule.name}” is paused: {reached}", alarm=True)
+                if rule_now.id not in paused:
+                    paused.add(rule_now.id)
+                    yield PauseRule(rule_now.id, reached)
+                    yield AskPerson("rule_paused", f"The rule “{rule_now.name}” is paused: {reached}", alarm=True)
                 continue
         yield need
 

@@ -1,0 +1,315 @@
+"""Writing a plan down: every intent becomes rows, in the transaction of the look or the action that asked for it."""
+
+from __future__ import annotations
+
+import secrets as random
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, assert_never
+
+from bcapp.core.actions import ActionKind
+from bcapp.core.intents import (
+    Act,
+    AskPerson,
+    CancelRequest,
+    ConfirmRequest,
+    Intent,
+    MoveHold,
+    MoveRequest,
+    Note,
+    OpenRequest,
+    PauseRule,
+    SettleTasks,
+    UpdateRequest,
+)
+from bcapp.core.model import Hold, RecordKey
+from bcapp.core.settings import SHIPPING_TOOLS
+from bcapp.core.states import HoldEvent, HoldState, RequestEvent, RequestStatus, advance_hold, advance_request
+from bcapp.db import audit
+from bcapp.db.actions import queue_action
+from bcapp.db.deliveries import say_look
+from bcapp.db.requests import fetch_hold, fetch_request
+from bcapp.db.stores import Store
+from bcapp.services import Services
+
+READ_AGAIN = timedelta(minutes=15)
+
+
+class Writer:
+    """Writes intents for one record of one store. Use inside a transaction that holds the record's row lock."""
+
+    def __init__(self, services: Services, store: Store, record: RecordKey, workflow: str, now: datetime) -> None:
+        self._services, self._db = services, services.db
+        self._store, self._record, self._workflow, self._now = store, record, workflow, now
+        self._of = {"store_hash": store.hash, "record_kind": record.kind, "record_id": record.id}
+        self.changed = False
+        self._opened: list[int] = []
+
+    async def write(self, intents: Iterable[Intent]) -> None:
+        """Write every intent in its order. What is opened is sent behind the hold; the record's metafields follow."""
+        for intent in intents:
+            await self._write(intent)
+        for request_id in self._opened:
+            for kind in (ActionKind.PREPARE_DOCUMENT, ActionKind.CREATE_DOCUMENT, ActionKind.SEND_REQUEST):
+                await self._act(kind, request_id, {})
+        self._opened.clear()
+        if self.changed:
+            await self._db.execute("set_blocking", self._of)
+            await self._write_back()
+
+    async def _write(self, intent: Intent) -> None:
+        match intent:
+            case OpenRequest():
+                await self._open(intent)
+            case CancelRequest():
+                await self._cancel(intent)
+            case MoveHold():
+                await self._move_hold(intent)
+            case Act():
+                await self._act(intent.kind, intent.request_id, intent.payload, intent.due_at)
+            case MoveRequest():
+                await self._move_request(intent)
+            case UpdateRequest():
+                await self._update_request(intent)
+            case ConfirmRequest():
+                await self._confirm(intent)
+            case AskPerson():
+                await self._ask_person(intent)
+            case SettleTasks():
+                await self._db.execute(
+                    "settle_tasks",
+                    {**self._of, "kinds": list(intent.kinds), "request_id": intent.request_id, "now": self._now},
+                )
+            case PauseRule():
+                await self._db.execute(
+                    "pause_rule", {"store_hash": self._store.hash, "id": intent.rule_id, "why": intent.why}
+                )
+                await self._note("rule_paused", None, {"rule": intent.rule_id})
+            case Note():
+                await self._note(intent.event, intent.request_id, intent.detail, intent.actor)
+            case _:
+                assert_never(intent)
+
+    async def _note(
+        self, event: str, request_id: int | None = None, detail: dict[str, Any] | None = None, actor: str = "app"
+    ) -> None:
+        await audit.append(
+            self._db,
+            self._store.hash,
+            self._now,
+            actor=actor,
+            event=event,
+            record=self._record,
+            request_id=request_id,
+            detail=detail or {},
+        )
+
+    async def _act(
+        self, kind: ActionKind, request_id: int | None, payload: dict[str, Any], due_at: datetime | None = None
+    ) -> None:
+        await queue_action(
+            self._db,
+            self._store.hash,
+            kind,
+            self._record,
+            self._now,
+            request_id=request_id,
+            payload=payload,
+            due_at=due_at,
+        )
+
+    async def _open(self, intent: OpenRequest) -> None:
+        request_id = int(await self._db.fetch_val("next_request_id"))
+        nonce = random.token_hex(16)
+        external_id = f"{self._store.installation}:{self._store.hash}:{request_id}:{intent.round}:{nonce}"
+        await self._db.execute(
+            "add_request",
+            {
+                **self._of,
+                "id": request_id,
+                "workflow": self._workflow,
+                "rule_id": intent.rule_id,
+                "rule_version": intent.rule_version,
+                "purpose": str(intent.purpose),
+                "round": intent.round,
+                "round_why": intent.round_why,
+                "projection": intent.projection,
+                "fingerprint": intent.fingerprint,
+                "snapshot": intent.snapshot,
+                "simulated": intent.simulated,
+                "blocks": intent.blocks,
+                "account_id": intent.account_id,
+                "agreement_id": intent.agreement_id,
+                "agreement_version": intent.agreement_version,
+                "language": intent.language,
+                "nonce": nonce,
+                "external_id": external_id,
+                "expires_at": intent.expires_at,
+                "now": self._now,
+            },
+        )
+        for signer in intent.signers:
+            await self._db.execute(
+                "add_signer",
+                {
+                    "store_hash": self._store.hash,
+                    "request_id": request_id,
+                    "position": signer.position,
+                    "turn": signer.turn,
+                    "person_id": signer.person_id,
+                    "name": signer.name,
+                    "email": signer.email,
+                    "role": str(signer.role),
+                    "may_forward": signer.may_forward,
+                },
+            )
+        self._opened.append(request_id)
+        self.changed = True
+        await self._note(
+            "request_opened",
+            request_id,
+            {"rule": intent.rule_id, "version": intent.rule_version, "round": intent.round, "purpose": intent.purpose},
+        )
+
+    async def _cancel(self, intent: CancelRequest) -> None:
+        wanted = await self._db.fetch_val(
+            "want_cancel", {"store_hash": self._store.hash, "id": intent.request_id, "why": intent.why}
+        )
+        if wanted is None:
+            return  # it ended meanwhile, or was cancelled before: a second click changes nothing
+        self.changed = True
+        await self._act(ActionKind.CANCEL_REQUEST, intent.request_id, {})
+        await self._note("cancel_wanted", intent.request_id, {"why": intent.why})
+
+    async def _move_hold(self, intent: MoveHold) -> None:
+        hold = await fetch_hold(self._db, self._store.hash, self._record)
+        now_state = hold.state if hold else HoldState.NONE
+        state = advance_hold(now_state, intent.event)
+        values: dict[str, Any] = {
+            **self._of,
+            "method": intent.method or (hold.method if hold else "none"),
+            "state": str(state),
+            "why": intent.why,
+            "found": intent.found if intent.found is not None else (hold.found if hold else None),
+            "left_as": hold.left_as if hold else None,
+            "wanted_at": hold.wanted_at if hold and hold.wanted_at else self._now,
+            "held_at": hold.held_at if hold else None,
+            "opened_at": None,
+            "exposed_seconds": None,
+        }
+        if intent.event is HoldEvent.WANTED:
+            values |= {"wanted_at": self._now, "held_at": None}
+            if intent.found is None:
+                values |= {"found": None, "left_as": None}
+        elif intent.event is HoldEvent.PLACED and now_state is HoldState.HOLDING:
+            values |= {"held_at": self._now, "exposed_seconds": _exposed(self._store, hold, values["found"], self._now)}
+        elif state in (HoldState.RELEASED, HoldState.BYPASSED, HoldState.REFUSED):
+            values["opened_at"] = self._now
+        await self._db.execute("save_hold", values)
+        if state is not now_state:
+            self.changed = True
+            await self._note("hold_moved", None, {"from": now_state, "to": state})
+
+    async def _move_request(self, intent: MoveRequest) -> None:
+        request = await fetch_request(self._db, self._store.hash, intent.request_id, lock=True)
+        if request is None:
+            return
+        status = advance_request(request.status, intent.event)
+        if status is request.status:
+            return
+        self.changed = True
+        await self._db.execute(
+            "move_request",
+            {
+                "store_hash": self._store.hash,
+                "id": request.id,
+                "status": str(status),
+                "why": intent.why,
+                "is_end": status.is_end,
+                "now": self._now,
+            },
+        )
+        if intent.event is RequestEvent.SENT:
+            await self._db.execute(
+                "set_read_due",
+                {"store_hash": self._store.hash, "id": request.id, "read_due_at": self._now + READ_AGAIN},
+            )
+        if status is RequestStatus.COMPLETED:
+            # Evidence has a lane of its own: it must not delay the release.
+            await self._act(ActionKind.CHECK_COMPLETION, request.id, {})
+        actor = "app" if intent.event is RequestEvent.DOCUMENT_MADE else "provider"
+        await self._note("request_moved", request.id, {"from": request.status, "to": status}, actor)
+
+    async def _update_request(self, intent: UpdateRequest) -> None:
+        await self._db.execute(
+            "update_request",
+            {
+                "store_hash": self._store.hash,
+                "id": intent.request_id,
+                "inputs": list(intent.inputs) if intent.inputs is not None else None,
+                "provider_status": intent.provider_status,
+                "provider_request": intent.provider_request,
+                "bounced": intent.bounced,
+                "remind_at": intent.remind_at,
+                "reminded": intent.reminded,
+            },
+        )
+        for signer in intent.signers or ():
+            await self._db.execute(
+                "update_signer",
+                {
+                    "store_hash": self._store.hash,
+                    "request_id": intent.request_id,
+                    "position": signer.position,
+                    "state": str(signer.state),
+                    "state_at": signer.state_at,
+                    "reason": signer.reason,
+                    "forwarded_to": signer.forwarded_to,
+                    "email": signer.email,
+                },
+            )
+
+    async def _confirm(self, intent: ConfirmRequest) -> None:
+        request = await fetch_request(self._db, self._store.hash, intent.request_id, lock=True)
+        if request is None or request.checked != "conflict":
+            return
+        await self._db.execute(
+            "set_checked",
+            {"store_hash": self._store.hash, "id": request.id, "checked": "confirmed", "why": intent.why},
+        )
+        self.changed = True
+        await self._note("completion_confirmed", request.id, {"why": intent.why}, intent.actor)
+        await self._act(ActionKind.FETCH_EVIDENCE, request.id, {})
+        await say_look(self._db, self._store.hash, self._record, self._now)
+
+    async def _ask_person(self, intent: AskPerson) -> None:
+        task_id = await self._db.fetch_val(
+            "add_task",
+            {
+                **self._of,
+                "kind": intent.kind,
+                "request_id": intent.request_id,
+                "action_id": None,
+                "text": intent.text,
+                "alarm": intent.alarm,
+                "now": self._now,
+            },
+        )
+        if task_id is not None and intent.alarm:
+            await self._act(ActionKind.SEND_MAIL, None, {"task_id": task_id})
+
+    async def _write_back(self) -> None:
+        """Queue one write of the record's metafields; one that has not begun yet will see what is newest."""
+        if self._record.kind != "order" or self._store.settings.test_mode:
+            return
+        waiting = await self._db.fetch_all("open_actions", self._of)
+        if not any(a["kind"] == ActionKind.WRITE_METAFIELDS and a["state"] == "pending" for a in waiting):
+            await self._act(ActionKind.WRITE_METAFIELDS, None, {})
+
+
+def _exposed(store: Store, hold: Hold | None, found: dict[str, Any] | None, now: datetime) -> int | None:
+    """Return the seconds in which the named shipping tool could have imported the order."""
+    if hold is None or hold.wanted_at is None or found is None:
+        return None
+    imported = SHIPPING_TOOLS.get(store.settings.shipping_tool, ("", frozenset()))[1]
+    return round((now - hold.wanted_at).total_seconds()) if found.get("status_id") in imported else 0

@@ -1,0 +1,78 @@
+"""Budgets and circuit breakers as rows that all processes share."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from bcapp.clock import Clock
+from bcapp.db import Database
+from bcapp.errors import CircuitOpen
+
+FAILURES_TO_OPEN = 5
+KEEP_FREE = 5  # calls of the window left to the merchant's other apps
+TRIAL_SECONDS = 30.0
+LONGEST_OPEN = 300.0
+LOW = 60  # below this the remaining budget is worth a write
+
+
+class RowGate:
+    """The gate of one store and service (and signature account)."""
+
+    def __init__(self, db: Database, clock: Clock, store_hash: str, service: str, account_id: int = 0) -> None:
+        self._db, self._clock = db, clock
+        self._key: dict[str, Any] = {"store_hash": store_hash, "service": service, "account_id": account_id}
+        self._was_clean = True
+
+    async def enter(self) -> None:
+        now = self._clock.now()
+        row = await self._db.fetch_one("fetch_budget", self._key)
+        self._was_clean = row is None or (row["failures"] == 0 and row["open_until"] is None)
+        if row is None:
+            return
+        if row["wait_until"] is not None and row["wait_until"] > now:
+            raise CircuitOpen("the service asked us to wait", retry_after=_seconds(row["wait_until"], now))
+        if row["remaining"] is not None and row["remaining"] <= KEEP_FREE and row["resets_at"] > now:
+            raise CircuitOpen("the call budget of this window is spent", retry_after=_seconds(row["resets_at"], now))
+        if row["open_until"] is not None:
+            if row["open_until"] > now:
+                raise CircuitOpen("the service is not answering", retry_after=_seconds(row["open_until"], now))
+            trial = {**self._key, "now": now, "next_until": now + timedelta(seconds=TRIAL_SECONDS)}
+            if await self._db.fetch_val("take_trial", trial) is None:
+                raise CircuitOpen("the service is being tried by another worker", retry_after=TRIAL_SECONDS)
+
+    async def leave(
+        self,
+        *,
+        ok: bool,
+        remaining: int | None = None,
+        resets_after: float | None = None,
+        wait: float | None = None,
+        error: str = "",
+    ) -> None:
+        now = self._clock.now()
+        if wait is not None:
+            await self._db.execute("note_wait", {**self._key, "wait_until": _later(now, wait), "now": now})
+        elif ok:
+            is_low = remaining is not None and remaining < LOW
+            if is_low or not self._was_clean:
+                resets_at = _later(now, resets_after) if resets_after is not None else None
+                known = remaining if resets_at is not None else None
+                await self._db.execute(
+                    "note_call", {**self._key, "remaining": known, "resets_at": resets_at, "now": now}
+                )
+                self._was_clean = not is_low
+        else:
+            row = await self._db.fetch_one("note_failure", {**self._key, "error": error[:200], "now": now})
+            failures = row["failures"] if row else 0
+            if failures >= FAILURES_TO_OPEN:
+                seconds = min(LONGEST_OPEN, 5.0 * 2 ** min(failures - FAILURES_TO_OPEN, 10))
+                await self._db.execute("open_breaker", {**self._key, "open_until": _later(now, seconds), "now": now})
+
+
+def _later(now: datetime, seconds: float) -> datetime:
+    return now + timedelta(seconds=seconds)
+
+
+def _seconds(until: datetime, now: datetime) -> float:
+    return max(0.2, (until - now).total_seconds())
