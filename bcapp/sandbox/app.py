@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from bcapp.sandbox.bigcommerce import BigCommerceSandbox
 from bcapp.sandbox.ground import Call, Clock, Faults, Recorder, SandboxSettings, Service
+from bcapp.sandbox.spec import make_checker
 
 SIGNATURE = "bcapp.sandbox.signature"
 
@@ -35,7 +36,8 @@ class Sandbox:
         self.spec_errors: list[str] = []
         self.url = ""
         self.download_url = ""
-        self.bigcommerce = BigCommerceSandbox(self)
+        self.checker = make_checker(self.settings.spec_dir, self.settings.spec_exceptions, self.spec_errors)
+        self.bigcommerce = BigCommerceSandbox(self, self.checker)
         self.signature: Any = self._signature()
         routes: list[BaseRoute] = [Route("/clock", self._clock, methods=["GET", "POST"])]
         for part in (self.bigcommerce, self.signature):

@@ -157,6 +157,10 @@ class Api:
             ask = Ask(store=store, params=params, query=query, body=body, path=path, client_id=client_id)
             answer = await self._run(operation, ask)
         except ApiError as exc:
+            if self.check is not None:
+                problem = self.check.response(request.method, path, exc.status, self._error_data(version, exc))
+                if problem:
+                    exc = ApiError(500, f"Not in the vendor's specification: {problem}")
             bare = exc.status == 429 and exc.more == "bare"
             return self._error(version, exc, {} if bare else headers or exc.more or {})
         if self.check is not None:
@@ -235,15 +239,15 @@ class Api:
         return Response(body, answer.status, dict(headers), media_type="application/json")
 
     def _error(self, version: str, error: ApiError, headers: Mapping[str, str]) -> Response:
+        body = orjson.dumps(self._error_data(version, error))
+        return Response(body, error.status, dict(headers), media_type="application/json")
+
+    def _error_data(self, version: str, error: ApiError) -> Any:
         """V2 answers a list of {status, message}, V3 an object (bigcommerce.md 3.0)."""
-        data: Any
         if version == "/v2/":
-            data = [{"status": error.status, "message": error.title}]
-        else:
-            data = {"status": error.status, "title": error.title, "type": STATUS_TYPE}
-            if error.errors is not None:
-                data["errors"] = error.errors
-        return Response(orjson.dumps(data), error.status, dict(headers), media_type="application/json")
+            return [{"status": error.status, "message": error.title}]
+        data: dict[str, Any] = {"status": error.status, "title": error.title, "type": STATUS_TYPE}
+        return data if error.errors is None else {**data, "errors": error.errors}
 
 
 class Checker:

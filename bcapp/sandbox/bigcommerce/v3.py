@@ -14,6 +14,7 @@ from bcapp.sandbox.bigcommerce.api import (
     modify_or_read,
     numbers_in,
     one,
+    page_of,
     pick,
     time_in,
     words_in,
@@ -466,7 +467,10 @@ def get_channel_site(ask: Ask) -> Answer:
 def get_sites(ask: Ask) -> Answer:
     wanted = numbers_in(ask.query, "channel_id:in")
     rows = [s for s in ask.store.sites.values() if wanted is None or s["channel_id"] in wanted]
-    return collection(ask, rows)
+    shown, page, limit = page_of(ask, rows, 50)
+    # This list alone counts by offset. Source: sites.v3.yml, GET /sites.
+    pagination = {"offset": (page - 1) * limit, "limit": limit, "total_items": len(rows)}
+    return Answer(data={"data": shown, "meta": {"pagination": pagination}})
 
 
 # Webhooks; they need no scope of their own (bigcommerce.md 1.11).
