@@ -9,7 +9,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -22,6 +22,7 @@ from databases.core import Connection
 from bcapp.errors import AppError
 
 NO_VALUES: Mapping[str, Any] = MappingProxyType({})
+PARAMETER = re.compile(r"(?<![:\w]):(\w+)(?!:)")
 HEADER = re.compile(r"^-- (\w+) --$")
 APPLICATION = "countersign"
 
@@ -89,6 +90,19 @@ def load_queries(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
 QUERIES, COMMENTS = load_queries(Path(__file__).parent / "queries")
 
 
+@cache
+def positional(name: str) -> tuple[str, tuple[str, ...]]:
+    """Return a query for raw asyncpg: (statement with $1, $2, ... for :word, the words in that order)."""
+    words: list[str] = []
+
+    def number(match: re.Match[str]) -> str:
+        if match[1] not in words:
+            words.append(match[1])
+        return f"${words.index(match[1]) + 1}"
+
+    return PARAMETER.sub(number, QUERIES[name]), tuple(words)
+
+
 # Connections -------------------------------------------------------------------------------------------------
 
 
@@ -116,6 +130,25 @@ async def connect_raw(dsn: str, **options: Any) -> asyncpg.Connection[Any]:
     )
     await prepare_connection(connection)
     return connection
+
+
+@asynccontextmanager
+async def acquire(pool: asyncpg.Pool[Any], seconds: float = 5.0) -> AsyncIterator[asyncpg.Connection[Any]]:
+    """A connection of the pool; DatabaseAway when none is to be had in time, or when it breaks while in use."""
+    try:
+        connection: Any = await pool.acquire(timeout=seconds)
+    except TimeoutError:
+        raise DatabaseAway(f"no database connection within {seconds:g} s") from None
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+        raise DatabaseAway(f"no database connection: {exc}") from exc
+    try:
+        yield connection
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+        if _is_closed(connection):
+            raise DatabaseAway(f"the database connection broke: {exc}") from exc
+        raise
+    finally:
+        await pool.release(connection)
 
 
 class Database:
@@ -186,7 +219,7 @@ class Database:
 
     @property
     def pool(self) -> asyncpg.Pool[Any]:
-        """The raw asyncpg pool for bursts and the queue. Give `timeout=` when acquiring."""
+        """The raw asyncpg pool for bursts and the queue: `async with acquire(db.pool) as connection`."""
         if self._pool is None:
             raise AppError("the database is not connected")
         return self._pool

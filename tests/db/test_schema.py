@@ -13,7 +13,7 @@ from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment
 from pgqueuer.queries import Queries
 
 import bcapp.db
-from bcapp.db import COMMENTS, QUERIES, connect_raw
+from bcapp.db import COMMENTS, QUERIES, connect_raw, positional
 from bcapp.db.migrate import migrate, pending
 
 pytestmark = pytest.mark.database
@@ -132,22 +132,10 @@ async def test_every_query_is_understood_by_the_server(database_dsn: str) -> Non
     """Prepared, not run: wrong columns, tables and types are found here."""
     connection = await connect_raw(database_dsn)
     faults: dict[str, str] = {}
-    for name, statement in QUERIES.items():
+    for name in QUERIES:
         try:
-            await connection.prepare(numbered(statement))
+            await connection.prepare(positional(name)[0])
         except asyncpg.PostgresError as exc:
             faults[name] = str(exc)
     await connection.close()
     assert faults == {}
-
-
-def numbered(statement: str) -> str:
-    """The statement with $1, $2, ... for :name, as `databases` sends it."""
-    names: list[str] = []
-
-    def number(match: re.Match[str]) -> str:
-        if match[1] not in names:
-            names.append(match[1])
-        return f"${names.index(match[1]) + 1}"
-
-    return re.sub(r"(?<![:\w]):(\w+)(?!:)", number, statement)

@@ -1,0 +1,15 @@
+-- The inbox as the web's group commit fills it; one delivery alone is add_delivery.
+
+-- add_deliveries --
+-- A whole batch. A key that is known sets its row due again. Rows in the order of their keys, so that two batches
+-- at once wait for each other and never deadlock; a key stands in a batch once, with how often it came.
+INSERT INTO deliveries (store_hash, key, source, topic, record_kind, record_id, body, seen, received_at, due_at)
+SELECT d.store_hash, d.key, d.source, d.topic, d.record_kind, d.record_id, d.body, d.seen, d.received_at, d.received_at
+  FROM unnest(CAST(:store_hashes AS text[]), CAST(:keys AS text[]), CAST(:sources AS text[]), CAST(:topics AS text[]),
+              CAST(:record_kinds AS text[]), CAST(:record_ids AS text[]), CAST(:bodies AS bytea[]),
+              CAST(:seen AS integer[]), CAST(:received_at AS timestamptz[]))
+       AS d (store_hash, key, source, topic, record_kind, record_id, body, seen, received_at)
+ ORDER BY d.store_hash, d.key
+ON CONFLICT (store_hash, key) DO UPDATE
+   SET seen = deliveries.seen + excluded.seen, done_at = NULL, parked_why = NULL, attempt = 0,
+       due_at = CASE WHEN deliveries.done_at IS NULL THEN LEAST(deliveries.due_at, excluded.due_at) ELSE excluded.due_at END;
