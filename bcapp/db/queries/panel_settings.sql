@@ -1,0 +1,39 @@
+-- The store's own settings, its hooks, and what stands before an uninstall.
+
+-- panel_lock_settings --
+SELECT settings, settings_version FROM stores WHERE store_hash = :store_hash FOR UPDATE;
+
+-- panel_save_settings --
+UPDATE stores SET settings = settings || CAST(:settings AS jsonb), settings_version = settings_version + 1
+ WHERE store_hash = :store_hash AND settings_version = :version
+RETURNING settings_version;
+
+-- panel_list_hooks --
+SELECT id, scope, is_active, checked_at FROM hooks WHERE store_hash = :store_hash ORDER BY scope, id;
+
+-- panel_held_records --
+-- Records that would stay held when the app goes. asked: a person's word that the worker has not carried out yet.
+-- keeps: somebody said that this one stays as it is.
+SELECT h.record_kind, h.record_id, h.state, h.method, h.wanted_at, r.label, r.amount, r.currency,
+       EXISTS (SELECT FROM deliveries d WHERE d.store_hash = h.store_hash AND d.record_kind = h.record_kind
+                  AND d.record_id = h.record_id AND d.source = 'panel' AND d.done_at IS NULL) AS asked,
+       EXISTS (SELECT FROM audit_log l WHERE l.store_hash = h.store_hash AND l.record_kind = h.record_kind
+                  AND l.record_id = h.record_id AND l.event = 'hold_stays_after_uninstall'
+                  AND l.happened_at >= h.wanted_at) AS keeps
+  FROM holds h JOIN records r ON r.store_hash = h.store_hash AND r.kind = h.record_kind AND r.id = h.record_id
+ WHERE h.store_hash = :store_hash AND h.state IN ('holding', 'held', 'releasing', 'kept')
+ ORDER BY h.wanted_at, h.record_id LIMIT :most;
+
+-- panel_held_record --
+SELECT h.state FROM holds h
+ WHERE h.store_hash = :store_hash AND h.record_kind = :record_kind AND h.record_id = :record_id
+   AND h.state IN ('holding', 'held', 'releasing', 'kept');
+
+-- panel_data_of_store --
+SELECT (SELECT count(*) FROM records r WHERE r.store_hash = :store_hash) AS records,
+       (SELECT count(*) FROM requests q WHERE q.store_hash = :store_hash) AS requests,
+       (SELECT count(*) FROM people p WHERE p.store_hash = :store_hash) AS people,
+       (SELECT count(*) FROM evidence e WHERE e.store_hash = :store_hash) AS documents,
+       (SELECT COALESCE(sum(e.size_bytes), 0) FROM evidence e WHERE e.store_hash = :store_hash) AS document_bytes,
+       (SELECT count(*) FROM audit_log l WHERE l.store_hash = :store_hash) AS audit_lines,
+       (SELECT count(*) FROM audit_chain c WHERE c.store_hash = :store_hash) AS sealed_lines;
