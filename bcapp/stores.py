@@ -60,23 +60,25 @@ def store_record(store_hash: str) -> RecordKey:
 
 def seal_token(services: Services, store_hash: str, token: str) -> bytes:
     return services.secrets.encrypt(
-        token.encode(), table="stores", column="access_token", store_hash=store_hash, row=""
+        token.encode(), table="stores", column="access_token", store_hash=store_hash, row=store_hash
     )
 
 
 def open_token(services: Services, store_hash: str, sealed: bytes) -> str:
     return services.secrets.decrypt(
-        sealed, table="stores", column="access_token", store_hash=store_hash, row=""
+        sealed, table="stores", column="access_token", store_hash=store_hash, row=store_hash
     ).decode()
 
 
 def seal_webhook_key(services: Services, store_hash: str, key: str) -> bytes:
-    return services.secrets.encrypt(key.encode(), table="stores", column="webhook_key", store_hash=store_hash, row="")
+    return services.secrets.encrypt(
+        key.encode(), table="stores", column="webhook_key", store_hash=store_hash, row=store_hash
+    )
 
 
 def open_webhook_key(services: Services, store_hash: str, sealed: bytes) -> str:
     return services.secrets.decrypt(
-        sealed, table="stores", column="webhook_key", store_hash=store_hash, row=""
+        sealed, table="stores", column="webhook_key", store_hash=store_hash, row=store_hash
     ).decode()
 
 
@@ -87,7 +89,7 @@ def key_digest(key: str) -> bytes:
 
 async def get_access_token(services: Services, store_hash: str) -> str:
     """Return the store's token as it stands now; raise RefusedByUs when the store has none."""
-    row = await services.db.fetch_one("fetch_access_token", {"store_hash": store_hash})
+    row = await services.db.fetch_one("fetch_token", {"store_hash": store_hash})
     if row is None or row["access_token"] is None:
         raise RefusedByUs(f"Countersign is not installed on the store {store_hash}.")
     return open_token(services, store_hash, row["access_token"])
@@ -310,7 +312,9 @@ async def remove_user(services: Services, payload: SignedPayload) -> bool:
         person = await db.fetch_val("bury_user", {"store_hash": store_hash, "id": payload.user_id, "now": now})
         await db.execute("revoke_sessions_of_user", {**who, "now": now})
         await db.execute("drop_codes_of_user", who)
-        if person is not None and await db.fetch_val("is_approver", {"store_hash": store_hash, "person_id": person}):
+        if person is not None and await db.fetch_val(
+            "has_approval_limit", {"store_hash": store_hash, "person_id": person}
+        ):
             await db.execute(
                 "add_notice",
                 {

@@ -166,7 +166,7 @@ async def enqueue_looks(connection: asyncpg.Connection[Any], deliveries: Sequenc
 
 
 async def bigcommerce(request: Request) -> Response:
-    """Take a webhook delivery. Source: BigCommerce docs, "Webhooks overview": a quick 2xx, no body, no extra headers."""
+    """Take a webhook delivery. Source: BigCommerce docs, "Webhooks": a quick 2xx without body and extra headers."""
     services: Services = request.app.state.services
     try:
         body = await read_body(request, BIGCOMMERCE_BYTES)
@@ -277,7 +277,7 @@ async def core_signature(request: Request) -> Response:
 
 
 def read_callback(body: bytes) -> tuple[str, str]:
-    """Return (key, kind) of a callback. One in a shape that we do not know still says "look"; one without JSON is none."""
+    """Return (key, kind) of a callback. An unknown shape still says "look"; what is not JSON raises UnreadableInput."""
     try:
         event = signature_events.parse_event(body)
         return event.key, event.kind

@@ -23,27 +23,27 @@ SELECT count(*) FROM workers WHERE seen_at > :since;
 
 -- measure_queues --
 -- global: how much waits and since when, over all stores. Ages in seconds, 0 when nothing is due.
-SELECT 'deliveries' AS queue, count(*) FILTER (WHERE parked_why IS NULL) AS open,
+SELECT 'deliveries' AS queue, count(DISTINCT store_hash) AS stores, count(*) FILTER (WHERE parked_why IS NULL) AS open,
        count(*) FILTER (WHERE parked_why IS NULL AND due_at <= :now) AS due,
        count(*) FILTER (WHERE parked_why IS NOT NULL) AS parked,
        COALESCE(EXTRACT(EPOCH FROM CAST(:now AS timestamptz) - min(due_at) FILTER (WHERE parked_why IS NULL AND due_at <= :now)), 0)
            AS oldest_seconds
   FROM deliveries WHERE done_at IS NULL
 UNION ALL
-SELECT 'actions', count(*), count(*) FILTER (WHERE due_at <= :now), 0,
+SELECT 'actions', count(DISTINCT store_hash), count(*), count(*) FILTER (WHERE due_at <= :now), 0,
        COALESCE(EXTRACT(EPOCH FROM CAST(:now AS timestamptz) - min(due_at) FILTER (WHERE due_at <= :now)), 0)
   FROM actions WHERE state IN ('pending', 'started');
 
 -- measure_states --
 -- global: how many of what stand in which state.
-SELECT 'holds' AS what, state, count(*) AS count FROM holds GROUP BY state
+SELECT 'holds' AS what, state, count(*) AS count, count(DISTINCT store_hash) AS stores FROM holds GROUP BY state
 UNION ALL
-SELECT 'requests', status, count(*) FROM requests WHERE NOT simulated GROUP BY status
+SELECT 'requests', status, count(*), count(DISTINCT store_hash) FROM requests WHERE NOT simulated GROUP BY status
 UNION ALL
-SELECT 'stores', state, count(*) FROM stores GROUP BY state
+SELECT 'stores', state, count(*), count(DISTINCT store_hash) FROM stores GROUP BY state
 UNION ALL
-SELECT 'actions_needing_a_person', state, count(*) FROM actions WHERE state IN ('conflict', 'failed') GROUP BY state
+SELECT 'actions_needing_a_person', state, count(*), count(DISTINCT store_hash) FROM actions WHERE state IN ('conflict', 'failed') GROUP BY state
 UNION ALL
-SELECT 'tasks', CASE WHEN alarm THEN 'alarm' ELSE 'task' END, count(*) FROM tasks WHERE done_at IS NULL GROUP BY 2
+SELECT 'tasks', CASE WHEN alarm THEN 'alarm' ELSE 'task' END, count(*), count(DISTINCT store_hash) FROM tasks WHERE done_at IS NULL GROUP BY 2
 UNION ALL
-SELECT 'breakers', 'open', count(*) FROM budgets WHERE open_until > :now;
+SELECT 'breakers', 'open', count(*), count(DISTINCT store_hash) FROM budgets WHERE open_until > :now;

@@ -66,11 +66,3 @@ SELECT state, webhook_key_digest, previous_key_digest, previous_key_until, data_
 SELECT r.id, st.state, st.data_key
   FROM requests r JOIN stores st ON st.store_hash = r.store_hash
  WHERE r.store_hash = :store_hash AND r.callback_digest = :callback_digest;
-
--- fetch_webhook_key --
--- What our webhooks are registered with.
-SELECT webhook_key FROM stores WHERE store_hash = :store_hash;
-
--- fetch_access_token --
--- The token as it stands now: after a 401 it may have been replaced meanwhile.
-SELECT access_token, state, installation FROM stores WHERE store_hash = :store_hash;

@@ -51,6 +51,6 @@ UPDATE users SET state = 'removed', seen_at = :now
  WHERE store_hash = :store_hash AND id = :id AND state = 'active'
 RETURNING person_id;
 
--- is_approver --
+-- has_approval_limit --
 -- Whether a person may still be asked to approve by limit.
 SELECT 1 FROM approval_limits WHERE store_hash = :store_hash AND person_id = :person_id LIMIT 1;

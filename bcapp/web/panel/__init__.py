@@ -91,7 +91,7 @@ def panel(permission: str) -> Callable[[Screen], Endpoint]:
                 response = await screen(request, visit)
             except Refusal as refusal:
                 return refusal.page(request)
-            if visit.session.via != "header":
+            if visit.session.via != "header" and not getattr(request.state, "ended", False):
                 session.set_cookie(response, visit.session, visit.store.hash, secure=services.settings.secure)
             return response
 
