@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import httpx
-from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -24,7 +23,7 @@ from bcapp.sandbox.signature.checks import (
 from bcapp.sandbox.signature.lifecycle import Lifecycle
 from bcapp.sandbox.signature.links import Links
 from bcapp.sandbox.signature.records import Account, Attachment, Document, Store, Template
-from bcapp.sandbox.signature.rest import NOT_FOUND, Refusal, detail, page, read_body
+from bcapp.sandbox.signature.rest import NOT_FOUND, Refusal, Upload, detail, page, read_body
 from bcapp.sandbox.signature.shapes import Shapes
 
 SOURCES = ("file", "file_from_url", "file_from_content", "template")
@@ -67,7 +66,7 @@ class Documents:
         with self._ground.lock:
             return JSONResponse(self._shapes.document(document), 201)
 
-    async def upload(self, account: Account, body: dict[str, Any], upload: UploadFile | None) -> Document:
+    async def upload(self, account: Account, body: dict[str, Any], upload: Upload | None) -> Document:
         """Check the document fields of a body and take its content. Raises a 400 with the field names."""
         errors = Errors()
         self.check(errors, account, body, upload)
@@ -77,7 +76,7 @@ class Documents:
         with self._ground.lock:
             return self._lifecycle.upload(account, asked, content, name, template)
 
-    def check(self, errors: Errors, account: Account, body: dict[str, Any], upload: UploadFile | None) -> None:
+    def check(self, errors: Errors, account: Account, body: dict[str, Any], upload: Upload | None) -> None:
         check_text(errors, body, ("name", "external_id", "frontend_id", "file_from_content_name"), 255)
         check_url(errors, body, ("file_from_url", "events_callback_url"))
         check_days(errors, body, "auto_expire_days")
@@ -104,11 +103,11 @@ class Documents:
             errors.add("template", "Invalid hyperlink - Object does not exist.")
 
     async def content(
-        self, account: Account, body: dict[str, Any], upload: UploadFile | None
+        self, account: Account, body: dict[str, Any], upload: Upload | None
     ) -> tuple[bytes, str, Template | None]:
         """Return the bytes, their file name and the template of a checked body."""
         if upload is not None:
-            return await upload.read(), upload.filename or "document.pdf", None
+            return upload.content, upload.name, None
         if body.get("file_from_content"):
             return decode_content(Errors(), body), str(body["file_from_content_name"]), None
         if body.get("template"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -27,7 +28,15 @@ def detail(status: int, text: str, headers: dict[str, str] | None = None) -> Ref
 NOT_FOUND = (404, "Not found.")
 
 
-async def read_body(request: Request) -> tuple[dict[str, Any], UploadFile | None]:
+@dataclass(frozen=True)
+class Upload:
+    """A file of a multipart body."""
+
+    name: str
+    content: bytes
+
+
+async def read_body(request: Request) -> tuple[dict[str, Any], Upload | None]:
     """Return the fields of a JSON or multipart body and the uploaded `file`, if any.
 
     A multipart body may carry all fields as JSON in `data`, or nested fields as `signer[0]email`.
@@ -44,19 +53,21 @@ async def read_body(request: Request) -> tuple[dict[str, Any], UploadFile | None
             raise Refusal(400, {"non_field_errors": ["Invalid data. Expected a dictionary."]})
         return body, None
     if kind in ("multipart/form-data", "application/x-www-form-urlencoded"):
-        form = await request.form()
-        upload = form.get("file")
+        upload: Upload | None = None
         fields: dict[str, Any] = {}
-        for key, value in form.multi_items():
-            if isinstance(value, str) and key != "data":
-                _put(fields, key, value)
-        data = form.get("data")
+        async with request.form() as form:
+            data = form.get("data")
+            for key, value in form.multi_items():
+                if isinstance(value, UploadFile):
+                    upload = Upload(value.filename or "document.pdf", await value.read())
+                elif key != "data":
+                    _put(fields, key, value)
         if isinstance(data, str):
             try:
                 fields |= json.loads(data)
             except (TypeError, ValueError) as exc:
                 raise Refusal(400, {"data": ["Value must be valid JSON."]}) from exc
-        return fields, upload if isinstance(upload, UploadFile) else None
+        return fields, upload
     raise detail(415, f'Unsupported media type "{kind}" in request.')
 
 
