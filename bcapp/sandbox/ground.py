@@ -391,8 +391,10 @@ class Ticker:
 
     def wake(self) -> None:
         loop = self._loop
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._event.set)
+        if loop is not None:
+            # The loop may end between the look and the call; then there is nobody to wake.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._event.set)
 
     async def wait(self, seconds: float) -> None:
         """Return after so many seconds, or at once when woken since the last wait."""

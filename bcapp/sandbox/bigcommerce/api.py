@@ -330,10 +330,10 @@ def one(data: Any, status: int = 200) -> Answer:
     return Answer(data={"data": data, "meta": {}}, status=status)
 
 
-def pick(row: dict[str, Any], query: Mapping[str, str]) -> dict[str, Any]:
-    """Apply include_fields and exclude_fields; the id always stays."""
+def pick(row: dict[str, Any], query: Mapping[str, str], keep: Iterable[str] = ()) -> dict[str, Any]:
+    """Apply include_fields and exclude_fields; the id and what is named in `keep` always stay."""
     if "include_fields" in query:
-        wanted = set(query["include_fields"].split(",")) | {"id"}
+        wanted = set(query["include_fields"].split(",")) | {"id", *keep}
         row = {k: v for k, v in row.items() if k in wanted}
     if "exclude_fields" in query:
         unwanted = set(query["exclude_fields"].split(",")) - {"id"}

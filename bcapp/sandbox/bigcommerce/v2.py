@@ -14,7 +14,7 @@ from bcapp.sandbox.bigcommerce.api import (
     page_of,
     time_in,
 )
-from bcapp.sandbox.bigcommerce.orders import STATUSES, Order, address_shape, line_shape, text
+from bcapp.sandbox.bigcommerce.orders import STATUSES, Order, address_shape, line_shape, text, v3_date
 from bcapp.sandbox.bigcommerce.store import Store
 
 v2 = Table()
@@ -343,3 +343,46 @@ def get_group(ask: Ask) -> Answer:
 @v2("GET", "/v2/customer_groups/count", *CUSTOMERS, at_once=40)
 def count_groups(ask: Ask) -> Answer:
     return Answer(data={"count": len(ask.store.groups)})
+
+
+GROUP_FIELDS = ("name", "is_default", "category_access", "discount_rules", "is_group_for_guests")
+
+
+def _save_group(ask: Ask, group: dict[str, Any]) -> Answer:
+    body = ask.object()
+    unknown = body.keys() - set(GROUP_FIELDS)
+    name = body.get("name", group.get("name", ""))
+    if unknown or not name:
+        raise ApiError(400, f"The field {min(unknown, default='name')!r} is invalid.")
+    if any(g["name"] == name and g is not group for g in ask.store.groups.values()):
+        raise ApiError(409, "A customer group with this name exists already.")
+    group.update(body, date_modified=v3_date(ask.store.now()))
+    ask.store.groups[group["id"]] = group
+    return Answer(data=group)
+
+
+@v2("POST", "/v2/customer_groups", CUSTOMERS[0], at_once=40)
+def post_group(ask: Ask) -> Answer:
+    blank = {"id": ask.store.next_id("group"), "name": "", "is_default": False, "category_access": {"type": "all"}}
+    return _save_group(
+        ask, blank | {"discount_rules": [], "is_group_for_guests": False, "date_created": v3_date(ask.store.now())}
+    )
+
+
+@v2("PUT", "/v2/customer_groups/{group_id}", CUSTOMERS[0], at_once=40)
+def put_group(ask: Ask) -> Answer:
+    group = ask.store.groups.get(ask.number("group_id"))
+    if group is None:
+        raise ApiError(404, "The requested resource was not found.")
+    return _save_group(ask, group)
+
+
+@v2("DELETE", "/v2/customer_groups/{group_id}", CUSTOMERS[0], at_once=40)
+def delete_group(ask: Ask) -> Answer:
+    """Deleting a group leaves its customers without one (bigcommerce.md 3.5)."""
+    if ask.store.groups.pop(ask.number("group_id"), None) is None:
+        raise ApiError(404, "The requested resource was not found.")
+    for customer in ask.store.customers.values():
+        if customer["customer_group_id"] == ask.number("group_id"):
+            customer["customer_group_id"] = 0
+    return Answer(status=204)

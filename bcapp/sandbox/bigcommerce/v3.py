@@ -354,7 +354,7 @@ def get_products(ask: Ask) -> Answer:
     field = ask.query.get("sort", "id")
     rows.sort(key=lambda p: (p.get(field, p["id"]), p["id"]), reverse=ask.query.get("direction") == "desc")
     include = words_in(ask.query, "include") or set()
-    return collection(ask, [pick(product_shape(p, include), ask.query) for p in rows])
+    return collection(ask, [pick(product_shape(p, include), ask.query, include) for p in rows])
 
 
 @v3("GET", "/v3/catalog/products/{product_id}", *PRODUCTS)
@@ -362,7 +362,8 @@ def get_product(ask: Ask) -> Answer:
     product = ask.store.products.get(ask.number("product_id"))
     if product is None:
         raise not_found()
-    return one(pick(product_shape(product, words_in(ask.query, "include") or set()), ask.query))
+    include = words_in(ask.query, "include") or set()
+    return one(pick(product_shape(product, include), ask.query, include))
 
 
 @v3("GET", "/v3/catalog/products/{product_id}/custom-fields", *PRODUCTS)

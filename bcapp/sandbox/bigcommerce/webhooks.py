@@ -140,6 +140,8 @@ class Webhooks:
         self._ticker = Ticker(ground.clock)
         self._idle = threading.Event()
         self._sending = 0
+        # Before the dispatcher's own wake, so that nobody is told "idle" between the two.
+        ground.clock.moved.append(self._idle.clear)
 
     def reset(self) -> None:
         """Forget every hook, delivery and plan; what is being sent at this moment ends on its own."""
