@@ -370,8 +370,8 @@ class BigCommerce:
             if not response.content.strip():
                 return None, None
             try:
-                return None, json.loads(response.content, parse_float=Decimal)
-            except ValueError:
+                return None, json.loads(response.content, parse_float=Decimal, parse_constant=_refuse)
+            except (ValueError, RecursionError):
                 text = f"{what}: {status} without readable JSON"
                 return BigCommerceError(text, status=status, unclear=writes), None
         if status == 401:
@@ -412,6 +412,11 @@ class BigCommerce:
         """Return the object of a V3 answer; some resources put it into a list of one."""
         data = self._data(answer)
         return self._object(data[0] if isinstance(data, list) and data else data, "the answer")
+
+
+def _refuse(word: str) -> None:
+    """NaN and Infinity are no JSON, and no amount."""
+    raise ValueError(word)
 
 
 def _date(at: datetime | None) -> str | None:
