@@ -37,7 +37,8 @@ from bcapp.core.states import SignerRole
 from bcapp.errors import RefusedByUs
 
 MAX_VALUE = 4_000  # characters of one value
-MAX_ROWS = 1_000  # rows of an item table; the rest is counted and summed in one more
+MAX_ROWS = 500  # rows of an item table; the rest is counted and summed in one more
+MAX_ITEM_TEXT = 100_000  # characters of all rows of an item table
 MAX_SIGNERS = 20
 
 # Characters that hide or turn text around: controls, zero-width marks, direction overrides.
@@ -442,18 +443,27 @@ def item_rows(facts: OrderFacts, locale: Any) -> dict[str, Any]:
 
     def row(item: LineItem) -> dict[str, Any]:
         return {
-            "sku": clean_line(item.sku),
-            "name": clean_line(item.name),
-            "options": [f"{clean_line(n)}: {clean_line(v)}" for n, v in item.options[:20]],
+            "sku": clean_line(item.sku[:100]),
+            "name": clean_line(item.name[:300]),
+            "options": [clean_line(f"{n[:100]}: {v[:500]}") for n, v in item.options[:20]],
             "quantity": formats.number(item.quantity, locale),
             "price": formats.amount(item.unit_price, currency, locale),
             "total": formats.amount(item.total, currency, locale),
         }
 
-    shown, left = facts.items[:MAX_ROWS], facts.items[MAX_ROWS:]
+    count, room = 0, MAX_ITEM_TEXT
+    rows = []
+    for item in facts.items[:MAX_ROWS]:
+        made = row(item)
+        room -= len(made["name"]) + sum(len(o) for o in made["options"])
+        if room < 0:
+            break
+        rows.append(made)
+        count += 1
+    left = facts.items[count:]
     rest = facts.total.amount - sum((i.total for i in facts.items), Decimal())
     return {
-        "rows": [row(i) for i in shown],
+        "rows": rows,
         "left": formats.number(len(left), locale) if left else "",
         "left_total": formats.amount(sum((i.total for i in left), Decimal()), currency, locale) if left else "",
         "rest": formats.amount(rest, currency, locale) if rest and facts.items else "",

@@ -22,7 +22,7 @@ def words_for(language: str) -> Mapping[str, str]:
     return WORDS.get(language.replace("_", "-").split("-")[0].lower(), WORDS["en"])
 
 
-# Where English is written with other signs, a thousand reads as one: "12.400,00". An English text keeps English numbers.
+# Elsewhere "12.400,00" is how a region writes numbers: an English text keeps English ones.
 ENGLISH = frozenset({"US", "GB", "CA", "AU", "NZ", "IE", "IN", "SG", "HK", "ZA", "PH", "MT"})
 
 

@@ -12,10 +12,11 @@ from bcapp.documents.pool import READING, WorkFailed
 from bcapp.errors import RefusedByUs, UnreadableInput
 
 MAX_PAGES = 200
+READ_SECONDS = 15  # of processor time; what was uploaded passed with 5
 SIZE_TOLERANCE = 1.5  # points
 
-# Source: the signature service's fact sheet, section 6. Wider than its grammar: spaces anywhere, any letter.
-TAG = re.compile(r"\[\s*\[([^\[\]]{0,400})\]\s*\]")
+# Source: the signature service's fact sheet, section 6. Wider than its grammar: any letter, spaces anywhere inside.
+TAG = re.compile(r"\[\[([^\[\]]{0,400})\]\]")
 BODY = re.compile(r"\s*([a-z])\s*\|\s*(\d{1,3})\s*(\|.*)?", re.DOTALL)
 
 
@@ -38,7 +39,7 @@ async def page_texts(pdf: bytes, *, images: bool = False) -> list[PageText]:
     Raises UnreadableInput for what is no PDF, DocumentTooHeavy beyond the limits.
     """
     try:
-        answer, _ = await READING.call("texts", [pdf], max_pages=MAX_PAGES + 20, images=images)
+        answer, _ = await READING.call("texts", [pdf], max_pages=MAX_PAGES + 20, images=images, seconds=READ_SECONDS)
     except WorkFailed as exc:
         raise UnreadableInput(f"the PDF cannot be read: {told(exc)}") from exc
     return parse_pages(answer["pages"])

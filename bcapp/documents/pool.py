@@ -16,7 +16,6 @@ from typing import IO, Any
 from bcapp.errors import AppError, UnreadableInput
 
 WORKER = Path(__file__).with_name("worker.py")
-WALL_SECONDS = 10.0  # processor time is bounded by the process itself; this catches one that waits
 JOBS_PER_PROCESS = 200
 MAX_ANSWER = 64 << 20
 
@@ -45,6 +44,8 @@ class Pool:
     async def call(self, job: str, blobs: list[bytes], **head: Any) -> tuple[dict[str, Any], list[bytes]]:
         """Do one job off the event loop; at most `size` at a time, the others wait.
 
+        seconds in the head: of processor time, 5 unless said; a job that only waits is ended after three times that.
+
         Raises DocumentTooHeavy and WorkFailed.
         """
         loop = asyncio.get_running_loop()
@@ -52,6 +53,7 @@ class Pool:
 
     def call_now(self, job: str, blobs: list[bytes], **head: Any) -> tuple[dict[str, Any], list[bytes]]:
         """Do one job in this thread."""
+        head.setdefault("seconds", 5)
         process = self._take()
         healthy = False
         try:
@@ -111,7 +113,7 @@ class _Process:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
-        watch = threading.Timer(WALL_SECONDS, self._process.kill)
+        watch = threading.Timer(3.0 * head["seconds"], self._process.kill)
         watch.daemon = True
         watch.start()
         try:

@@ -17,10 +17,9 @@ import sys
 import unicodedata
 from typing import Any, BinaryIO
 
-CPU_SECONDS = 5
 MEMORY_BYTES = 256 << 20  # beyond what the started process has mapped already
 MAX_TEXT = 20_000_000  # characters of one PDF's text
-MISSING_GLYPH = re.compile(r'the text `"(.*)"` could not be displayed', re.DOTALL)
+MISSING_GLYPH = re.compile(r'the text `"(.*?)"` could not be displayed', re.DOTALL)
 
 
 class Refused(Exception):
@@ -69,7 +68,7 @@ def render(head: dict[str, Any], blobs: list[bytes]) -> tuple[dict[str, Any], li
             if not new:
                 raise Refused(f"typst {exc.message[:500]}") from exc
             missing |= new
-            data = _replace(data, str.maketrans({c: "□" for c in missing}))
+            data = _replace(data, str.maketrans({c: "" if unicodedata.category(c) == "Cf" else "□" for c in missing}))
             data["missing"] = True
     raise Refused("typst too many characters that cannot be printed")
 
@@ -132,7 +131,7 @@ def texts(head: dict[str, Any], blobs: list[bytes]) -> tuple[dict[str, Any], lis
         raise Refused(f"pages The PDF has {len(reader.pages)} pages; {head['max_pages']} are allowed.")
     pages, left = [], MAX_TEXT
     for page in reader.pages:
-        text = unicodedata.normalize("NFKC", page.extract_text())
+        text = unicodedata.normalize("NFC", page.extract_text())
         left -= len(text)
         if left < 0:
             raise Refused("text The PDF holds too much text.")
@@ -160,7 +159,16 @@ def _images(page: Any) -> list[str]:
     return sorted(found)
 
 
-ACTIONS = {"/JavaScript", "/Launch", "/SubmitForm", "/ImportData", "/GoToE", "/Rendition", "/RichMediaExecute"}
+ACTIONS = {
+    "/JavaScript",
+    "/Launch",
+    "/SubmitForm",
+    "/ImportData",
+    "/GoToE",
+    "/GoToR",
+    "/Rendition",
+    "/RichMediaExecute",
+}
 KEYS = {
     "/JS": "runs a program (JavaScript)",
     "/XFA": "is an XFA form",
@@ -177,16 +185,19 @@ def inspect(head: dict[str, Any], blobs: list[bytes]) -> tuple[dict[str, Any], l
     result, _ = texts(head, blobs)
     if not result["pages"]:
         raise Refused("pages The PDF has no pages.")
-    for number in _object_numbers(reader):
-        _look_into(reader.get_object(number), 0)
+    for reference in _references(reader):
+        _look_into(reader.get_object(reference), 0)
+    _look_into(reader.trailer, 0)
     return result, []
 
 
-def _object_numbers(reader: Any) -> list[Any]:
+def _references(reader: Any) -> list[Any]:
+    """Return a reference to every object of the file, whether anything uses it or not."""
     from pypdf.generic import IndirectObject
 
-    numbers = {n for table in reader.xref.values() for n in table} | set(reader.xref_objStm)
-    return [IndirectObject(n, 0, reader) for n in sorted(numbers) if n] + [reader.trailer["/Root"]]
+    plain = [(number, generation) for generation, table in reader.xref.items() for number in table if number]
+    packed = [(number, 0) for number in reader.xref_objStm]
+    return [IndirectObject(number, generation, reader) for number, generation in sorted({*plain, *packed})]
 
 
 def _look_into(thing: Any, depth: int) -> None:
@@ -201,9 +212,9 @@ def _look_into(thing: Any, depth: int) -> None:
         for entry in thing:
             _look_into(entry, depth + 1)
     elif isinstance(thing, DictionaryObject):
-        if thing.get("/S") in ACTIONS:
+        if "/S" in thing and thing["/S"] in ACTIONS:
             raise Refused(f"active The PDF holds an action ({str(thing['/S'])[1:]}). Print it to a new PDF first.")
-        if thing.get("/Type") == "/Sig" or (thing.get("/FT") == "/Sig" and "/V" in thing) or "/ByteRange" in thing:
+        if "/ByteRange" in thing or ("/V" in thing and "/FT" in thing and thing["/FT"] == "/Sig"):
             raise Refused("signed The PDF is signed already. Adding a signature page would break that signature.")
         for key, why in KEYS.items():
             if key in thing and not (key == "/AA" and not thing["/AA"]):
@@ -247,11 +258,11 @@ def limit_process() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
-def limit_job() -> None:
+def limit_job(seconds: int) -> None:
     """Give the next job its seconds of processor time; the process is killed by the kernel after them."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     used = int(usage.ru_utime + usage.ru_stime)
-    resource.setrlimit(resource.RLIMIT_CPU, (used + CPU_SECONDS + 1, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_CPU, (used + seconds + 1, resource.RLIM_INFINITY))
 
 
 def main(kind: str) -> None:
@@ -269,7 +280,7 @@ def main(kind: str) -> None:
             head, blobs = read_frame(stdin)
         except EOFError:
             return
-        limit_job()
+        limit_job(head["seconds"])
         try:
             result, out = JOBS[head["job"]](head, blobs)
             answer = {"ok": True, **result}
