@@ -73,7 +73,7 @@ Thing = Document | SignatureRequest | str
 
 
 class SignatureSandbox:
-    """One signature service; its controls may be called from any thread but that of its event loop must not wait.
+    """One signature service; its controls may be called from any thread; those that wait must not be called in its event loop.
 
     `options` switches spellings and misbehaviour, `store` holds all records, `routes` go into the sandbox's app.
     """
@@ -272,8 +272,8 @@ class SignatureSandbox:
                 self.lifecycle.done()
         moment = (self.ground.clock.offset, time.monotonic())
         if moment[0] != self._looked_at[0] or moment[1] - self._looked_at[1] > 0.5:
-            self._looked_at = moment
             self.lifecycle.pass_time()
+            self._looked_at = moment
         wait = self.callbacks.deliver_due()
         due = self.lifecycle.next_due
         if due is not None:
@@ -282,9 +282,10 @@ class SignatureSandbox:
 
     @property
     def is_idle(self) -> bool:
-        """Whether every conversion, rendering and delivery that is due has been done."""
+        """Whether every conversion, rendering, expiry and delivery that is due has been done."""
         with self.ground.lock:
-            return self.lifecycle.is_idle and self.callbacks.is_idle
+            has_seen_the_time = self._loop_thread is None or self._looked_at[0] == self.ground.clock.offset
+            return has_seen_the_time and self.lifecycle.is_idle and self.callbacks.is_idle
 
     def settle(self, timeout: float = 10.0) -> None:
         """Wait, outside the event loop's thread, until nothing is due. Raises TimeoutError."""
