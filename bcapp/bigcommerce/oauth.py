@@ -24,7 +24,8 @@ with warnings.catch_warnings():
     from authlib.deprecate import AuthlibDeprecationWarning
 
     warnings.simplefilter("ignore", AuthlibDeprecationWarning)
-    from authlib.integrations.httpx_client import AsyncOAuth2Client, OAuthError
+    from authlib.integrations.httpx_client import AsyncOAuth2Client as AsyncOAuth2Client
+    from authlib.integrations.httpx_client import OAuthError
 
 CONTEXT = re.compile(r"stores/([a-z0-9]{1,32})")
 LEEWAY_SECONDS = 60
