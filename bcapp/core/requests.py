@@ -31,7 +31,7 @@ def decide_request(
     request: SignatureRequest,
     document: ProviderDocument | None,
     *,
-    bounced: Sequence[str],
+    bounced: frozenset[str],
     open_actions: Sequence[OpenAction],
     now: datetime,
 ) -> Plan:
@@ -39,7 +39,7 @@ def decide_request(
 
     bounced: lower-case addresses that the service could not reach.
     """
-    return Plan(tuple(_decide(request, document, frozenset(bounced), open_actions, now)))
+    return Plan(tuple(_decide(request, document, bounced, open_actions, now)))
 
 
 def _decide(

@@ -135,6 +135,7 @@ class HoldEvent(StrEnum):
     LET_GO = "let_go"  # someone outside moved it out of the hold
     OVERRIDE = "override"
     NOT_SIGNED = "not_signed"  # declined or expired
+    REVIEW = "review"  # signed, but its payment is held for review: a person finishes that first
     ASKED_AGAIN = "asked_again"  # a new round keeps the same hold shut
 
 
@@ -169,6 +170,8 @@ HOLD_TRANSITIONS: dict[tuple[HoldState, HoldEvent], HoldState] = {
     **{(s, _V.NOT_SIGNED): _H.KEPT for s in (_H.HOLDING, _H.HELD, _H.KEPT)},
     (_H.JOINED, _V.NOT_SIGNED): _H.JOINED,
     (_H.KEPT, _V.ASKED_AGAIN): _H.HELD,
+    (_H.RELEASING, _V.REVIEW): _H.HELD,
+    (_H.OVERRIDDEN, _V.REVIEW): _H.OVERRIDDEN,
     **{(s, _V.ASKED_AGAIN): s for s in (_H.HOLDING, _H.HELD, _H.JOINED)},
 }
 

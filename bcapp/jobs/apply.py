@@ -235,8 +235,9 @@ class Writer:
                 {"store_hash": self._store.hash, "id": request.id, "read_due_at": self._now + READ_AGAIN},
             )
         if status is RequestStatus.COMPLETED:
-            # Evidence has a lane of its own: it must not delay the release.
+            # Each has a lane of its own: keeping evidence must not delay the check, and the check alone releases.
             await self._act(ActionKind.CHECK_COMPLETION, request.id, {})
+            await self._act(ActionKind.FETCH_EVIDENCE, request.id, {})
         actor = "app" if intent.event is RequestEvent.DOCUMENT_MADE else "provider"
         await self._note("request_moved", request.id, {"from": request.status, "to": status}, actor)
 
@@ -279,7 +280,6 @@ class Writer:
         )
         self.changed = True
         await self._note("completion_confirmed", request.id, {"why": intent.why}, intent.actor)
-        await self._act(ActionKind.FETCH_EVIDENCE, request.id, {})
         await say_look(self._db, self._store.hash, self._record, self._now)
 
     async def _ask_person(self, intent: AskPerson) -> None:

@@ -441,9 +441,18 @@ def _hold(s: Situation, facts: OrderFacts, needs: list[Need], asked: list[OpenRe
     is_busy = any(a.kind in HOLD_WORK for a in s.open_actions)
     if not blocking and not any(c.kind == "send" and c.payload.get("hold") for c in s.commands):
         if hold is not None and state in (HoldState.HELD, HoldState.KEPT) and not is_busy:
+            if facts.fraud_review:
+                text = (
+                    f"{facts.label} is signed, and its payment is held for review. Finish the review, then move it on."
+                )
+                yield AskPerson("release_held", text, needs[0].latest.id if needs and needs[0].latest else None)
+                return
             yield MoveHold(HoldEvent.ALL_GOOD, "Everything that was asked is signed, or no longer needed.")
             yield Act(ActionKind.CAPTURE_ORDER if hold.method == "capture" else ActionKind.RELEASE_ORDER)
-            yield SettleTasks(("not_signed", "let_go", "cannot_ask", "hold_late"))
+            if s.store.staff_note:
+                signed = ", ".join(str(n.latest.id) for n in needs if n.latest)
+                yield Act(ActionKind.WRITE_STAFF_NOTE, None, {"line": f"Signed: request {signed}."})
+            yield SettleTasks(("not_signed", "let_go", "cannot_ask", "hold_late", "release_held"))
         elif state is HoldState.JOINED and needs:
             yield AskPerson(
                 "signed_but_held",

@@ -141,3 +141,28 @@ ON CONFLICT (id) DO UPDATE SET seen_at = :now;
 -- bury_workers --
 -- global: workers are not a store's.
 DELETE FROM workers WHERE seen_at < :before;
+
+-- fetch_sweep --
+SELECT cursor, due_at, last_run, last_at FROM sweeps WHERE store_hash = :store_hash AND name = :name;
+
+-- unsealed_audit_stores --
+-- global: the worker seals the log of every store that has new lines.
+SELECT a.store_hash FROM audit_log a
+ WHERE NOT EXISTS (SELECT 1 FROM audit_chain c WHERE c.store_hash = a.store_hash AND c.audit_id = a.id)
+ GROUP BY a.store_hash LIMIT 50;
+
+-- lock_store --
+SELECT store_hash FROM stores WHERE store_hash = :store_hash FOR UPDATE;
+
+-- last_link --
+SELECT position, audit_id, chain_hash FROM audit_chain WHERE store_hash = :store_hash ORDER BY position DESC LIMIT 1;
+
+-- unsealed_lines --
+SELECT id, happened_at, actor, event, record_kind, record_id, request_id, detail FROM audit_log a
+ WHERE a.store_hash = :store_hash
+   AND NOT EXISTS (SELECT 1 FROM audit_chain c WHERE c.store_hash = a.store_hash AND c.audit_id = a.id)
+ ORDER BY id LIMIT 500;
+
+-- add_link --
+INSERT INTO audit_chain (store_hash, position, audit_id, row_sha256, chain_hash, sealed_at)
+VALUES (:store_hash, :position, :audit_id, :row_sha256, :chain_hash, :now);

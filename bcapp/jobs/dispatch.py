@@ -1,0 +1,181 @@
+"""The worker's two halves: the queue that runs jobs, and the tick that queues what is due and not queued.
+
+The queue may lose, double or stall a job: our rows are the truth, and the tick finds them within seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from uuid import uuid4
+
+import structlog
+from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
+from pgqueuer.models import Job
+from pgqueuer.qm import QueueManager
+
+from bcapp.core.intents import AskPerson
+from bcapp.core.model import RecordKey
+from bcapp.core.stores import StoreDoing
+from bcapp.db import connect_raw
+from bcapp.db.deliveries import say_look
+from bcapp.db.stores import fetch_store
+from bcapp.jobs.apply import Writer
+from bcapp.jobs.look import look
+from bcapp.jobs.perform import perform
+from bcapp.jobs.queue import LOOK, PERFORM, enqueue, look_job, perform_job
+from bcapp.jobs.seal import seal
+from bcapp.jobs.sweeps import sweep
+from bcapp.jobs.vendors import Vendors
+from bcapp.services import Services
+
+log = structlog.get_logger(__name__)
+
+TICK_SECONDS = 2.0
+HEARTBEAT = timedelta(seconds=5)
+DEQUEUE = timedelta(seconds=2)
+PER_STORE = 20  # actions of one store in flight
+MOST = 500
+HOLD_LATE = timedelta(seconds=30)
+KEEP_DONE = timedelta(days=7)
+UPKEEP_EVERY = 15  # ticks
+
+
+class Worker:
+    """One worker process: runs jobs until stopped, ticks every two seconds."""
+
+    def __init__(self, services: Services, release: str) -> None:
+        self._services = services
+        self._vendors = Vendors(services)
+        self._release = release
+        self._id = uuid4().hex
+        self._manager: QueueManager | None = None
+        self._stopping = asyncio.Event()
+        self._ticks = 0
+
+    async def run(self) -> None:
+        """Work until stop(). A lost database connection ends the run with an error; the process starts anew."""
+        connection = await connect_raw(self._services.db.dsn)
+        try:
+            manager = QueueManager(AsyncpgDriver(connection))
+            self._manager = manager
+
+            @manager.entrypoint(LOOK, on_failure="delete")
+            async def _look(job: Job) -> None:
+                store_hash, kind, record_id = _parts(job, 3)
+                await look(self._services, self._vendors, store_hash, RecordKey(kind, record_id))
+
+            @manager.entrypoint(PERFORM, on_failure="delete")
+            async def _perform(job: Job) -> None:
+                store_hash, action_id = _parts(job, 2)
+                await perform(self._services, self._vendors, store_hash, int(action_id))
+
+            ticking = asyncio.create_task(self._tick_for_ever())
+            try:
+                await manager.run(
+                    dequeue_timeout=DEQUEUE, batch_size=20, max_concurrent_tasks=60, heartbeat_timeout=HEARTBEAT
+                )
+            finally:
+                self._stopping.set()
+                ticking.cancel()
+                await asyncio.gather(ticking, return_exceptions=True)
+        finally:
+            await connection.close(timeout=5)
+
+    def stop(self) -> None:
+        """Take no new job, end those that run, then return from run()."""
+        self._stopping.set()
+        if self._manager is not None:
+            self._manager.shutdown.set()
+
+    async def _tick_for_ever(self) -> None:
+        while not self._stopping.is_set():
+            await self.tick()
+            await asyncio.sleep(TICK_SECONDS)
+
+    async def tick(self) -> None:
+        """Queue what is due; each part fails alone, is logged, and comes again in two seconds."""
+        self._ticks += 1
+        parts: list[Callable[[], Awaitable[None]]] = [
+            self._queue_due,
+            self._due_requests,
+            self._late_holds,
+            self._sweeps,
+        ]
+        if self._ticks % UPKEEP_EVERY == 1:
+            parts.append(self._upkeep)
+        for part in parts:
+            try:
+                await part()
+            except Exception:
+                log.exception("tick_failed", part=part.__name__)
+
+    async def _queue_due(self) -> None:
+        now, db = self._services.clock.now(), self._services.db
+        limits = {"now": now, "per_store": PER_STORE, "most": MOST}
+        looks = await db.fetch_all("due_looks", limits)
+        actions = await db.fetch_all("due_actions", limits)
+        jobs = [look_job(r["store_hash"], r["record_kind"], r["record_id"]) for r in looks]
+        jobs += [perform_job(r["store_hash"], r["id"], r["attempt"], r["priority"]) for r in actions]
+        if jobs:
+            async with db.transaction():
+                await enqueue(db.raw(), jobs)
+
+    async def _due_requests(self) -> None:
+        """Open requests are read again from time to time: callbacks stop after about two hours."""
+        now, db = self._services.clock.now(), self._services.db
+        for row in await db.fetch_all("due_requests", {"now": now, "most": 100}):
+            await say_look(
+                db, row["store_hash"], RecordKey("request", str(row["id"])), now, source="sweep", topic="due"
+            )
+            await db.execute(
+                "push_read_due",
+                {
+                    "store_hash": row["store_hash"],
+                    "id": row["id"],
+                    "read_due_at": now + timedelta(minutes=15),
+                    "now": now,
+                },
+            )
+
+    async def _late_holds(self) -> None:
+        """A hold that is not placed within half a minute is an alarm: the order may be imported and shipped."""
+        now, db = self._services.clock.now(), self._services.db
+        for row in await db.fetch_all("late_holds", {"before": now - HOLD_LATE}):
+            await alarm_late_hold(self._services, row["store_hash"], RecordKey(row["record_kind"], row["record_id"]))
+
+    async def _sweeps(self) -> None:
+        now, db = self._services.clock.now(), self._services.db
+        for row in await db.fetch_all("due_sweeps", {"now": now, "most": 20}):
+            store = await fetch_store(db, row["store_hash"])
+            if store is not None and store.may(StoreDoing.WORK):
+                await sweep(self._services, self._vendors, row["store_hash"], row["name"], row["generation"])
+
+    async def _upkeep(self) -> None:
+        now, db = self._services.clock.now(), self._services.db
+        await db.execute("beat", {"id": self._id, "now": now, "release": self._release})
+        await db.execute("bury_workers", {"before": now - timedelta(minutes=10)})
+        await db.execute("clear_deliveries", {"before": now - KEEP_DONE})
+        await seal(self._services)
+
+
+async def alarm_late_hold(services: Services, store_hash: str, record: RecordKey) -> None:
+    """Say once per wanted hold that it is not in place yet."""
+    now, db = services.clock.now(), services.db
+    store = await fetch_store(db, store_hash)
+    if store is None:
+        return
+    of = {"store_hash": store_hash, "record_kind": record.kind, "record_id": record.id}
+    async with db.transaction():
+        if await db.fetch_val("mark_hold_alarmed", {**of, "now": now}) is None:
+            return
+        text = (
+            f"{record.kind.capitalize()} {record.id} waits for its hold for more than 30 seconds. "
+            "Put it on hold by hand if your shipping tool could import it."
+        )
+        await Writer(services, store, record, "", now).write([AskPerson("hold_late", text, alarm=True)])
+
+
+def _parts(job: Job, count: int) -> list[str]:
+    return (job.payload or b"").decode().split(":", count - 1)

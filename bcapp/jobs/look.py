@@ -1,0 +1,345 @@
+"""The job "look at this record": fetch it fresh, decide, write the plan down, all in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from decimal import Decimal
+from random import random
+from typing import Any
+
+import structlog
+
+from bcapp.bigcommerce.facts import Needs, read_order
+from bcapp.core.actions import ActionKind
+from bcapp.core.intents import Plan
+from bcapp.core.model import Gone, OrderFacts, RecordKey
+from bcapp.core.requests import decide_request
+from bcapp.core.retry import counts, next_try
+from bcapp.core.rules import ApprovalLimit, Directory, Person, RuleInForce, needs_of, parse_definition
+from bcapp.core.snapshot import order_snapshot
+from bcapp.core.stores import StoreDoing
+from bcapp.db.actions import queue_action
+from bcapp.db.deliveries import Due, due_deliveries, finish_deliveries, read_command, say_look
+from bcapp.db.requests import fetch_hold, fetch_request, open_actions, requests_of
+from bcapp.db.stores import Store, fetch_store
+from bcapp.errors import AppError, RemoteError, Stale, TokenRefused
+from bcapp.jobs.apply import READ_AGAIN, Writer
+from bcapp.jobs.vendors import Vendors
+from bcapp.services import Services
+from bcapp.workflows import BY_RECORD_KIND
+from bcapp.workflows.protocol import Situation
+
+log = structlog.get_logger(__name__)
+
+NEW_FOR = timedelta(
+    minutes=3
+)  # an order may answer 404 right after "created"; it is asked for again before we believe it
+ASK_NEW_AGAIN = 10.0
+UNKNOWN_WAITS = timedelta(minutes=1)
+
+
+async def look(services: Services, vendors: Vendors, store_hash: str, record: RecordKey) -> None:
+    """Look at a record for all deliveries of it that are due; a failure postpones or parks exactly these."""
+    now = services.clock.now()
+    store = await fetch_store(services.db, store_hash)
+    due = await due_deliveries(services.db, store_hash, record, now)
+    if not due:
+        return
+    if store is None or not store.may(StoreDoing.WORK):
+        await _set_aside(services, store, store_hash, record, due)
+        return
+    try:
+        match record.kind:
+            case "order":
+                await _look_at_order(services, vendors, store, record, due)
+            case "request":
+                await _look_at_request(services, vendors, store, record, due)
+            case "store":
+                await _look_at_store(services, store, record, due)
+            case _:
+                # A kind that a newer release knows: left for a newer worker.
+                await _postpone(services, store_hash, record, UNKNOWN_WAITS, counted=False)
+    except Stale:
+        await _postpone(services, store_hash, record, timedelta(seconds=0.2), counted=False)
+    except Exception as exc:
+        await _file_failure(services, vendors, store_hash, record, due, exc)
+        if not isinstance(exc, AppError):
+            raise  # a bug; the deliveries are out of the way, so this is no crash loop
+
+
+async def _set_aside(
+    services: Services, store: Store | None, store_hash: str, record: RecordKey, due: Sequence[Due]
+) -> None:
+    """A store that waits for consent keeps its deliveries; one that is leaving has no use for them."""
+    if store is not None and store.may(StoreDoing.RECEIVE):
+        await _postpone(services, store_hash, record, timedelta(minutes=1), counted=False)
+    else:
+        await finish_deliveries(services.db, store_hash, list(due), services.clock.now())
+
+
+async def _postpone(services: Services, store_hash: str, record: RecordKey, wait: timedelta, *, counted: bool) -> None:
+    now = services.clock.now()
+    await services.db.execute(
+        "postpone_deliveries",
+        {
+            "store_hash": store_hash,
+            "record_kind": record.kind,
+            "record_id": record.id,
+            "due_at": now + wait,
+            "counted": 1 if counted else 0,
+            "now": now,
+        },
+    )
+
+
+async def _file_failure(
+    services: Services, vendors: Vendors, store_hash: str, record: RecordKey, due: Sequence[Due], exc: Exception
+) -> None:
+    now = services.clock.now()
+    if isinstance(exc, TokenRefused) and await vendors.token_was_refused(store_hash, now):
+        await ask_for_consent(services, store_hash)
+    attempt = max(d.attempt for d in due) + 1
+    again = next_try(attempt, exc, now, random())
+    log.warning("look_failed", store=store_hash, kind=record.kind, record=record.id, error=_told(exc), attempt=attempt)
+    if again is not None:
+        await _postpone(services, store_hash, record, again - now, counted=counts(exc))
+        return
+    values = {"store_hash": store_hash, "record_kind": record.kind, "record_id": record.id, "now": now}
+    await services.db.execute("park_deliveries", {**values, "why": _told(exc)[:500]})
+    await services.db.execute(
+        "add_task",
+        {
+            "store_hash": store_hash,
+            "kind": "look_parked",
+            "record_kind": record.kind,
+            "record_id": record.id,
+            "request_id": None,
+            "action_id": None,
+            "text": f"We could not read {record.kind} {record.id}. Mend the cause, then look at it again from Home.",
+            "alarm": False,
+            "now": now,
+        },
+    )
+
+
+def _told(exc: Exception) -> str:
+    return str(exc) if isinstance(exc, AppError) else f"{type(exc).__name__}"
+
+
+async def ask_for_consent(services: Services, store_hash: str) -> None:
+    """Tell a person that BigCommerce refuses our token."""
+    now = services.clock.now()
+    async with services.db.transaction():
+        task_id = await services.db.fetch_val(
+            "add_task",
+            {
+                "store_hash": store_hash,
+                "kind": "reconsent",
+                "record_kind": "store",
+                "record_id": store_hash,
+                "request_id": None,
+                "action_id": None,
+                "text": "BigCommerce does not accept our access any more. Open the app from Apps and accept again.",
+                "alarm": True,
+                "now": now,
+            },
+        )
+        if task_id is not None:
+            await queue_action(
+                services.db,
+                store_hash,
+                ActionKind.SEND_MAIL,
+                RecordKey("store", store_hash),
+                now,
+                payload={"task_id": task_id},
+            )
+
+
+# Orders ---------------------------------------------------------------------------------------------------
+
+
+async def read_rules(services: Services, store_hash: str, workflow: str, record: RecordKey) -> tuple[RuleInForce, ...]:
+    rows = await services.db.fetch_all(
+        "rules_in_force",
+        {
+            "store_hash": store_hash,
+            "workflow": workflow,
+            "record_kind": record.kind,
+            "record_id": record.id,
+            "now": services.clock.now(),
+        },
+    )
+    return tuple(
+        RuleInForce(
+            id=r["id"],
+            version=r["version"],
+            name=r["name"],
+            workflow=r["workflow"],
+            mode=r["mode"],
+            definition=parse_definition(r["definition"]),
+            live_since=r["live_since"],
+            paused_why=r["paused_why"],
+            included=r["included"],
+            asked_last_hour=r["asked_last_hour"],
+            asked_last_day=r["asked_last_day"],
+        )
+        for r in rows
+    )
+
+
+async def read_directory(services: Services, store_hash: str) -> Directory:
+    people = await services.db.fetch_all("directory_people", {"store_hash": store_hash})
+    limits = await services.db.fetch_all("directory_limits", {"store_hash": store_hash})
+    return Directory(
+        {p["id"]: Person(**p) for p in people},
+        tuple(ApprovalLimit(x["person_id"], x["currency"], x["up_to"]) for x in limits),
+    )
+
+
+def reads_for(rules: Sequence[RuleInForce]) -> tuple[Needs, int | None]:
+    """Return the reads that these rules cost. Transactions always: they tell a payment from a person's hand."""
+    needs, days = needs_of(rules)
+    return Needs(catalog="catalog" in needs, group=True, history="history" in needs, transactions=True), days or None
+
+
+async def _look_at_order(
+    services: Services, vendors: Vendors, store: Store, record: RecordKey, due: Sequence[Due]
+) -> None:
+    db, workflow = services.db, BY_RECORD_KIND[record.kind]
+    started = services.clock.now()
+    of = {"store_hash": store.hash, "kind": record.kind, "id": record.id}
+    await db.execute("see_record", {**of, "now": started})
+    before = await db.fetch_one("fetch_record", of)
+    assert before is not None
+    rules = await read_rules(services, store.hash, workflow.SLUG, record)
+    needs, days = reads_for(rules)
+    client = await vendors.bigcommerce(store.hash)
+    facts = await read_order(client, int(record.id), history_days=days, needs=needs, trees=vendors.trees)
+    if isinstance(facts, Gone) and before["looked_at"] is None:
+        first = min(d.received_at for d in due)
+        if services.clock.now() - first < NEW_FOR:
+            raise RemoteError("the order is not there yet", uncounted=True, retry_after=ASK_NEW_AGAIN)
+    commands = tuple(read_command(services.secrets, store.hash, d) for d in due if d.topic == "command")
+    now = services.clock.now()
+    async with db.transaction():
+        locked = await db.fetch_one("lock_record", of)
+        if locked is None or locked["version"] != before["version"]:
+            raise Stale("somebody else looked at this record meanwhile")
+        plan = workflow.decide(
+            Situation(
+                record=record,
+                facts=facts,
+                rules=rules,
+                requests=await requests_of(db, store.hash, record),
+                hold=await fetch_hold(db, store.hash, record),
+                open_actions=await open_actions(db, store.hash, record),
+                store=store.settings,
+                directory=await read_directory(services, store.hash),
+                storefront_channels=frozenset(
+                    r["id"] for r in await db.fetch_all("storefront_channels", {"store_hash": store.hash})
+                ),
+                agreements={
+                    r["id"]: r["version"] for r in await db.fetch_all("newest_agreements", {"store_hash": store.hash})
+                },
+                now=now,
+                commands=commands,
+                test_person=await _test_person(services, store),
+            )
+        )
+        await Writer(services, store, record, workflow.SLUG, now).write(plan.intents)
+        if isinstance(facts, Gone):
+            await db.execute("save_gone", {**of, "now": now})
+        else:
+            await db.execute("save_look", {**of, **_written(facts, plan), "now": now})
+        await finish_deliveries(db, store.hash, list(due), now)
+
+
+async def _test_person(services: Services, store: Store) -> Person | None:
+    if not store.settings.test_mode:
+        return None
+    values = {"store_hash": store.hash, "user_id": store.settings.test_mode_user}
+    row = await services.db.fetch_one("test_mode_person", values)
+    return Person(**row) if row else None
+
+
+def _written(facts: OrderFacts, plan: Plan) -> dict[str, Any]:
+    """Return what pages show of an order: its material facts and how it stands."""
+    return {
+        "label": facts.label,
+        "amount": facts.total.amount,
+        "currency": facts.total.currency,
+        "facts": {
+            "snapshot": order_snapshot(facts),
+            "status_id": facts.status_id,
+            "payment_status": facts.payment_status,
+            "payment_method": facts.payment_method,
+            "channel_id": facts.channel_id,
+            "created_at": facts.created_at.isoformat(),
+            "modified_at": facts.modified_at.isoformat(),
+            "items_total": facts.items_total,
+            "items_shipped": facts.items_shipped,
+            "is_digital": facts.is_digital,
+            "fraud_review": facts.fraud_review,
+        },
+        "trace": [_plain(asdict(trace)) for trace in plan.traces],
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    return f"{value:f}" if isinstance(value, Decimal) else value
+
+
+# Requests -------------------------------------------------------------------------------------------------
+
+
+async def _look_at_request(
+    services: Services, vendors: Vendors, store: Store, record: RecordKey, due: Sequence[Due]
+) -> None:
+    """Read the document again, whatever the callback said, and move the request by what it tells."""
+    db = services.db
+    request = await fetch_request(db, store.hash, int(record.id))
+    if request is None or request.status.is_end or not request.provider_document:
+        await finish_deliveries(db, store.hash, list(due), services.clock.now())
+        return
+    client = await vendors.signature(store.hash, request.account_id)
+    document = await client.fetch_document(request.provider_document)
+    bounced: frozenset[str] = frozenset()
+    if document is not None and any("bounce" in d.topic or d.source == "sweep" for d in due):
+        # Bounces are told by events only, never by the document.
+        bounced = await client.bounced(request.provider_document)
+    now = services.clock.now()
+    of = {"store_hash": store.hash, "kind": request.record.kind, "id": request.record.id}
+    async with db.transaction():
+        await db.fetch_one("lock_record", of)
+        current = await fetch_request(db, store.hash, request.id, lock=True)
+        assert current is not None
+        actions = await open_actions(db, store.hash, request.record)
+        plan = decide_request(current, document, bounced=bounced, open_actions=actions, now=now)
+        writer = Writer(services, store, request.record, request.workflow, now)
+        await writer.write(plan.intents)
+        await db.execute(
+            "push_read_due",
+            {"store_hash": store.hash, "id": request.id, "read_due_at": now + READ_AGAIN, "now": now},
+        )
+        await finish_deliveries(db, store.hash, list(due), now)
+        if document is not None and document.processing:
+            await say_look(db, store.hash, record, now, due_at=now + timedelta(seconds=2))
+        if writer.changed:
+            await say_look(db, store.hash, request.record, now)
+
+
+# Stores ---------------------------------------------------------------------------------------------------
+
+
+async def _look_at_store(services: Services, store: Store, record: RecordKey, due: Sequence[Due]) -> None:
+    """Something about the store changed: read its set-up, its channels and its hooks again."""
+    now = services.clock.now()
+    async with services.db.transaction():
+        await queue_action(services.db, store.hash, ActionKind.REGISTER_HOOKS, record, now)
+        await finish_deliveries(services.db, store.hash, list(due), now)

@@ -1,0 +1,201 @@
+"""Doing things to an order at BigCommerce: hold, release, capture, write back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from bcapp.core.actions import ActionKind
+from bcapp.core.intents import AskPerson, MoveHold, SettleTasks
+from bcapp.core.model import Hold
+from bcapp.core.release import DIGITAL_DONE, ENDED, SHIPPED, release_order
+from bcapp.core.states import HoldEvent, HoldState
+from bcapp.db.requests import fetch_hold, requests_of
+from bcapp.errors import BigCommerceError
+from bcapp.jobs.outcome import Outcome, Work, conflict, skipped
+
+NAMESPACE = "countersign"
+CAPTURED = frozenset({"captured", "capture pending", "paid", "partially refunded", "refunded"})
+GONE = "The order does not exist any more."
+
+
+async def _hold(work: Work) -> Hold | None:
+    return await fetch_hold(work.services.db, work.store.hash, work.action.record)
+
+
+async def hold_order(work: Work) -> Outcome:
+    """Put the order into the status that keeps the shipping tool away, unless it is too late or held already."""
+    hold = await _hold(work)
+    if hold is None or hold.state is not HoldState.HOLDING:
+        return skipped("The hold is not wanted any more.")
+    client = await work.vendors.bigcommerce(work.store.hash)
+    order = await client.fetch_order(work.order_id)
+    if order is None:
+        return skipped(GONE, MoveHold(HoldEvent.LEFT_AS_IS, GONE))
+    status, payment = int(order["status_id"]), str(order.get("payment_status") or "").lower()
+    if status in ENDED:
+        return skipped("The order ended meanwhile.", MoveHold(HoldEvent.LEFT_AS_IS, "The order ended meanwhile."))
+    if status in SHIPPED or status == DIGITAL_DONE:
+        why = "It was shipped or completed before it could be held."
+        text = f"Order {work.order_id} was shipped or completed before it could be held."
+        return skipped(why, MoveHold(HoldEvent.TOO_LATE, why), AskPerson("hold_late", text, alarm=True))
+    if hold.method == "capture":
+        if payment != "authorized":
+            why = "Its payment was captured before it could be held."
+            return skipped(why, MoveHold(HoldEvent.TOO_LATE, why), AskPerson("hold_late", why, alarm=True))
+        found = await work.found(status_id=status, payment_status=payment)
+        return Outcome(intents=(MoveHold(HoldEvent.PLACED, "Authorised, not captured.", found=found),), left_as=found)
+    wanted = work.store.settings.hold_status
+    found = await work.found(status_id=status, payment_status=payment)
+    ours = hold.found is not None and (hold.left_as or {}).get("status_id") == wanted
+    if found["status_id"] == wanted and not ours:
+        return Outcome(
+            why="It was already held by someone else.",
+            left_as={"status_id": wanted},
+            intents=(MoveHold(HoldEvent.FOUND_HELD, "It was already held by someone else.", found=found),),
+        )
+    if status != wanted:
+        await client.put_order(work.order_id, status_id=wanted)
+        after = await client.fetch_order(work.order_id)
+        status = int(after["status_id"]) if after is not None else status
+    # What a payment left behind (kept with the hold) outlives what this write found.
+    kept = {**found, **(hold.found or {})} if not ours else {**(hold.found or {}), "payment_status": payment}
+    return Outcome(
+        left_as={"status_id": status}, intents=(MoveHold(HoldEvent.PLACED, "Held until it is signed.", found=kept),)
+    )
+
+
+async def release_hold(work: Work) -> Outcome:
+    """Let the order go on: what it becomes is decided from how it stands now and how it was found."""
+    hold = await _hold(work)
+    if hold is None or hold.state not in (HoldState.RELEASING, HoldState.OVERRIDDEN):
+        return skipped("The hold is not to be opened any more.")
+    client = await work.vendors.bigcommerce(work.store.hash)
+    order = await client.fetch_order(work.order_id)
+    if order is None:
+        return skipped(GONE, MoveHold(HoldEvent.LEFT_AS_IS, GONE))
+    status, payment = int(order["status_id"]), str(order.get("payment_status") or "").lower()
+    transactions = await client.order_transactions(work.order_id)
+    release = release_order(
+        status_id=status,
+        payment_status=payment,
+        is_digital=bool(order.get("order_is_digital")),
+        fraud_review=payment == "held for review" or any(t.get("fraud_review") for t in transactions),
+        hold_status=work.store.settings.hold_status,
+        found_status=int((hold.found or {}).get("status_id") or 0),
+        joined=False,
+    )
+    if release.person:
+        text = f"Order {work.order_id} is signed. {release.why}"
+        return conflict(release.why, MoveHold(HoldEvent.REVIEW, release.why), AskPerson("release_held", text))
+    found = await work.found(status_id=status, target=release.status_id)
+    why = release.why
+    if release.status_id is not None and status != release.status_id:
+        await client.put_order(work.order_id, status_id=release.status_id)
+        after = await client.fetch_order(work.order_id)
+        status = int(after["status_id"]) if after is not None else status
+    elif release.status_id is None and found["target"] == status:
+        why = "It was released."  # our own write of an earlier try
+    return Outcome(
+        why=why,
+        left_as={"status_id": status},
+        intents=(MoveHold(HoldEvent.OPENED, why), SettleTasks(("hold_late", "release_held", "release_failed"))),
+    )
+
+
+async def capture_order(work: Work) -> Outcome:
+    """Take the authorised money; a capture that went through before is adopted."""
+    hold = await _hold(work)
+    if hold is None or hold.state not in (HoldState.RELEASING, HoldState.OVERRIDDEN):
+        return skipped("The hold is not to be opened any more.")
+    client = await work.vendors.bigcommerce(work.store.hash)
+    order = await client.fetch_order(work.order_id)
+    if order is None:
+        return skipped(GONE, MoveHold(HoldEvent.LEFT_AS_IS, GONE))
+    status, payment = int(order["status_id"]), str(order.get("payment_status") or "").lower()
+    if status in ENDED:
+        return skipped("The order ended meanwhile.", MoveHold(HoldEvent.LEFT_AS_IS, "The order ended meanwhile."))
+    await work.found(status_id=status, payment_status=payment)
+    if payment == "held for review":
+        why = "Its payment is held for review."
+        return conflict(
+            why, MoveHold(HoldEvent.REVIEW, why), AskPerson("release_held", f"Order {work.order_id} is signed. {why}")
+        )
+    if payment == "authorized":
+        try:
+            await client.capture(work.order_id)
+        except BigCommerceError as exc:
+            if not exc.permanent:
+                raise
+            return _not_captured(work, "The authorisation has ended or the gateway refused.")
+        after = await client.fetch_order(work.order_id)
+        payment = str((after or {}).get("payment_status") or "").lower()
+    if payment not in CAPTURED and payment != "authorized":
+        return _not_captured(work, f"The payment is “{payment or 'unknown'}”.")
+    return Outcome(
+        left_as={"payment_status": payment},
+        intents=(MoveHold(HoldEvent.OPENED, "Captured."), SettleTasks(("hold_late", "release_failed"))),
+    )
+
+
+def _not_captured(work: Work, why: str) -> Outcome:
+    text = f"Order {work.order_id} is signed, but its payment could not be captured. {why} Ask the buyer to pay anew."
+    return conflict(why, AskPerson("release_failed", text, alarm=True))
+
+
+async def write_metafields(work: Work) -> Outcome:
+    """Write on the order how its signatures stand: one readable key for others, the detail for us."""
+    if work.store.settings.test_mode:
+        return skipped("Test mode writes nothing to the store.", look=False)
+    client = await work.vendors.bigcommerce(work.store.hash)
+    if await client.fetch_order(work.order_id) is None:
+        return skipped(GONE, look=False)
+    hold = await _hold(work)
+    requests = [r for r in await requests_of(work.services.db, work.store.hash, work.action.record) if not r.simulated]
+    state = _state_word(hold, [r.is_good for r in requests if r.is_open or r.is_good])
+    detail: dict[str, Any] = {
+        "hold": str(hold.state) if hold else "none",
+        "requests": [
+            {
+                "id": r.id,
+                "round": r.round,
+                "purpose": str(r.purpose),
+                "status": str(r.status),
+                "document_sha256": r.document_sha256.hex() if r.document_sha256 else None,
+            }
+            for r in requests[-20:]
+        ],
+        "link": f"/s/{work.store.hash}/orders/{work.order_id}",
+    }
+    text = json.dumps(detail, separators=(",", ":"))
+    await client.put_metafield(work.order_id, NAMESPACE, "state", state, permission_set="read")
+    await client.put_metafield(work.order_id, NAMESPACE, "detail", text, permission_set="app_only")
+    return Outcome(left_as={"state": state}, look=False)
+
+
+def _state_word(hold: Hold | None, good: list[bool]) -> str:
+    if good and all(good):
+        return "signed"
+    if hold is not None and hold.state is HoldState.KEPT:
+        return "not signed"
+    return "waiting for signature" if good else "no signature wanted"
+
+
+async def write_staff_note(work: Work) -> Outcome:
+    """Add one line to the staff notes. They can only be overwritten whole, so they are read right before."""
+    line = str(work.action.payload["line"])
+    client = await work.vendors.bigcommerce(work.store.hash)
+    order = await client.fetch_order(work.order_id)
+    if order is None:
+        return skipped(GONE, look=False)
+    notes = str(order.get("staff_notes") or "")
+    if line in notes.splitlines():
+        return Outcome(why="The line is there already.", look=False)
+    text = f"{notes.rstrip()}\n{line}".lstrip()
+    if len(text) > 65535:
+        return skipped("The staff notes are full.", look=False)
+    await client.put_order(work.order_id, staff_notes=text)
+    return Outcome(look=False)
+
+
+RELEASES = frozenset({ActionKind.RELEASE_ORDER, ActionKind.CAPTURE_ORDER})

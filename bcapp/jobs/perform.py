@@ -1,0 +1,240 @@
+"""The job "perform this action": start it, do it, write down how it ended, and let the next one go."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from random import random
+from typing import assert_never
+
+import structlog
+
+from bcapp.core.actions import ActionKind, Recovery, recovery
+from bcapp.core.retry import counts, next_try
+from bcapp.core.states import ActionState
+from bcapp.core.stores import StoreDoing, StoreState
+from bcapp.db.actions import (
+    Action,
+    fetch_action,
+    finish_action,
+    has_earlier,
+    postpone_action,
+    queue_action,
+    queue_heads,
+    start_action,
+)
+from bcapp.db.deliveries import say_look
+from bcapp.db.requests import fetch_request
+from bcapp.db.stores import Store, fetch_store
+from bcapp.errors import AppError, CircuitOpen, CredentialsRefused, RefusedByUs, RemoteError, Stale, TokenRefused
+from bcapp.jobs import orders, signing, upkeep
+from bcapp.jobs.apply import Writer
+from bcapp.jobs.look import ask_for_consent
+from bcapp.jobs.outcome import Outcome, Work, skipped
+from bcapp.jobs.vendors import Vendors
+from bcapp.services import Services
+
+log = structlog.get_logger(__name__)
+
+LEAVING = frozenset({ActionKind.PROBE_UNINSTALL, ActionKind.FINISH_UNINSTALL})
+ALARMING = frozenset({ActionKind.HOLD_ORDER, ActionKind.RELEASE_ORDER, ActionKind.CAPTURE_ORDER})
+
+
+async def do(work: Work) -> Outcome:
+    """The one place where an action's kind meets its call. A kind that nobody handles does not type-check."""
+    match work.kind:
+        case ActionKind.HOLD_ORDER:
+            return await orders.hold_order(work)
+        case ActionKind.RELEASE_ORDER:
+            return await orders.release_hold(work)
+        case ActionKind.CAPTURE_ORDER:
+            return await orders.capture_order(work)
+        case ActionKind.WRITE_METAFIELDS:
+            return await orders.write_metafields(work)
+        case ActionKind.WRITE_STAFF_NOTE:
+            return await orders.write_staff_note(work)
+        case ActionKind.PREPARE_DOCUMENT:
+            return await signing.prepare_document(work)
+        case ActionKind.CREATE_DOCUMENT:
+            return await signing.create_document(work)
+        case ActionKind.SEND_REQUEST:
+            return await signing.send_request(work)
+        case ActionKind.CANCEL_REQUEST:
+            return await signing.cancel_request(work)
+        case ActionKind.RESEND_REQUEST:
+            return await signing.resend_request(work)
+        case ActionKind.MEND_ADDRESS:
+            return await signing.mend_address(work)
+        case ActionKind.CHECK_COMPLETION:
+            return await signing.check_right(work)
+        case ActionKind.FETCH_EVIDENCE:
+            return await signing.fetch_evidence(work)
+        case ActionKind.SEND_MAIL:
+            return await upkeep.send_mail(work)
+        case ActionKind.TEST_ACCOUNT:
+            return await upkeep.test_account(work)
+        case ActionKind.REGISTER_HOOKS:
+            return await upkeep.register_hooks(work)
+        case ActionKind.COUNT_BACKLOG:
+            return await upkeep.count_backlog(work)
+        case ActionKind.PROBE_UNINSTALL:
+            return await upkeep.probe_uninstall(work)
+        case ActionKind.FINISH_UNINSTALL:
+            return await upkeep.finish_uninstall(work)
+        case _:
+            assert_never(work.kind)
+
+
+async def perform(services: Services, vendors: Vendors, store_hash: str, action_id: int) -> None:
+    """Perform an action when it is due and the first of its lane; anything else is left to the tick."""
+    db, now = services.db, services.clock.now()
+    action = await fetch_action(db, store_hash, action_id)
+    if action is None or action.state.is_end or (action.state is ActionState.PENDING and action.due_at > now):
+        return
+    if action.kind not in ActionKind.__members__.values():
+        return  # a newer release queued it: left for a newer worker
+    kind = ActionKind(action.kind)
+    store = await fetch_store(db, store_hash)
+    if store is None or not _may_work(store, kind) or await has_earlier(db, action):
+        return
+    was_started = action.state is ActionState.STARTED
+    retried = was_started or action.attempt > 0
+    started = await start_action(db, action, now)
+    if started is None:
+        return
+    structlog.contextvars.bind_contextvars(
+        store=store_hash, action=action_id, kind=str(kind), record=action.record.id, request=action.request_id
+    )
+    work = Work(services, vendors, store, started, kind, retried)
+    try:
+        if was_started and recovery(kind) is Recovery.AT_MOST_ONCE:
+            outcome = skipped("It may have been done by a worker that died, so it is not done again.", look=False)
+        else:
+            outcome = await do(work)
+        await _finish(services, store, started, outcome)
+    except Stale:
+        log.info("action_taken_over")
+    except Exception as exc:
+        await _file_failure(services, vendors, store, started, kind, exc)
+        if not isinstance(exc, AppError):
+            raise  # a bug; the action is out of the way, so this is no crash loop
+    finally:
+        structlog.contextvars.clear_contextvars()
+
+
+def _may_work(store: Store, kind: ActionKind) -> bool:
+    return kind in LEAVING if store.state is StoreState.UNINSTALLING else store.may(StoreDoing.WORK)
+
+
+async def _workflow_of(services: Services, action: Action) -> str:
+    if action.request_id is None:
+        return ""
+    request = await fetch_request(services.db, action.store_hash, action.request_id)
+    return request.workflow if request else ""
+
+
+async def _finish(services: Services, store: Store, action: Action, outcome: Outcome) -> None:
+    """End the action, write what follows, queue the next of the lane and look again: one transaction."""
+    db, now = services.db, services.clock.now()
+    workflow = await _workflow_of(services, action)
+    async with db.transaction():
+        await db.fetch_one(
+            "lock_record", {"store_hash": store.hash, "kind": action.record.kind, "id": action.record.id}
+        )
+        if outcome.again_in is not None:
+            if not await postpone_action(db, action, "", now + outcome.again_in, counted=False, now=now):
+                raise Stale("another runner took this action over")
+        elif not await finish_action(db, action, outcome.state, outcome.why, outcome.left_as, now):
+            raise Stale("another runner took this action over")
+        writer = Writer(services, store, action.record, workflow, now)
+        await writer.write(outcome.intents)
+        await queue_heads(db, store.hash, action.record, now)
+        if outcome.look and action.record.kind == "order":
+            await say_look(db, store.hash, action.record, now)
+    log.info("action_ended", state=str(outcome.state), why=outcome.why or None)
+
+
+async def _file_failure(
+    services: Services, vendors: Vendors, store: Store, action: Action, kind: ActionKind, exc: Exception
+) -> None:
+    now = services.clock.now()
+    if isinstance(exc, TokenRefused) and kind not in LEAVING and await vendors.token_was_refused(store.hash, now):
+        await ask_for_consent(services, store.hash)
+    if isinstance(exc, CredentialsRefused):
+        await _credentials_refused(services, store, action, exc)
+    unclear = isinstance(exc, RemoteError) and exc.unclear
+    again: datetime | None
+    if (recovery(kind) is Recovery.AT_MOST_ONCE and unclear) or isinstance(exc, RefusedByUs):
+        again = None
+    else:
+        again = next_try(action.attempt, exc, now, random())
+    why = str(exc) if isinstance(exc, AppError) else f"A fault of ours: {type(exc).__name__}"
+    quiet = isinstance(exc, CircuitOpen)
+    (log.debug if quiet else log.warning)("action_failed", error=why, attempt=action.attempt, again=again)
+    async with services.db.transaction():
+        if again is not None:
+            await postpone_action(services.db, action, why[:500], again, counted=counts(exc), now=now)
+            return
+        if not await finish_action(services.db, action, ActionState.FAILED, why[:500], None, now):
+            return
+        await _ask_for_help(services, store, action, kind, why)
+        await queue_heads(services.db, store.hash, action.record, now)
+        if action.record.kind == "order":
+            await say_look(services.db, store.hash, action.record, now, due_at=now + timedelta(seconds=1))
+
+
+async def _ask_for_help(services: Services, store: Store, action: Action, kind: ActionKind, why: str) -> None:
+    now = services.clock.now()
+    alarm = kind in ALARMING
+    what = str(kind).replace("_", " ")
+    task_id = await services.db.fetch_val(
+        "add_task",
+        {
+            "store_hash": store.hash,
+            "kind": f"failed:{kind}",
+            "record_kind": action.record.kind,
+            "record_id": action.record.id,
+            "request_id": action.request_id,
+            "action_id": action.id,
+            "text": f"“{what.capitalize()}” did not work: {why} Mend the cause, then try it again.",
+            "alarm": alarm,
+            "now": now,
+        },
+    )
+    if task_id is not None and alarm:
+        await queue_action(
+            services.db, store.hash, ActionKind.SEND_MAIL, action.record, now, payload={"task_id": task_id}
+        )
+
+
+async def _credentials_refused(services: Services, store: Store, action: Action, exc: CredentialsRefused) -> None:
+    """The merchant's client is not accepted: say it once, and let the work wait without counting attempts."""
+    if action.request_id is None:
+        return
+    request = await fetch_request(services.db, store.hash, action.request_id)
+    if request is None:
+        return
+    now = services.clock.now()
+    async with services.db.transaction():
+        broken = await services.db.fetch_val(
+            "mark_account_broken", {"store_hash": store.hash, "id": request.account_id, "why": str(exc)}
+        )
+        if broken is None:
+            return
+        task_id = await services.db.fetch_val(
+            "add_task",
+            {
+                "store_hash": store.hash,
+                "kind": "credentials",
+                "record_kind": "account",
+                "record_id": str(request.account_id),
+                "request_id": None,
+                "action_id": None,
+                "text": f"The signature account does not work: {exc} Open Settings, Signature account, and test it.",
+                "alarm": True,
+                "now": now,
+            },
+        )
+        if task_id is not None:
+            await queue_action(
+                services.db, store.hash, ActionKind.SEND_MAIL, action.record, now, payload={"task_id": task_id}
+            )

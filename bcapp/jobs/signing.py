@@ -1,0 +1,562 @@
+"""Doing things at the signature service: document, send, cancel, remind, check, evidence."""
+
+from __future__ import annotations
+
+import secrets as random
+from collections.abc import Mapping
+from typing import Any
+
+from bcapp.bigcommerce.facts import ALL, read_order
+from bcapp.core.agreements import (
+    FIELDS,
+    agreement_page,
+    approval_page,
+    freeze_template,
+    merge_values,
+    parse_profile,
+    prefill_tags,
+    signature_page,
+    template_drift,
+    template_fields,
+)
+from bcapp.core.check import check_completion
+from bcapp.core.intents import AskPerson, MoveRequest, Note, PauseRule, UpdateRequest
+from bcapp.core.model import Gone, Money, OrderFacts, SignatureRequest
+from bcapp.core.provider import ProviderDocument, event_of
+from bcapp.core.requests import entry_for, first_reminder
+from bcapp.core.rules import parse_definition, sentence
+from bcapp.core.snapshot import fingerprint, order_snapshot
+from bcapp.core.states import REQUEST_TRANSITIONS, Purpose, RequestEvent, RequestStatus, SignerRole, Wanted
+from bcapp.db import chunks
+from bcapp.documents.inspect import contains_pages
+from bcapp.documents.render import Rendered, render
+from bcapp.documents.uploads import inspect_upload, render_upload
+from bcapp.errors import AppError, RefusedByUs, RemoteError, SignatureError
+from bcapp.jobs.look import read_directory
+from bcapp.jobs.outcome import Outcome, Work, conflict, skipped
+from bcapp.signature.client import AskedSigner
+
+MOST_BYTES = 25 << 20
+PROCESSING_WAITS = 2.0
+CALLBACK_PURPOSE = "callback"  # the keyed digest under which a callback's token is kept
+
+
+def _unwanted(request: SignatureRequest) -> str:
+    """Return why a request must not go on, "" when it may."""
+    if request.wanted is Wanted.CANCEL:
+        return "The request was cancelled before it was sent."
+    if request.status.is_end:
+        return f"The request is {request.status}."
+    return ""
+
+
+# Making the document --------------------------------------------------------------------------------------
+
+
+async def prepare_document(work: Work) -> Outcome:
+    """Render the document of a request and keep its bytes, hash and callback token before anything is sent."""
+    request = await work.request()
+    if why := _unwanted(request):
+        return skipped(why)
+    if request.provider_document or request.document_sha256 is not None:
+        return Outcome(why="The document was kept already.", look=False)
+    client = await work.vendors.bigcommerce(work.store.hash)
+    facts = await read_order(client, work.order_id, needs=ALL, history_days=90, trees=work.vendors.trees)
+    if isinstance(facts, Gone) or fingerprint(order_snapshot(facts, request.projection)) != request.fingerprint:
+        # The look that follows sees the same and asks anew.
+        return skipped("The order was edited before the document was made.")
+    try:
+        rendered = await _render(work, request, facts)
+    except (RefusedByUs, SignatureError) as exc:
+        if isinstance(exc, RemoteError) and not exc.permanent:
+            raise
+        return _cannot(request, str(exc))
+    token = random.token_urlsafe(24)
+    s, db = work.services, work.services.db
+    async with db.transaction():
+        kept = await chunks.keep(db, await work.data_key(), work.store.hash, rendered.pdf) if rendered.pdf else None
+        await db.execute(
+            "keep_document",
+            {
+                "store_hash": work.store.hash,
+                "id": request.id,
+                "sha256": kept if kept is not None else b"",
+                "fields": [{"external_id": f.external_id, "signer": f.signer, "type": f.type} for f in rendered.fields],
+                "callback_digest": s.secrets.digest(CALLBACK_PURPOSE, token),
+                "callback_token": s.secrets.encrypt(token.encode(), **_token_place(work, request)),
+            },
+        )
+    return Outcome(left_as={"sha256": rendered.sha256}, look=False)
+
+
+def _cannot(request: SignatureRequest, why: str) -> Outcome:
+    return conflict(
+        why,
+        MoveRequest(request.id, RequestEvent.FAILED, why),
+        AskPerson("cannot_send", f"The request could not be sent. {why}", request.id, alarm=True),
+    )
+
+
+def _token_place(work: Work, request: SignatureRequest) -> dict[str, Any]:
+    return {"table": "requests", "column": "callback_token", "store_hash": work.store.hash, "row": request.id}
+
+
+def _document_id(request: SignatureRequest) -> str:
+    return f"{request.id}-{request.round}"
+
+
+async def _render(work: Work, request: SignatureRequest, facts: OrderFacts) -> Rendered:
+    now, profile = work.services.clock.now(), parse_profile(work.store.profile)
+    shared: dict[str, Any] = {
+        "facts": facts,
+        "profile": profile,
+        "signers": request.signers,
+        "language": request.language,
+        "document_id": _document_id(request),
+        "made_at": now,
+        "simulated": request.simulated,
+    }
+    if request.purpose is Purpose.INTERNAL:
+        return await render(
+            approval_page(
+                title=f"Approval of order {facts.id}",
+                why=await _why(work, request),
+                limits=await _limits(work, request, facts),
+                **shared,
+            )
+        )
+    version = await _agreement(work, request)
+    match version["source"]:
+        case "text":
+            return await render(agreement_page(title=version["title"], body=version["body"], **shared))
+        case "pdf":
+            content = await chunks.read(
+                work.services.db, await work.data_key(), work.store.hash, bytes(version["content"])
+            )
+            upload = await inspect_upload(content)
+            return await render_upload(
+                content, upload, signature_page(title=version["title"], **shared), request.signers
+            )
+        case _:
+            positions = [s.position for s in request.signers if s.role is not SignerRole.COPY]
+            fields = template_fields(version["template"]["placeholders"], positions)
+            return Rendered(b"", "", fields)
+
+
+async def _agreement(work: Work, request: SignatureRequest) -> Mapping[str, Any]:
+    version = await work.services.db.fetch_one(
+        "fetch_agreement_version",
+        {"store_hash": work.store.hash, "agreement_id": request.agreement_id, "version": request.agreement_version},
+    )
+    if version is None:
+        raise RefusedByUs("The agreement of this request does not exist any more. Choose another in the rule.")
+    return version
+
+
+async def _why(work: Work, request: SignatureRequest) -> list[str]:
+    """Return why the sheet is asked: the rule as a sentence, and the round's reason."""
+    lines = []
+    if request.rule_id:
+        row = await work.services.db.fetch_one(
+            "fetch_rule_definition_version",
+            {"store_hash": work.store.hash, "rule_id": request.rule_id, "version": request.rule_version},
+        )
+        if row is not None:
+            lines.append(f"{row['name']}: {sentence(parse_definition(row['definition']))}")
+    else:
+        lines.append("Sent for approval by hand.")
+    if request.round > 1 and request.round_why:
+        lines.append(f"Round {request.round}: {request.round_why}")
+    return lines
+
+
+async def _limits(work: Work, request: SignatureRequest, facts: OrderFacts) -> dict[int, Money | None]:
+    directory = await read_directory(work.services, work.store.hash)
+    found: dict[int, Money | None] = {}
+    for signer in request.signers:
+        for limit in directory.limits:
+            if limit.person_id == signer.person_id and limit.currency == facts.total.currency:
+                found[signer.position] = None if limit.up_to is None else Money(limit.up_to, limit.currency)
+    return found
+
+
+async def create_document(work: Work) -> Outcome:
+    """Hand the kept document over; one that an earlier try made is found by its external id and adopted."""
+    request = await work.request()
+    if why := _unwanted(request):
+        return skipped(why)
+    if request.provider_document:
+        return Outcome(why="The service has the document already.", look=False)
+    if request.document_sha256 is None:
+        return skipped("No document was kept for this request.")
+    client = await work.vendors.signature(work.store.hash, request.account_id)
+    document: ProviderDocument | None = None
+    if work.retried:
+        # The nonce in the external id is ours alone, so what carries it was made by an earlier try of this action.
+        found = await client.find_documents(request.external_id)
+        document = found[0] if found else None
+    if document is None:
+        sealed = await work.services.db.fetch_val("callback_token", {"store_hash": work.store.hash, "id": request.id})
+        token = work.services.secrets.decrypt(bytes(sealed), **_token_place(work, request)).decode()
+        callback = f"{work.services.settings.app_url}/webhooks/core-signature/{work.store.hash}.{token}"
+        days = max(1, ((request.expires_at or work.services.clock.now()) - work.services.clock.now()).days + 1)
+        shared: dict[str, Any] = {
+            "name": f"Order {work.order_id}, {'approval' if request.purpose is Purpose.INTERNAL else 'agreement'}",
+            "external_id": request.external_id,
+            "callback_url": callback,
+            "expire_days": days,
+        }
+        try:
+            if request.document_sha256:
+                content = await chunks.read(
+                    work.services.db, await work.data_key(), work.store.hash, request.document_sha256
+                )
+                document = await client.create_document(content=content, **shared)
+            else:
+                template = await _template(work, request)
+                if isinstance(template, Outcome):
+                    return template
+                url, prefill = template
+                document = await client.create_document(template_url=url, prefill=prefill, **shared)
+        except SignatureError as exc:
+            if exc.permanent:
+                return _cannot(request, str(exc))
+            raise
+    async with work.services.db.transaction():
+        await work.services.db.execute(
+            "adopt_document",
+            {"store_hash": work.store.hash, "id": request.id, "uuid": document.uuid, "url": document.url},
+        )
+    return Outcome(
+        left_as={"document": document.uuid},
+        intents=(MoveRequest(request.id, RequestEvent.DOCUMENT_MADE),),
+        look=False,
+    )
+
+
+async def _template(work: Work, request: SignatureRequest) -> tuple[str, list[dict[str, str]]] | Outcome:
+    """Return the template's address and the values filled in; a template that drifted pauses the rule."""
+    version = await _agreement(work, request)
+    frozen = version["template"]
+    client = await work.vendors.signature(work.store.hash, request.account_id)
+    template = await client.fetch_template(frozen["uuid"])
+    if template is None:
+        return _drifted(request, "The template was deleted at the signature service.")
+    drift = template_drift(frozen["placeholders"], freeze_template(template_as_read(template)))
+    if drift:
+        return _drifted(request, "The template was changed at the signature service: " + " ".join(drift))
+    order = await read_order(await work.vendors.bigcommerce(work.store.hash), work.order_id)
+    if isinstance(order, Gone):
+        return skipped("The order does not exist any more.")
+    values = merge_values(
+        order,
+        parse_profile(work.store.profile),
+        request.signers,
+        language=request.language,
+        made_at=work.services.clock.now(),
+        document_id=_document_id(request),
+        title=version["title"],
+    )
+    mapping = {k: v for k, v in (frozen.get("mapping") or {}).items() if v in FIELDS}
+    return template.url, prefill_tags(mapping, values)
+
+
+def _drifted(request: SignatureRequest, why: str) -> Outcome:
+    pause = (PauseRule(request.rule_id, why),) if request.rule_id else ()
+    text = f"{why} Open the agreement, check it and save it again."
+    return conflict(
+        why,
+        *pause,
+        MoveRequest(request.id, RequestEvent.FAILED, why),
+        AskPerson("template_drift", text, request.id, alarm=True),
+    )
+
+
+def template_as_read(template: Any) -> dict[str, Any]:
+    """Return a template in the shape that the core freezes."""
+    return {
+        "signers": [
+            {
+                "signer_index": role.index,
+                "needs_to_sign": role.needs_to_sign,
+                "approve_only": role.approve_only,
+                "placeholders": [
+                    {
+                        "uuid": p.uuid,
+                        "type": p.type,
+                        "page_index": p.page,
+                        "external_id": p.external_id,
+                        "prefill": p.prefill,
+                    }
+                    for p in role.placeholders
+                ],
+            }
+            for role in template.roles
+        ]
+    }
+
+
+async def send_request(work: Work) -> Outcome:
+    """Ask for the signatures. A document takes one request and no second: what it has is adopted, never repeated."""
+    request = await work.request()
+    if not request.provider_document:
+        return skipped(_unwanted(request) or "The service has no document for this request.")
+    if request.status.is_end:
+        return skipped(f"The request is {request.status}.")
+    client = await work.vendors.signature(work.store.hash, request.account_id)
+    document = await client.fetch_document(request.provider_document)
+    if document is None:
+        return _cannot(request, "The document was deleted at the signature service.")
+    if document.request_uuid:
+        if wrong := _not_ours(request, document):
+            return _cannot(request, wrong)
+        return _sent(work, request, document.request_uuid, "It was sent already.")
+    if request.wanted is Wanted.CANCEL:
+        return skipped("The request was cancelled before it was sent.")
+    event = event_of(document)
+    if event is RequestEvent.FAILED:
+        return _cannot(request, "The signature service could not convert the document.")
+    link = f"{work.services.settings.app_url}/signed"
+    signers = [AskedSigner(s.email, s.name, s.turn, s.role, request.language, link, link) for s in request.signers]
+    what = "Approval" if request.purpose is Purpose.INTERNAL else "Please sign"
+    try:
+        made = await client.send(
+            document.url,
+            signers,
+            subject=f"{what}: order {work.order_id} at {work.store.name}",
+            message=f"{work.store.name} asks you to read and sign the document for order {work.order_id}.",
+            sender_name=work.store.name,
+        )
+    except SignatureError as exc:
+        if exc.permanent:
+            again = await client.fetch_document(request.provider_document)
+            if again is not None and again.request_uuid:
+                return _sent(work, request, again.request_uuid, "It was sent already.")
+            return _cannot(request, str(exc))
+        raise
+    notes = (Note("flags_dropped", request.id, {"flags": list(made.dropped)}),) if made.dropped else ()
+    outcome = _sent(work, request, made.uuid, "")
+    return Outcome(outcome.state, outcome.why, outcome.left_as, (*outcome.intents, *notes), look=False)
+
+
+def _not_ours(request: SignatureRequest, document: ProviderDocument) -> str:
+    """Return why a request found on our document is not the one that we wanted to send, "" when it is."""
+    if document.external_id != request.external_id:
+        return "The document at the signature service carries another mark."
+    missing = [s.email for s in request.signers if s.role is not SignerRole.COPY and entry_for(s, document) is None]
+    return "The request at the signature service has other signers." if missing else ""
+
+
+def _sent(work: Work, request: SignatureRequest, uuid: str, why: str) -> Outcome:
+    now = work.services.clock.now()
+    return Outcome(
+        why=why,
+        left_as={"request": uuid},
+        intents=(
+            UpdateRequest(request.id, provider_request=uuid, remind_at=first_reminder(now)),
+            MoveRequest(request.id, RequestEvent.SENT),
+        )
+        if (request.status, RequestEvent.SENT) in REQUEST_TRANSITIONS
+        else (UpdateRequest(request.id, provider_request=uuid),),
+        look=False,
+    )
+
+
+# Ending it ------------------------------------------------------------------------------------------------
+
+
+async def cancel_request(work: Work) -> Outcome:
+    """Take a request back; one that ended meanwhile keeps its end, which is read from the service."""
+    request = await work.request()
+    if request.status in (RequestStatus.COMPLETED, RequestStatus.DECLINED, RequestStatus.CANCELLED):
+        return skipped(f"The request is {request.status}.")
+    ours = RequestEvent.CANCELLED
+    can_end = (request.status, ours) in REQUEST_TRANSITIONS
+    if not request.provider_document and not request.provider_request:
+        if work.retried or request.document_sha256 is not None:
+            # A create whose answer was lost left a document that nobody was asked about; it must not stay.
+            client = await work.vendors.signature(work.store.hash, request.account_id)
+            for found in await client.find_documents(request.external_id):
+                await client.delete_document(found.uuid)
+        return Outcome(intents=(MoveRequest(request.id, ours, _said(request)),) if can_end else ())
+    client = await work.vendors.signature(work.store.hash, request.account_id)
+    document = await client.fetch_document(request.provider_document)
+    if document is None:
+        return Outcome(intents=(MoveRequest(request.id, ours, _said(request)),) if can_end else ())
+    if not document.request_uuid:
+        await client.delete_document(document.uuid)
+        return Outcome(intents=(MoveRequest(request.id, ours, _said(request)),) if can_end else ())
+    event = event_of(document)
+    if event is None or not _is_end(event):
+        try:
+            await client.cancel(document.request_uuid)
+        except SignatureError as exc:
+            if exc.status not in (400, 403, 409):
+                raise
+        document = await client.fetch_document(request.provider_document) or document
+        event = event_of(document)
+    if event is None or not _is_end(event):
+        raise SignatureError("the request is still open after it was cancelled")
+    why = _said(request) if event is ours else "It ended at the signature service before it could be cancelled."
+    intents = (MoveRequest(request.id, event, why),) if (request.status, event) in REQUEST_TRANSITIONS else ()
+    return Outcome(left_as={"provider": document.status}, intents=intents)
+
+
+def _is_end(event: RequestEvent) -> bool:
+    return event in (
+        RequestEvent.ALL_SIGNED,
+        RequestEvent.DECLINED,
+        RequestEvent.EXPIRED,
+        RequestEvent.CANCELLED,
+        RequestEvent.FAILED,
+    )
+
+
+def _said(request: SignatureRequest) -> str:
+    return {
+        "staff": "Cancelled by staff.",
+        "record": "No longer needed.",
+        "superseded": "Replaced by a newer round.",
+    }.get(request.wanted_why, "Cancelled.")
+
+
+async def resend_request(work: Work) -> Outcome:
+    """Mail the invitation again, at most once per action."""
+    request = await work.request()
+    if why := _unwanted(request):
+        return skipped(why, look=False)
+    if not request.provider_request:
+        return skipped("The request was not sent yet.", look=False)
+    client = await work.vendors.signature(work.store.hash, request.account_id)
+    await client.resend(request.provider_request)
+    return Outcome(intents=(Note("reminded", request.id),), look=False)
+
+
+async def mend_address(work: Work) -> Outcome:
+    """Pass a signer's part on to the right address; signatures that others gave stay."""
+    request = await work.request()
+    position, email = int(work.action.payload["position"]), str(work.action.payload["email"]).lower()
+    signer = next((s for s in request.signers if s.position == position), None)
+    if signer is None or _unwanted(request) or not request.provider_request:
+        return skipped("There is nothing to mend any more.")
+    client = await work.vendors.signature(work.store.hash, request.account_id)
+    document = await client.fetch_document(request.provider_document)
+    if document is None:
+        return skipped("The document was deleted at the signature service.")
+    there = any(
+        email in (s.email, s.forwarded_to.lower()) and (s.needs_to_sign or s.forwarded) for s in document.signers
+    )
+    if not there:
+        await client.forward(request.provider_request, signer.email, email, "The first address could not be reached.")
+    async with work.services.db.transaction():
+        await work.services.db.execute(
+            "mend_signer",
+            {"store_hash": work.store.hash, "request_id": request.id, "position": position, "email": email},
+        )
+    return Outcome(intents=(Note("address_changed", request.id, {"position": position}),))
+
+
+# Completed ------------------------------------------------------------------------------------------------
+
+
+async def _signed_document(work: Work, request: SignatureRequest) -> ProviderDocument:
+    client = await work.vendors.signature(work.store.hash, request.account_id)
+    document = await client.fetch_document(request.provider_document)
+    if document is None:
+        raise SignatureError("the signed document is not at the service", status=404)
+    if document.processing or not document.pdf_url:
+        raise SignatureError("the signed PDF is still being made", uncounted=True, retry_after=PROCESSING_WAITS)
+    return document
+
+
+async def check_right(work: Work) -> Outcome:
+    """Right person, right text: only then may anything follow."""
+    request = await work.request()
+    if request.status is not RequestStatus.COMPLETED or request.checked:
+        return skipped("It was checked already.")
+    document = await _signed_document(work, request)
+    client = await work.vendors.signature(work.store.hash, request.account_id)
+    pdf = await client.download(document.pdf_url, MOST_BYTES, sha256=document.pdf_sha256)
+    missing: list[int] = []
+    db, key = work.services.db, await work.data_key()
+    if request.document_sha256:
+        original = await chunks.read(db, key, work.store.hash, request.document_sha256)
+        try:
+            missing = await contains_pages(original, pdf)
+        except AppError as exc:
+            if isinstance(exc, RemoteError):
+                raise
+            return await _judged(work, request, (f"The signed PDF could not be read: {exc}",))
+    right, wrong = check_completion(request, document, missing, request.provider_document)
+    return await _judged(work, request, () if right else wrong)
+
+
+async def _judged(work: Work, request: SignatureRequest, wrong: tuple[str, ...]) -> Outcome:
+    async with work.services.db.transaction():
+        await work.services.db.execute(
+            "set_checked",
+            {
+                "store_hash": work.store.hash,
+                "id": request.id,
+                "checked": "conflict" if wrong else "right",
+                "why": " ".join(wrong),
+            },
+        )
+    if wrong:
+        text = "What was signed is not what was asked. " + " ".join(wrong) + " Open the request and decide."
+        return conflict(
+            " ".join(wrong),
+            Note("completion_refused", request.id),
+            AskPerson("conflict", text, request.id, alarm=True),
+        )
+    return Outcome(intents=(Note("completion_checked", request.id),))
+
+
+async def fetch_evidence(work: Work) -> Outcome:
+    """Keep both PDFs with their hashes, and the document as it was sent."""
+    request = await work.request()
+    if request.status is not RequestStatus.COMPLETED:
+        return skipped(f"The request is {request.status}.", look=False)
+    document = await _signed_document(work, request)
+    client = await work.vendors.signature(work.store.hash, request.account_id)
+    db, key, now = work.services.db, await work.data_key(), work.services.clock.now()
+    parts = [("signed_document", document.pdf_url, document.pdf_sha256)]
+    if document.log_url:
+        parts.append(("signing_log", document.log_url, document.log_sha256))
+    elif not work.retried:
+        raise SignatureError("the signing log is not there yet", retry_after=30)
+    kept: dict[str, str] = {}
+    for part, url, announced in parts:
+        content = await client.download(url, MOST_BYTES, sha256=announced)
+        async with db.transaction():
+            sha256 = await chunks.keep(db, key, work.store.hash, content)
+            await db.execute(
+                "keep_evidence",
+                {
+                    "store_hash": work.store.hash,
+                    "request_id": request.id,
+                    "part": part,
+                    "sha256": sha256,
+                    "size_bytes": len(content),
+                    "provider_hash": announced,
+                    "verified": bool(announced),
+                    "now": now,
+                },
+            )
+        kept[part] = sha256.hex()
+    if request.document_sha256:
+        sent = await chunks.read(db, key, work.store.hash, request.document_sha256)
+        await db.execute(
+            "keep_evidence",
+            {
+                "store_hash": work.store.hash,
+                "request_id": request.id,
+                "part": "sent_document",
+                "sha256": request.document_sha256,
+                "size_bytes": len(sent),
+                "provider_hash": "",
+                "verified": True,
+                "now": now,
+            },
+        )
+    return Outcome(left_as=kept, intents=(Note("evidence_kept", request.id, kept),), look=False)

@@ -1,0 +1,290 @@
+"""Doing things for a store: mail, connection test, hooks, backlog counts, uninstall."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from bcapp.bigcommerce.facts import read_order
+from bcapp.core.actions import ActionKind
+from bcapp.core.agreements import freeze_template
+from bcapp.core.intents import Act, Note
+from bcapp.core.model import Gone
+from bcapp.core.rules import RuleInForce, decide_rule, parse_definition
+from bcapp.core.states import ActionState
+from bcapp.errors import BigCommerceError, RefusedByUs, RemoteError, TokenRefused
+from bcapp.jobs.look import reads_for
+from bcapp.jobs.outcome import Outcome, Work, skipped
+from bcapp.jobs.signing import template_as_read
+from bcapp.mail import Mailer, MailFailed, MailNotSet
+
+# What the order workflow listens to. A hook's own resource needs no scope; reading the order does.
+HOOK_SCOPES = (
+    "store/order/created",
+    "store/order/updated",
+    "store/order/statusUpdated",
+    "store/order/archived",
+    "store/order/transaction/created",
+    "store/order/transaction/updated",
+    "store/shipment/created",
+    "store/information/updated",
+    "store/app/uninstalled",
+)
+KEY_HEADER = "X-Countersign-Key"
+OPEN_STATUSES = (1, 7, 8, 9, 11, 12)  # placed, not shipped, not ended: what a rule going live could still touch
+SLICE = 25
+MOST_COUNTED = 2_000
+PROBES = (timedelta(minutes=1), timedelta(minutes=10), timedelta(minutes=60))
+
+
+async def send_mail(work: Work) -> Outcome:
+    """Mail a task to the person who gets alarms, else to the owner. At most once."""
+    db, now = work.services.db, work.services.clock.now()
+    task = await db.fetch_one("fetch_task", {"store_hash": work.store.hash, "id": int(work.action.payload["task_id"])})
+    if task is None or task["done_at"] is not None:
+        return skipped("The task is done already.", look=False)
+    of = {"store_hash": work.store.hash}
+    person = await db.fetch_one("fetch_alarm_person", of) or await db.fetch_one("fetch_owner_person", of)
+    if person is None:
+        return skipped("Nobody is named for alarms. Name a person in Settings.", look=False)
+    url = work.services.settings.smtp_url
+    mailer = Mailer.from_url(url.get_secret_value() if url else None)
+    link = f"{work.store.control_panel_url}/manage/app/{work.services.settings.bc_app_id}"
+    try:
+        await mailer.send(
+            person["email"],
+            f"{work.store.name}: something needs you",
+            f"{task['text']}\n\nOpen the app in your control panel: {link}\n",
+            message_id=f"task-{work.store.hash}-{task['id']}",
+            at=now,
+        )
+    except MailNotSet as exc:
+        return skipped(str(exc), look=False)
+    except MailFailed as exc:
+        if exc.unclear or exc.permanent:
+            return skipped(f"Not mailed, or not known to be: {exc}", look=False)
+        raise RemoteError(str(exc)) from exc
+    return Outcome(intents=(Note("alarm_mailed", None, {"task": task["id"]}),), look=False)
+
+
+async def test_account(work: Work) -> Outcome:
+    """Fetch a token and read the templates; what failed is said step by step."""
+    account_id = int(work.action.record.id)
+    client = await work.vendors.signature(work.store.hash, account_id)
+    steps = await client.probe()
+    good = all(step.ok for step in steps)
+    templates: list[dict[str, Any]] | None = None
+    if good:
+        templates = [
+            {"uuid": t.uuid, "name": t.name, "placeholders": freeze_template(template_as_read(t))}
+            for t in await client.templates()
+        ]
+    why = "" if good else next(step.sentence for step in steps if not step.ok)
+    async with work.services.db.transaction():
+        await work.services.db.execute(
+            "save_account_report",
+            {
+                "store_hash": work.store.hash,
+                "id": account_id,
+                "state": "working" if good else "broken",
+                "why": why,
+                "report": [{"name": s.name, "ok": s.ok, "sentence": s.sentence} for s in steps],
+                "templates": templates,
+                "now": work.services.clock.now(),
+            },
+        )
+    return Outcome(why=why, look=False)
+
+
+async def register_hooks(work: Work) -> Outcome:
+    """Make the store's webhooks what they should be: missing ones are made, drifted or silent ones are set right."""
+    db, store_hash, now = work.services.db, work.store.hash, work.services.clock.now()
+    sealed = await db.fetch_val("fetch_webhook_key", {"store_hash": store_hash})
+    if sealed is None:
+        return skipped("The store has no webhook key. Open the app again to make one.", look=False)
+    key = work.services.secrets.decrypt(
+        bytes(sealed), table="stores", column="webhook_key", store_hash=store_hash, row=store_hash
+    ).decode()
+    destination = f"{work.services.settings.app_url}/webhooks/bigcommerce"
+    headers = {KEY_HEADER: key}
+    client = await work.vendors.bigcommerce(store_hash)
+    there = {h["scope"]: h for h in await client.hooks() if h.get("destination") == destination}
+    made, mended, refused = [], [], []
+    for scope in HOOK_SCOPES:
+        hook = there.get(scope)
+        try:
+            if hook is None:
+                hook = await client.create_hook(scope, destination, headers)
+                made.append(scope)
+            elif not hook.get("is_active") or (hook.get("headers") or {}).get(KEY_HEADER) != key:
+                hook = await client.update_hook(int(hook["id"]), is_active=True, headers=headers)
+                mended.append(scope)
+        except BigCommerceError as exc:
+            if not exc.permanent:
+                raise
+            refused.append(scope)
+            continue
+        await db.execute(
+            "save_hook",
+            {
+                "store_hash": store_hash,
+                "id": int(hook["id"]),
+                "scope": scope,
+                "is_active": bool(hook.get("is_active", True)),
+                "now": now,
+            },
+        )
+    await db.execute("drop_old_hooks", {"store_hash": store_hash, "now": now})
+    async with db.transaction():
+        for name in ("orders", "hooks"):
+            await db.execute("add_sweep", {"store_hash": store_hash, "name": name, "cursor": now, "due_at": now})
+    detail = {"made": made, "mended": mended, "refused": refused}
+    return Outcome(left_as=detail, intents=(Note("hooks_registered", None, detail),), look=False)
+
+
+async def count_backlog(work: Work) -> Outcome:
+    """Count, in slices, what exists and a rule going live would touch: by status, with money."""
+    db, rule_id = work.services.db, int(work.action.record.id)
+    key = {"store_hash": work.store.hash, "rule_id": rule_id}
+    row = await db.fetch_one("fetch_rule_definition", {"store_hash": work.store.hash, "id": rule_id})
+    backlog = await db.fetch_one("fetch_backlog", key)
+    if row is None or backlog is None:
+        return skipped("The rule does not exist any more.", look=False)
+    rule = RuleInForce(
+        id=row["id"],
+        version=row["version"],
+        name=row["name"],
+        workflow=row["workflow"],
+        mode="monitor",
+        definition=parse_definition(row["definition"]),
+        live_since=None,
+    )
+    channels = frozenset(r["id"] for r in await db.fetch_all("storefront_channels", {"store_hash": work.store.hash}))
+    groups: dict[str, dict[str, Any]] = {g["key"]: dict(g) for g in backlog["groups"]}
+    cursor = dict(backlog["cursor"])
+    status_at, after_id = int(cursor.get("status_at", 0)), int(cursor.get("after_id", 0))
+    counted = int(cursor.get("counted", 0))
+    client = await work.vendors.bigcommerce(work.store.hash)
+    needs, days = reads_for([rule])
+    read = 0
+    while status_at < len(OPEN_STATUSES) and read < SLICE and counted < MOST_COUNTED:
+        status = OPEN_STATUSES[status_at]
+        ids = [
+            int(raw["id"])
+            async for raw in client.list_orders(
+                status_id=status, min_id=after_id + 1, page_size=SLICE, most=SLICE - read
+            )
+        ]
+        for order_id in ids:
+            facts = await read_order(client, order_id, needs=needs, history_days=days, trees=work.vendors.trees)
+            after_id, read, counted = order_id, read + 1, counted + 1
+            if isinstance(facts, Gone):
+                continue
+            trace = decide_rule(rule, facts, storefront_channels=channels, now=work.services.clock.now())
+            if trace.decision == "would_ask":
+                group = groups.setdefault(str(status), {"key": str(status), "count": 0, "money": {}, "records": []})
+                money = defaultdict(Decimal, {k: Decimal(v) for k, v in group["money"].items()})
+                money[facts.total.currency] += facts.total.amount
+                group["money"] = {k: f"{v:f}" for k, v in money.items()}
+                group["count"] += 1
+                group["records"] = [*group["records"], str(order_id)]
+        if read < SLICE:
+            status_at, after_id = status_at + 1, 0
+    done = status_at >= len(OPEN_STATUSES) or counted >= MOST_COUNTED
+    await db.execute(
+        "start_backlog",
+        {
+            **key,
+            "state": "counted" if done else "counting",
+            "cursor": {"status_at": status_at, "after_id": after_id, "counted": counted},
+            "groups": list(groups.values()),
+            "now": work.services.clock.now(),
+        },
+    )
+    return Outcome(look=False, again_in=None if done else timedelta())
+
+
+async def probe_uninstall(work: Work) -> Outcome:
+    """Ask BigCommerce whether the uninstall is true: our token is refused, and so our hooks are gone.
+
+    Payload {"probe": 0..3}: now, after 1, 10 and 60 minutes. A token that still works after the last probe means that
+    the call was not true, and the store goes on.
+    """
+    if work.store.state != "uninstalling":
+        return skipped("The store is not leaving.", look=False)
+    probe = int(work.action.payload.get("probe", 0))
+    client = await work.vendors.bigcommerce(work.store.hash)
+    try:
+        await client.time()
+        gone = not await client.hooks()
+    except TokenRefused:
+        gone = True
+    except BigCommerceError as exc:
+        if exc.status != 403:
+            raise
+        gone = True
+    now = work.services.clock.now()
+    if gone:
+        return Outcome(
+            why="BigCommerce confirmed the uninstall.",
+            intents=(Act(ActionKind.FINISH_UNINSTALL), Note("uninstall_confirmed")),
+            look=False,
+        )
+    if probe < len(PROBES):
+        next_probe = Act(ActionKind.PROBE_UNINSTALL, None, {"probe": probe + 1}, now + PROBES[probe])
+        return Outcome(why="BigCommerce still knows us.", intents=(next_probe,), look=False)
+    async with work.services.db.transaction():
+        await work.services.db.execute("resume_store", {"store_hash": work.store.hash, "now": now})
+    return Outcome(ActionState.CONFLICT, "The app is still installed; work goes on.", look=False)
+
+
+async def finish_uninstall(work: Work) -> Outcome:
+    """Cancel what is open at the signature service, mail the list of held records, then destroy the secrets."""
+    db, store_hash, now = work.services.db, work.store.hash, work.services.clock.now()
+    if work.store.state != "uninstalling":
+        return skipped("The store is not leaving.", look=False)
+    left = []
+    for row in await db.fetch_all("open_requests_of_store", {"store_hash": store_hash}):
+        if row["provider_request"] is not None:
+            try:
+                client = await work.vendors.signature(store_hash, row["account_id"])
+                await client.cancel(str(row["provider_request"]))
+            except (RemoteError, RefusedByUs):
+                left.append(row["id"])  # it expires by itself; the list says so
+    held = await db.fetch_all("held_records", {"store_hash": store_hash})
+    await _mail_held(work, held)
+    detail = {"held": [r["record_id"] for r in held], "left_open": left}
+    async with db.transaction():
+        await db.execute("destroy_account_secrets", {"store_hash": store_hash})
+        await db.execute("destroy_secrets", {"store_hash": store_hash, "now": now})
+        await db.execute("stop_actions", {"store_hash": store_hash, "now": now})
+    return Outcome(left_as=detail, intents=(Note("uninstalled", None, detail),), look=False)
+
+
+async def _mail_held(work: Work, held: list[dict[str, Any]]) -> None:
+    """Say which orders stay held, because nothing will release them any more."""
+    of = {"store_hash": work.store.hash}
+    person = await work.services.db.fetch_one("fetch_alarm_person", of)
+    person = person or await work.services.db.fetch_one("fetch_owner_person", of)
+    url = work.services.settings.smtp_url
+    mailer = Mailer.from_url(url.get_secret_value() if url else None)
+    if not held or person is None or not mailer.is_set or work.retried:
+        return
+    lines = "\n".join(f"- {r['label'] or r['record_kind'] + ' ' + r['record_id']}: {r['state']}" for r in held)
+    text = (
+        "The app was uninstalled. These orders are still held and will not be released by us. "
+        f"Move each on in your control panel:\n\n{lines}\n"
+    )
+    try:
+        await mailer.send(
+            person["email"],
+            f"{work.store.name}: orders that are still held",
+            text,
+            message_id=f"uninstall-{work.store.hash}-{work.action.id}",
+            at=work.services.clock.now(),
+        )
+    except MailFailed as exc:
+        if not exc.unclear:
+            raise RemoteError(str(exc), permanent=exc.permanent) from exc
