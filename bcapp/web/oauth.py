@@ -93,8 +93,8 @@ async def _install(request: Request, services: Services) -> Store:
                 context=context,
             )
     except BigCommerceError as exc:
-        log.warning("install_not_exchanged", reason=str(exc), permanent=exc.permanent)
-        if exc.permanent:
+        log.warning("install_not_exchanged", reason=str(exc), answered=exc.status)
+        if exc.permanent or (exc.status is not None and 400 <= exc.status < 500):
             raise Refusal(
                 403,
                 "BigCommerce did not confirm the installation",
