@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -106,13 +107,14 @@ def test_inputs_come_back_with_their_fields(service: Service) -> None:
     pages = base64.b64encode(text_pdf(lines, title="Fields")).decode()
     request = service.send(BUYER, document=service.upload(file_from_content=pages))
     sign = service.signature.sign
-    for values, text in (
+    refused: list[tuple[dict[str, Any], str]] = [
         ({}, "city needs a text"),
         ({"city": "Ghent"}, "born needs a date"),
         ({"city": "Ghent", "born": "soon"}, "YYYY-MM-DD"),
         ({"city": "Ghent", "born": "1984-12-31"}, "ok must be ticked"),
         ({"city": "Ghent", "born": "1984-12-31", "ok": True, "shoe": "44"}, "no field shoe"),
-    ):
+    ]
+    for values, text in refused:
         with pytest.raises(NotPossible, match=text):
             sign(request["uuid"], BUYER, values)
     sign(request["uuid"], BUYER, {"city": "Ghent", "born": "1984-12-31", "ok": False})

@@ -73,7 +73,7 @@ Thing = Document | SignatureRequest | str
 
 
 class SignatureSandbox:
-    """One signature service; its controls may be called from any thread; those that wait must not be called in its event loop.
+    """One signature service, controlled from any thread; what waits must not be called in its own event loop.
 
     `options` switches spellings and misbehaviour, `store` holds all records, `routes` go into the sandbox's app.
     """

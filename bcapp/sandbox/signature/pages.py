@@ -164,7 +164,7 @@ class Pages:
         verb = "Approve" if signer.asked.get("approve_only") else "Sign"
         return (
             f'<section><h2>{verb}</h2><form method="post" action="/signing/{e(signer.token)}/sign">{fields}{free}{code}'
-            f'<button class="main">{verb}</button></form></section>'
+            f'<div><button class="main">{verb}</button></div></form></section>'
         )
 
     def _other_forms(self, signer: Signer) -> str:
@@ -333,7 +333,7 @@ def _field_html(placed: Placed) -> str:
     head = f'<label for="{e(name)}">{e(label)}{required}</label>'
     if placed.kind in ("s", "i", "n"):
         box = f'<input type="checkbox" name="{e(name)}" value="1" checked>'
-        return f'<label class="tick">{box} {e(label)}: sign here</label>'
+        return f'<label class="tick">{box} {e(placed.label or "Sign here")}</label>'
     if placed.kind == "c":
         ticked = prefill.lower() not in NO
         if not placed.required:
