@@ -153,7 +153,7 @@ async def install_store(services: Services, install: Install, reading: Reading) 
     """
     db, now, store_hash = services.db, services.clock.now(), install.store_hash
     async with db.transaction():
-        known = await db.fetch_one("lock_store", {"store_hash": store_hash})
+        known = await db.fetch_one("lock_installation", {"store_hash": store_hash})
         values = {
             "store_hash": store_hash,
             "access_token": seal_token(services, store_hash, install.access_token),
@@ -166,7 +166,7 @@ async def install_store(services: Services, install: Install, reading: Reading) 
         if known is None:
             installation = await _add_store(services, values, now)
             if installation is None:  # two at once: the other one was first
-                known = await db.fetch_one("lock_store", {"store_hash": store_hash})
+                known = await db.fetch_one("lock_installation", {"store_hash": store_hash})
         if known is not None:
             state = StoreState(known["state"])
             again = state in (StoreState.UNINSTALLING, StoreState.UNINSTALLED)
@@ -279,7 +279,7 @@ async def open_for(services: Services, payload: SignedPayload) -> str:
     """
     db, now, store_hash = services.db, services.clock.now(), payload.store_hash
     async with db.transaction():
-        await db.fetch_one("lock_store", {"store_hash": store_hash})  # the store first, here as everywhere
+        await db.fetch_one("lock_installation", {"store_hash": store_hash})  # the store first, here as everywhere
         known = await db.fetch_one("lock_user", {"store_hash": store_hash, "id": payload.user_id})
         if known is not None and known["state"] == "removed" and payload.issued_at <= known["seen_at"]:
             raise RefusedByUs("You were removed from this app. Ask the store owner to let you in again.")
@@ -346,7 +346,7 @@ async def announce_uninstall(services: Services, payload: SignedPayload) -> bool
     db, now, store_hash = services.db, services.clock.now(), payload.store_hash
     record = store_record(store_hash)
     async with db.transaction():
-        store = await db.fetch_one("lock_store", {"store_hash": store_hash})
+        store = await db.fetch_one("lock_installation", {"store_hash": store_hash})
         if store is None:
             return False
         user = await db.fetch_one("lock_user", {"store_hash": store_hash, "id": payload.user_id})

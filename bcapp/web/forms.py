@@ -36,7 +36,7 @@ async def read_body(request: Request, limit: int) -> bytes:
 async def read_form(request: Request) -> FormData:
     """Return the form, plain or multipart; the same one when it is asked for again.
 
-    Raises TooLarge, and UnreadableInput for a body that is not a form.
+    Uploaded files are gone when the handler returns. Raises TooLarge, and UnreadableInput for what is not a form.
     """
     known = getattr(request.state, "form", None)
     if isinstance(known, FormData):
@@ -49,6 +49,13 @@ async def read_form(request: Request) -> FormData:
     form = await parse_form(request, body)
     request.state.form = form
     return form
+
+
+async def close_form(request: Request) -> None:
+    """Drop the uploaded files of the form that was read, if one was."""
+    known = getattr(request.state, "form", None)
+    if isinstance(known, FormData):
+        await known.close()
 
 
 async def parse_form(request: Request, body: bytes) -> FormData:

@@ -232,7 +232,7 @@ async def _prove_server_call(request: Request, services: Services, door: str) ->
         raise BadProof("the store is not known")
     async with services.db.transaction():
         # Behind the store's lock: of the same JWT at both doors at once, one passes.
-        await services.db.fetch_one("lock_store", {"store_hash": payload.store_hash})
+        await services.db.fetch_one("lock_installation", {"store_hash": payload.store_hash})
         await _remember(services, payload, door)
         doors = await services.db.fetch_all("doors_of_jwt", {"store_hash": payload.store_hash, "jti": payload.jti})
         if {row["door"] for row in doors} != {door}:

@@ -5,7 +5,7 @@ SELECT st.store_hash, st.installation, st.state, st.state_since, st.owner_id, st
        ARRAY(SELECT c.id FROM channels c WHERE c.store_hash = st.store_hash ORDER BY c.id) AS channels
   FROM stores st WHERE st.store_hash = :store_hash;
 
--- lock_store --
+-- lock_installation --
 -- The store's life cycle columns, locked until the transaction ends.
 SELECT state, installation, owner_id, data_key, webhook_key, webhook_key_digest
   FROM stores WHERE store_hash = :store_hash FOR UPDATE;

@@ -91,6 +91,8 @@ def panel(permission: str) -> Callable[[Screen], Endpoint]:
                 response = await screen(request, visit)
             except Refusal as refusal:
                 return refusal.page(request)
+            finally:
+                await forms.close_form(request)
             if visit.session.via != "header" and not getattr(request.state, "ended", False):
                 session.set_cookie(response, visit.session, visit.store.hash, secure=services.settings.secure)
             return response
