@@ -14,6 +14,7 @@ import structlog
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.models import Job
 from pgqueuer.qm import QueueManager
+from pgqueuer.queries import Queries
 
 from bcapp.core.intents import AskPerson
 from bcapp.core.model import RecordKey
@@ -58,7 +59,7 @@ class Worker:
         """Work until stop(). A lost database connection ends the run with an error; the process starts anew."""
         connection = await connect_raw(self._services.db.dsn)
         try:
-            manager = QueueManager(AsyncpgDriver(connection))
+            manager = QueueManager(Queries(AsyncpgDriver(connection)))
             self._manager = manager
 
             @manager.entrypoint(LOOK, on_failure="delete")

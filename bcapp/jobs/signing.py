@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import secrets as random
 from collections.abc import Mapping
 from typing import Any
 
 from bcapp.bigcommerce.facts import ALL, read_order
+from bcapp.callbacks import callback_address, callback_digest, new_callback_token
 from bcapp.core.agreements import (
     FIELDS,
     agreement_page,
@@ -38,7 +38,6 @@ from bcapp.signature.client import AskedSigner
 
 MOST_BYTES = 25 << 20
 PROCESSING_WAITS = 2.0
-CALLBACK_PURPOSE = "callback"  # the keyed digest under which a callback's token is kept
 
 
 def _unwanted(request: SignatureRequest) -> str:
@@ -71,7 +70,7 @@ async def prepare_document(work: Work) -> Outcome:
         if isinstance(exc, RemoteError) and not exc.permanent:
             raise
         return _cannot(request, str(exc))
-    token = random.token_urlsafe(24)
+    token = new_callback_token(work.store.hash)
     s, db = work.services, work.services.db
     async with db.transaction():
         kept = await chunks.keep(db, await work.data_key(), work.store.hash, rendered.pdf) if rendered.pdf else None
@@ -82,7 +81,7 @@ async def prepare_document(work: Work) -> Outcome:
                 "id": request.id,
                 "sha256": kept if kept is not None else b"",
                 "fields": [{"external_id": f.external_id, "signer": f.signer, "type": f.type} for f in rendered.fields],
-                "callback_digest": s.secrets.digest(CALLBACK_PURPOSE, token),
+                "callback_digest": callback_digest(token),
                 "callback_token": s.secrets.encrypt(token.encode(), **_token_place(work, request)),
             },
         )
@@ -198,7 +197,7 @@ async def create_document(work: Work) -> Outcome:
     if document is None:
         sealed = await work.services.db.fetch_val("callback_token", {"store_hash": work.store.hash, "id": request.id})
         token = work.services.secrets.decrypt(bytes(sealed), **_token_place(work, request)).decode()
-        callback = f"{work.services.settings.app_url}/webhooks/core-signature/{work.store.hash}.{token}"
+        callback = callback_address(work.services.settings.app_url, token)
         days = max(1, ((request.expires_at or work.services.clock.now()) - work.services.clock.now()).days + 1)
         shared: dict[str, Any] = {
             "name": f"Order {work.order_id}, {'approval' if request.purpose is Purpose.INTERNAL else 'agreement'}",

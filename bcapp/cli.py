@@ -1,0 +1,159 @@
+"""The command line: bcapp web, worker, serve, migrate, connect, doctor, rotate-keys, sandbox, demo, bench."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+
+from bcapp.errors import AppError, SettingsError
+from bcapp.logs import configure_logging
+from bcapp.settings import Settings, load_settings
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; 0 when it did what it says, 2 for a wrong call or setting, 1 for everything else."""
+    args = _parser().parse_args(argv)
+    run: Callable[[argparse.Namespace], int] = args.run
+    try:
+        return run(args)
+    except SettingsError as exc:
+        print(exc, file=sys.stderr)
+        return 2
+    except AppError as exc:
+        print(exc, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bcapp", description="E-signature approvals for BigCommerce.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=run)
+        return command
+
+    for name, run, text in (
+        ("web", _web, "Serve pages and webhooks."),
+        ("serve", _serve, "Serve pages and webhooks, and work, in one process: for one small machine."),
+    ):
+        command = add(name, run, text)
+        command.add_argument("--host", default="127.0.0.1" if "PORT" not in os.environ else "0.0.0.0")
+        command.add_argument("--port", type=int, default=int(os.environ.get("PORT", "8000")))
+    add("worker", _worker, "Carry out what is due.")
+    add("migrate", _migrate, "Bring the database to this release's tables.")
+    connect = add(
+        "connect", _connect, "Set a store's signature account; the client secret is read from standard input."
+    )
+    connect.add_argument("store")
+    connect.add_argument("--name", default="Main account")
+    connect.add_argument("--environment", choices=("us", "eu", "staging", "custom"), default="us")
+    connect.add_argument("--tenant", required=True)
+    connect.add_argument("--client-id", required=True)
+    connect.add_argument("--token-url", default="")
+    connect.add_argument("--api-root", default="")
+    connect.add_argument("--subscription", default="")
+    connect.add_argument("--from-email", default="")
+    doctor = add("doctor", _doctor, "Say how a store stands: token, hooks, accounts, what is due, parked or failed.")
+    doctor.add_argument("store")
+    add("rotate-keys", _rotate, "Seal every secret anew with the first of SECRET_KEYS; safe to stop and run again.")
+    demo = add("demo", _demo, "Run the app against simulated services.")
+    demo.add_argument("--once", action="store_true", help="drive the workflows without a browser, print a table, end")
+    sandbox = add("sandbox", _sandbox, "Serve the simulated services alone.")
+    sandbox.add_argument("--host", default="127.0.0.1")
+    sandbox.add_argument("--port", type=int, default=9300)
+    sandbox.add_argument("--app-url", default="http://127.0.0.1:8000")
+    bench = add("bench", _bench, "Print ratios of one run on this machine.")
+    bench.add_argument("what", choices=("ingest", "roundtrip"))
+    bench.add_argument("--seconds", type=float, default=3.0)
+    return parser
+
+
+def _settings() -> Settings:
+    settings = load_settings()
+    configure_logging(settings)
+    return settings
+
+
+def _web(args: argparse.Namespace) -> int:
+    from bcapp.web.server import run_web
+
+    asyncio.run(run_web(_settings(), args.host, args.port))
+    return 0
+
+
+def _serve(args: argparse.Namespace) -> int:
+    from bcapp.web.server import run_web
+
+    asyncio.run(run_web(_settings(), args.host, args.port, with_worker=True))
+    return 0
+
+
+def _worker(args: argparse.Namespace) -> int:
+    from bcapp.worker import run_worker
+
+    asyncio.run(run_worker(_settings()))
+    return 0
+
+
+def _migrate(args: argparse.Namespace) -> int:
+    from bcapp.db.migrate import migrate
+    from bcapp.runtime import open_dsn
+
+    async def run(settings: Settings) -> str:
+        async with open_dsn(settings) as dsn:
+            return await migrate(dsn)
+
+    print(f"The database is at {asyncio.run(run(_settings()))}.")
+    return 0
+
+
+def _connect(args: argparse.Namespace) -> int:
+    from bcapp.operate import connect
+
+    secret = sys.stdin.readline().strip()
+    print(asyncio.run(connect(_settings(), args, secret)))
+    return 0
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from bcapp.operate import doctor
+
+    lines, healthy = asyncio.run(doctor(_settings(), args.store))
+    print("\n".join(lines))
+    return 0 if healthy else 1
+
+
+def _rotate(args: argparse.Namespace) -> int:
+    from bcapp.operate import rotate_keys
+
+    print(asyncio.run(rotate_keys(_settings())))
+    return 0
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from bcapp.sandbox.demo import run_demo
+
+    return run_demo(once=args.once)
+
+
+def _sandbox(args: argparse.Namespace) -> int:
+    from bcapp.sandbox.run import run_sandbox
+
+    run_sandbox(args.host, args.port, args.app_url)
+    return 0
+
+
+def _bench(args: argparse.Namespace) -> int:
+    from bcapp.sandbox.bench import run_bench
+
+    return run_bench(args.what, args.seconds)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,60 @@
+"""The web process: uvicorn around the application."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator
+
+import uvicorn
+from starlette.applications import Starlette
+
+from bcapp.app import create_app
+from bcapp.documents.pool import close_pools
+from bcapp.runtime import open_services
+from bcapp.services import Services
+from bcapp.settings import Settings
+from bcapp.worker import work
+
+
+def make_server(app: Starlette, host: str, port: int) -> uvicorn.Server:
+    """Return a server that logs nothing by itself (the access log is ours) and trusts a proxy's scheme only."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_graceful_shutdown=15,
+            timeout_keep_alive=30,
+            proxy_headers=True,
+            forwarded_allow_ips=os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1"),
+        )
+    )
+
+
+@contextlib.asynccontextmanager
+async def beside(services: Services, with_worker: bool) -> AsyncIterator[None]:
+    """Run a worker in the same process for as long as the web serves, when asked to."""
+    if not with_worker:
+        yield
+        return
+    stopping = asyncio.Event()
+    working = asyncio.create_task(work(services, stopping))
+    try:
+        yield
+    finally:
+        stopping.set()
+        await working
+
+
+async def run_web(settings: Settings, host: str, port: int, *, with_worker: bool = False) -> None:
+    """Serve until SIGINT or SIGTERM: stop accepting, commit what was taken, then exit."""
+    async with open_services(settings) as services:
+        async with beside(services, with_worker):
+            await make_server(create_app(services), host, port).serve()
+        close_pools()
