@@ -351,7 +351,7 @@ def signature_page(
     _check_signers(signers)
     data = _frame(title, facts, profile, language, document_id, made_at, simulated)
     signing = [_signer(s, data["words"]["signer"]) for s in signers if s.role is not SignerRole.COPY]
-    return Page("signature", {**data, "signers": signing}, _signature_fields(signers), made_at)
+    return Page("signature", {**data, "appended": True, "signers": signing}, _signature_fields(signers), made_at)
 
 
 def _check_signers(signers: Sequence[Signer]) -> None:
@@ -402,6 +402,7 @@ def _frame(
         "language": locale.language,
         "paper": formats.paper_for(profile.country),
         "simulated": simulated,
+        "appended": False,
         "words": words,
         "store": {
             "name": clean_line(profile.name),
