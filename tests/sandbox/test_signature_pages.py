@@ -54,14 +54,14 @@ def link_of(service: Service, request: dict[str, Any], email: str = BUYER) -> st
 
 
 def test_a_person_signs_and_goes_back_to_the_shop(service: Service) -> None:
-    request = service.send(BUYER, subject="Please sign order 1001", message="Thank you for <b>your</b> order.",
+    request = service.send(BUYER, subject="Please sign order 1001", message="Thank you for <b>your</b> order &amp; trust.",
                            redirect_url="https://shop.example/thanks", disable_text=True)  # fmt: skip
     link = link_of(service, request)
     assert service.read(request)["status"] == "se"
     page = service.web.get(link)
     assert page.status_code == 200
     assert "Total 1,200.00 EUR" in page.text
-    assert "Thank you for your order." in page.text
+    assert "Thank you for your order &amp; trust." in page.text
     assert "[[" not in page.text
     assert re.findall(r'(?:src|href)="https?://', page.text) == []
     document = service.read(request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import html
 import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -434,7 +435,7 @@ class Lifecycle:
 
 def plain(message: str) -> str:
     """Return the text of a message that may hold a few HTML tags."""
-    return re.sub(r"<[^>]+>", "", message)
+    return html.unescape(re.sub(r"<[^>]+>", "", message))
 
 
 def _prefill(row: Mapping[str, Any]) -> str | None:
