@@ -20,10 +20,19 @@ MAX_LIMIT = 250
 
 
 class ApiError(Exception):
-    """An answer other than success. errors: what V3 puts under that key, by field."""
+    """An answer other than success. errors: what V3 puts under that key, by field. wrapped: in a list under "data"."""
 
-    def __init__(self, status: int, title: str, errors: dict[str, str] | None = None, more: Any = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        title: str,
+        errors: dict[str, str] | None = None,
+        more: Any = None,
+        *,
+        wrapped: bool = False,
+    ) -> None:
         super().__init__(title)
+        self.wrapped = wrapped
         self.status = status
         self.title = title
         self.errors = errors
@@ -247,7 +256,9 @@ class Api:
         if version == "/v2/":
             return [{"status": error.status, "message": error.title}]
         data: dict[str, Any] = {"status": error.status, "title": error.title, "type": STATUS_TYPE}
-        return data if error.errors is None else {**data, "errors": error.errors}
+        if error.errors is not None:
+            data["errors"] = error.errors
+        return {"data": [data]} if error.wrapped else data
 
 
 class Checker:

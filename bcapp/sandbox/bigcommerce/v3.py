@@ -20,6 +20,7 @@ from bcapp.sandbox.bigcommerce.api import (
     words_in,
 )
 from bcapp.sandbox.bigcommerce.orders import Order, v3_date
+from bcapp.sandbox.bigcommerce.store import Refused
 from bcapp.sandbox.bigcommerce.webhooks import Hook
 
 v3 = Table()
@@ -116,12 +117,16 @@ def get_refunds(ask: Ask) -> Answer:
 
 @v3("POST", "/v3/orders/{order_id}/payment_actions/refunds", ORDERS[0], TRANSACTIONS[0])
 def post_refund(ask: Ask) -> Answer:
+    """Refund, or refuse in the one shape that differs. Source: orders.v3.yml, POST .../refunds, 422."""
     order = the_order(ask)
-    items = _items(ask)
-    payments = ask.object().get("payments")
-    if not isinstance(payments, list) or not payments:
-        raise ApiError(422, "payments is required.", {"payments": "is required"})
-    return one(ask.store.refund(order, items, payments, user_id=0), 201)
+    try:
+        items = _items(ask)
+        payments = ask.object().get("payments")
+        if not isinstance(payments, list) or not payments:
+            raise Refused("payments is required.")
+        return one(ask.store.refund(order, items, payments, user_id=0), 201)
+    except (ApiError, Refused) as exc:
+        raise ApiError(422, str(exc), {"payments": str(exc)}, wrapped=True) from exc
 
 
 @v3("GET", "/v3/orders/payment_actions/refunds", *ORDERS, *TRANSACTIONS)
