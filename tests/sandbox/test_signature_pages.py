@@ -54,8 +54,13 @@ def link_of(service: Service, request: dict[str, Any], email: str = BUYER) -> st
 
 
 def test_a_person_signs_and_goes_back_to_the_shop(service: Service) -> None:
-    request = service.send(BUYER, subject="Please sign order 1001", message="Thank you for <b>your</b> order &amp; trust.",
-                           redirect_url="https://shop.example/thanks", disable_text=True)  # fmt: skip
+    request = service.send(
+        BUYER,
+        subject="Please sign order 1001",
+        message="Thank you for <b>your</b> order &amp; trust.",
+        redirect_url="https://shop.example/thanks",
+        disable_text=True,
+    )
     link = link_of(service, request)
     assert service.read(request)["status"] == "se"
     page = service.web.get(link)

@@ -125,10 +125,10 @@ def _draw(sheet: canvas.Canvas, signer: Stamp, one: Input, x: float, y: float) -
     if one.kind in ("s", "i", "n"):
         sheet.setFillColor(INK)
         sheet.setFont("Times-Italic", 15)
-        sheet.drawString(x, y + 2, _printable(signer.name))
+        sheet.drawString(x, y + 8, _printable(signer.name))
         sheet.setFillColor(SMALL)
         sheet.setFont("Helvetica", 6)
-        sheet.drawString(x, y - 5, _printable(f"Signed by {signer.email} {signer.signed_on:%Y-%m-%d %H:%M:%S} UTC"))
+        sheet.drawString(x, y + 1, _printable(f"Signed by {signer.email} {signer.signed_on:%Y-%m-%d %H:%M:%S} UTC"))
         return
     sheet.setFillColor(INK)
     sheet.setFont("Helvetica", 10)
