@@ -22,7 +22,6 @@ from bcapp.errors import BigCommerceError, RefusedByUs, UnreadableInput
 from bcapp.services import Services
 
 PREVIOUS_KEY_LIVES = timedelta(hours=72)
-PROBES = (timedelta(), timedelta(minutes=1), timedelta(minutes=10), timedelta(minutes=60))
 
 # Without these an order cannot be held, let go, captured or explained. Each further scope switches on a workflow.
 REQUIRED_SCOPES: dict[str, str] = {
@@ -356,12 +355,8 @@ async def announce_uninstall(services: Services, payload: SignedPayload) -> bool
             return False
         await db.execute("revoke_sessions_of_store", {"store_hash": store_hash, "now": now})
         await db.execute("drop_codes_of_store", {"store_hash": store_hash})
-        for number, later in enumerate(PROBES, start=1):
-            await queue_action(
-                db, store_hash, ActionKind.PROBE_UNINSTALL, record, now,
-                payload={"probe": number, "of": len(PROBES), "installation": store["installation"]},
-                due_at=now + later,
-            )  # fmt: skip
+        # Each probe asks for the next one, so that the first to be told the truth ends them.
+        await queue_action(db, store_hash, ActionKind.PROBE_UNINSTALL, record, now, payload={"probe": 0})
         await audit.append(
             db, store_hash, now, actor=f"user:{payload.user_id}", event="uninstall_announced", record=record
         )

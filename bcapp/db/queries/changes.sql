@@ -43,7 +43,8 @@ SELECT c.store_hash, c.id FROM pending_changes c JOIN stores st ON st.store_hash
 -- A task for people that is also mailed when `alarm`; the same one stands once.
 INSERT INTO tasks (store_hash, kind, record_kind, record_id, text, alarm, created_at)
 VALUES (:store_hash, :kind, :record_kind, :record_id, :text, :alarm, :now)
-ON CONFLICT (store_hash, kind, record_kind, record_id, COALESCE(request_id, 0)) WHERE done_at IS NULL DO NOTHING;
+ON CONFLICT (store_hash, kind, record_kind, record_id, COALESCE(request_id, 0)) WHERE done_at IS NULL DO NOTHING
+RETURNING id;
 
 -- settle_notice --
 UPDATE tasks SET done_at = :now, done_by = :done_by

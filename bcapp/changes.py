@@ -1,0 +1,229 @@
+"""Changes that one person must not make alone: asked by one manager, approved by another or by 24 hours.
+
+What a change does is said by its subject's applier, which the module that owns the subject registers:
+
+    @applies(Subject.LIMIT)
+    async def apply_limit(services: Services, change: Change) -> None: ...
+
+It runs inside the transaction that ends the change, and raises RefusedByUs when the change cannot be made any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+import structlog
+
+from bcapp.core.actions import ActionKind
+from bcapp.core.changes import ChangeState, Subject, applies_at, refusal
+from bcapp.core.model import RecordKey
+from bcapp.db import audit
+from bcapp.db.actions import queue_action
+from bcapp.errors import RefusedByUs
+from bcapp.services import Services
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Change:
+    """payload: what the applier was asked to do; {} once the change ended. asked_by, decided_by: user ids."""
+
+    store_hash: str
+    id: int
+    subject: Subject
+    subject_id: str
+    summary: str
+    asked_by: int
+    asked_at: datetime
+    applies_at: datetime
+    state: ChangeState
+    payload: Mapping[str, Any]
+
+    @classmethod
+    def from_row(cls, store_hash: str, row: Mapping[str, Any], payload: Mapping[str, Any]) -> Change:
+        return cls(
+            store_hash=store_hash,
+            id=row["id"],
+            subject=Subject(row["subject"]),
+            subject_id=row["subject_id"],
+            summary=row["summary"],
+            asked_by=row["asked_by"],
+            asked_at=row["asked_at"],
+            applies_at=row["applies_at"],
+            state=ChangeState(row["state"]),
+            payload=payload,
+        )
+
+    @property
+    def record(self) -> RecordKey:
+        """The change as the record of its task and its lines in the audit log."""
+        return RecordKey("change", str(self.id))
+
+
+Applier = Callable[[Services, Change], Awaitable[None]]
+APPLIERS: dict[Subject, Applier] = {}
+
+
+def applies(subject: Subject) -> Callable[[Applier], Applier]:
+    """Register what a change of this subject does; one applier each."""
+
+    def register(applier: Applier) -> Applier:
+        if subject in APPLIERS:
+            raise TypeError(f"{subject} has an applier already")
+        APPLIERS[subject] = applier
+        return applier
+
+    return register
+
+
+async def ask(
+    services: Services,
+    store_hash: str,
+    *,
+    subject: Subject,
+    subject_id: str,
+    payload: Mapping[str, Any],
+    summary: str,
+    user_id: int,
+) -> Change:
+    """Write down a change that a manager wants, and tell the owner; return it as it stands.
+
+    It is applied at once where nobody else could approve it (state applied), else it waits. An earlier waiting change
+    of the same thing by the same person is taken back. payload: JSON values, kept encrypted until the change ended.
+    summary: one line for people, without secrets. Raises RefusedByUs when the applier refuses it at once.
+    """
+    db, now = services.db, services.clock.now()
+    same = {"store_hash": store_hash, "subject": subject.value, "subject_id": subject_id, "asked_by": user_id}
+    async with db.transaction():
+        managers = await db.fetch_val("count_managers", {"store_hash": store_hash})
+        when = applies_at(managers, now)
+        await db.execute("supersede_changes", {**same, "now": now})
+        change_id = await db.fetch_val("add_change", {**same, "summary": summary, "now": now, "applies_at": when})
+        change = Change(
+            store_hash, change_id, subject, subject_id, summary, user_id, now, when, ChangeState.WAITING, payload
+        )
+        sealed = services.secrets.encrypt(
+            orjson.dumps(dict(payload)),
+            table="pending_changes",
+            column="payload",
+            store_hash=store_hash,
+            row=change_id,
+        )
+        await db.execute("put_change_payload", {"store_hash": store_hash, "id": change_id, "payload": sealed})
+        await audit.append(
+            db, store_hash, now, actor=f"user:{user_id}", event="change_asked", record=change.record,
+            detail={"subject": subject.value, "subject_id": subject_id, "fields": sorted(payload)},
+        )  # fmt: skip
+        if when <= now:
+            await _tell(services, change, "change_applied", f"{summary}. It was applied at once.")
+            return await _end(services, change, ChangeState.APPLIED, user_id)
+        await _tell(
+            services,
+            change,
+            "change_waits",
+            f"{summary}. It waits for a second manager, and applies by itself after 24 hours unless somebody refuses.",
+        )
+    return change
+
+
+async def decide(services: Services, store_hash: str, change_id: int, *, approve: bool, user_id: int) -> Change:
+    """Approve or refuse a waiting change. Raises RefusedByUs with the reason when this person may not."""
+    async with services.db.transaction():
+        change = await _lock(services, store_hash, change_id)
+        why_not = refusal(approve=approve, asked_by=change.asked_by, decided_by=user_id, state=change.state)
+        if why_not:
+            raise RefusedByUs(why_not)
+        return await _end(services, change, ChangeState.APPLIED if approve else ChangeState.REFUSED, user_id)
+
+
+async def list_waiting(services: Services, store_hash: str) -> list[Change]:
+    """Return the store's waiting changes, oldest first, without what they carry."""
+    rows = await services.db.fetch_all("list_changes", {"store_hash": store_hash})
+    return [Change.from_row(store_hash, row, {}) for row in rows]
+
+
+async def apply_due(services: Services) -> int:
+    """Apply every change whose 24 hours are over; return how many. One that cannot be made is refused, and said."""
+    applied = 0
+    for row in await services.db.fetch_all("list_due_changes", {"now": services.clock.now()}):
+        try:
+            async with services.db.transaction():
+                change = await _lock(services, row["store_hash"], row["id"])
+                if change.state is ChangeState.WAITING and change.applies_at <= services.clock.now():
+                    await _end(services, change, ChangeState.APPLIED, None)
+                    applied += 1
+        except RefusedByUs as exc:
+            async with services.db.transaction():
+                change = await _lock(services, row["store_hash"], row["id"])
+                if change.state is ChangeState.WAITING:
+                    await _end(services, change, ChangeState.REFUSED, None)
+                    await _tell(services, change, "change_refused", f"{change.summary}. It could not be made: {exc}")
+    return applied
+
+
+async def _lock(services: Services, store_hash: str, change_id: int) -> Change:
+    row = await services.db.fetch_one("lock_change", {"store_hash": store_hash, "id": change_id})
+    if row is None:
+        raise RefusedByUs("This change does not exist any more.")
+    payload: Mapping[str, Any] = {}
+    if row["payload"]:
+        opened = services.secrets.decrypt(
+            bytes(row["payload"]), table="pending_changes", column="payload", store_hash=store_hash, row=change_id
+        )
+        payload = orjson.loads(opened)
+    return Change.from_row(store_hash, row, payload)
+
+
+async def _end(services: Services, change: Change, state: ChangeState, user_id: int | None) -> Change:
+    """End the change inside the caller's transaction. user_id: who decided, None when time did."""
+    db, now = services.db, services.clock.now()
+    of = {"store_hash": change.store_hash, "id": change.id}
+    if state is ChangeState.APPLIED:
+        await APPLIERS[change.subject](services, change)
+    await db.execute("end_change", {**of, "state": state.value, "decided_by": user_id, "now": now})
+    await db.execute(
+        "settle_notice",
+        {
+            "store_hash": change.store_hash,
+            "kind": "change_waits",
+            "record_kind": change.record.kind,
+            "record_id": change.record.id,
+            "now": now,
+            "done_by": user_id,
+        },
+    )
+    await audit.append(
+        db, change.store_hash, now, actor="app" if user_id is None else f"user:{user_id}",
+        event=f"change_{state.value}", record=change.record,
+        detail={"subject": change.subject.value, "subject_id": change.subject_id, "asked_by": change.asked_by},
+    )  # fmt: skip
+    log.info("change_ended", store=change.store_hash, change=change.id, subject=change.subject.value, state=state.value)
+    return Change(
+        change.store_hash, change.id, change.subject, change.subject_id, change.summary, change.asked_by,
+        change.asked_at, change.applies_at, state, {},
+    )  # fmt: skip
+
+
+async def _tell(services: Services, change: Change, kind: str, text: str) -> None:
+    """Put the change before the merchant and mail it, inside the caller's transaction."""
+    db, now = services.db, services.clock.now()
+    task_id = await db.fetch_val(
+        "add_notice",
+        {
+            "store_hash": change.store_hash,
+            "kind": kind,
+            "record_kind": change.record.kind,
+            "record_id": change.record.id,
+            "text": text,
+            "alarm": True,
+            "now": now,
+        },
+    )
+    if task_id is not None:
+        payload = {"task_id": task_id}
+        await queue_action(db, change.store_hash, ActionKind.SEND_MAIL, change.record, now, payload=payload)
