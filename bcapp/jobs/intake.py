@@ -104,6 +104,8 @@ class Intake:
         self._acquire_seconds = acquire_seconds
         self._waiting: deque[_Waiting] = deque()
         self._flushers: set[asyncio.Task[None]] = set()
+        # Not len(_flushers): a task that found nothing left is still among them for a moment, and would be relied on.
+        self._running = 0
         self._bytes = 0
         self._store_events: Counter[str] = Counter()
         self._store_bytes: Counter[str] = Counter()
@@ -124,7 +126,8 @@ class Intake:
         waiting = _Waiting(delivery, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         # The second flusher sets out only when there is more than the next batch takes anyway.
-        if len(self._flushers) < (FLUSHERS if len(self._waiting) > BATCH_ROWS else 1):
+        if self._running < (FLUSHERS if len(self._waiting) > BATCH_ROWS else 1):
+            self._running += 1
             task = asyncio.create_task(self._flush(), name="intake")
             self._flushers.add(task)
             task.add_done_callback(self._flushers.discard)
@@ -178,15 +181,18 @@ class Intake:
                 self._settle(waiting, error)
 
     async def _flush(self) -> None:
-        while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(BATCH_ROWS, len(self._waiting)))]
-            try:
-                await self._commit_batch(batch)
-            except asyncio.CancelledError:
-                self._settle_rest(batch, DatabaseAway("the process stopped during the commit"))
-                raise
-            except Exception as exc:  # noqa: BLE001 (a bug: everybody who waits gets it, and the next batch goes on)
-                self._settle_rest(batch, exc)
+        try:
+            while self._waiting:
+                batch = [self._waiting.popleft() for _ in range(min(BATCH_ROWS, len(self._waiting)))]
+                try:
+                    await self._commit_batch(batch)
+                except asyncio.CancelledError:
+                    self._settle_rest(batch, DatabaseAway("the process stopped during the commit"))
+                    raise
+                except Exception as exc:  # noqa: BLE001 (a bug: everybody who waits gets it, and the next batch goes on)
+                    self._settle_rest(batch, exc)
+        finally:
+            self._running -= 1
 
     async def _commit_batch(self, batch: list[_Waiting]) -> None:
         """Commit the batch, or when something in it spoils it, each row by itself."""
