@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import importlib
 import importlib.util
+import logging
 import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -16,6 +17,8 @@ from starlette.routing import BaseRoute, Route
 from bcapp.sandbox.bigcommerce import BigCommerceSandbox
 from bcapp.sandbox.ground import Call, Clock, Faults, Recorder, SandboxSettings, Service
 from bcapp.sandbox.spec import make_checker
+
+log = logging.getLogger("bcapp.sandbox")
 
 SIGNATURE = "bcapp.sandbox.signature"
 
@@ -57,11 +60,14 @@ class Sandbox:
         """Run the vendors' background work for as long as the application is served."""
         parts = [p for p in (self.bigcommerce, self.signature) if p is not None and hasattr(p, "run")]
         tasks = [asyncio.create_task(part.run()) for part in parts]
+        for task in tasks:
+            task.add_done_callback(_complain)
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
+            # What they ended with was said when it happened.
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _clock(self, request: Request) -> Response:
@@ -69,3 +75,9 @@ class Sandbox:
         if request.method == "POST":
             self.clock.advance(float((await request.json())["advance"]))
         return JSONResponse({"offset": self.clock.offset})
+
+
+def _complain(task: asyncio.Task[None]) -> None:
+    """Say that a vendor's background work died; without it callbacks would just stop."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("the sandbox's background work ended: %r", error, exc_info=error)

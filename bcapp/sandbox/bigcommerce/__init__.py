@@ -35,6 +35,10 @@ class BigCommerceSandbox:
         self.webhooks = Webhooks(ground)
         self.stores: dict[str, Store] = {}
         self.auth = Auth(ground, self.stores, self.webhooks)
+        self.install, self.uninstall, self.remove_user = self.auth.install, self.auth.uninstall, self.auth.remove_user
+        self.install_url, self.load_url = self.auth.install_url, self.auth.load_url
+        self.uninstall_url, self.remove_user_url = self.auth.uninstall_url, self.auth.remove_user_url
+        self.current_customer = self.auth.current_customer
         self.api = Api(ground, self.stores, [*v2.operations, *v3.operations], check)
         self.shipping = ShippingTool(ground, self.stores)
         self.control = Control(self)
