@@ -1,16 +1,8 @@
-"""Changes that one person must not make alone: asked by one manager, approved by another or by 24 hours.
-
-What a change does is said by its subject's applier, which the module that owns the subject registers:
-
-    @applies(Subject.LIMIT)
-    async def apply_limit(services: Services, change: Change) -> None: ...
-
-It runs inside the transaction that ends the change, and raises RefusedByUs when the change cannot be made any more.
-"""
+"""Changes that one person must not make alone: asked by one manager, approved by another or by 24 hours."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,9 +13,11 @@ import structlog
 from bcapp.core.actions import ActionKind
 from bcapp.core.changes import ChangeState, Subject, applies_at, refusal
 from bcapp.core.model import RecordKey
-from bcapp.db import audit
+from bcapp.core.rules import parse_definition
+from bcapp.db import audit, rules
 from bcapp.db.actions import queue_action
-from bcapp.errors import RefusedByUs
+from bcapp.db.changing import apply_change
+from bcapp.errors import RefusedByUs, Stale
 from bcapp.services import Services
 
 log = structlog.get_logger(__name__)
@@ -65,22 +59,6 @@ class Change:
         return RecordKey("change", str(self.id))
 
 
-Applier = Callable[[Services, Change], Awaitable[None]]
-APPLIERS: dict[Subject, Applier] = {}
-
-
-def applies(subject: Subject) -> Callable[[Applier], Applier]:
-    """Register what a change of this subject does; one applier each."""
-
-    def register(applier: Applier) -> Applier:
-        if subject in APPLIERS:
-            raise TypeError(f"{subject} has an applier already")
-        APPLIERS[subject] = applier
-        return applier
-
-    return register
-
-
 async def ask(
     services: Services,
     store_hash: str,
@@ -95,7 +73,7 @@ async def ask(
 
     It is applied at once where nobody else could approve it (state applied), else it waits. An earlier waiting change
     of the same thing by the same person is taken back. payload: JSON values, kept encrypted until the change ended.
-    summary: one line for people, without secrets. Raises RefusedByUs when the applier refuses it at once.
+    summary: one line for people, without secrets. Raises RefusedByUs or Stale when it cannot be made at once.
     """
     db, now = services.db, services.clock.now()
     same = {"store_hash": store_hash, "subject": subject.value, "subject_id": subject_id, "asked_by": user_id}
@@ -132,7 +110,10 @@ async def ask(
 
 
 async def decide(services: Services, store_hash: str, change_id: int, *, approve: bool, user_id: int) -> Change:
-    """Approve or refuse a waiting change. Raises RefusedByUs with the reason when this person may not."""
+    """Approve or refuse a waiting change.
+
+    Raises RefusedByUs with the reason when this person may not, Stale when what it changes moved on meanwhile.
+    """
     async with services.db.transaction():
         change = await _lock(services, store_hash, change_id)
         why_not = refusal(approve=approve, asked_by=change.asked_by, decided_by=user_id, state=change.state)
@@ -157,7 +138,7 @@ async def apply_due(services: Services) -> int:
                 if change.state is ChangeState.WAITING and change.applies_at <= services.clock.now():
                     await _end(services, change, ChangeState.APPLIED, None)
                     applied += 1
-        except RefusedByUs as exc:
+        except (RefusedByUs, Stale) as exc:
             async with services.db.transaction():
                 change = await _lock(services, row["store_hash"], row["id"])
                 if change.state is ChangeState.WAITING:
@@ -184,7 +165,7 @@ async def _end(services: Services, change: Change, state: ChangeState, user_id: 
     db, now = services.db, services.clock.now()
     of = {"store_hash": change.store_hash, "id": change.id}
     if state is ChangeState.APPLIED:
-        await APPLIERS[change.subject](services, change)
+        await _apply(services, change)
     await db.execute("end_change", {**of, "state": state.value, "decided_by": user_id, "now": now})
     await db.execute(
         "settle_notice",
@@ -207,6 +188,36 @@ async def _end(services: Services, change: Change, state: ChangeState, user_id: 
         change.store_hash, change.id, change.subject, change.subject_id, change.summary, change.asked_by,
         change.asked_at, change.applies_at, state, {},
     )  # fmt: skip
+
+
+async def _apply(services: Services, change: Change) -> None:
+    """Make the change as if its form were saved now; Stale or RefusedByUs when it cannot be made any more.
+
+    A rule's payload says `what`: save (name, definition, version), mode (mode), include (records) or archive.
+    """
+    db, store_hash, now = services.db, change.store_hash, services.clock.now()
+    if change.subject is not Subject.RULE:
+        await apply_change(
+            db, services.secrets, store_hash, change.subject, change.subject_id, change.payload,
+            actor=f"user:{change.asked_by}", now=now,
+        )  # fmt: skip
+        return
+    rule_id, author, given = int(change.subject_id), change.asked_by, change.payload
+    match given["what"]:
+        case "save":
+            definition = parse_definition(given["definition"])
+            await rules.save_rule(
+                db, store_hash, rule_id, name=given["name"], definition=definition, version=int(given["version"]),
+                author=author, now=now,
+            )  # fmt: skip
+        case "mode":
+            await rules.set_mode(db, store_hash, rule_id, given["mode"], author, now)
+        case "include":
+            await rules.include(db, store_hash, rule_id, list(given["records"]), author, now)
+        case "archive":
+            await rules.archive(db, store_hash, rule_id, author, now)
+        case what:
+            raise ValueError(f"a change of a rule cannot be {what!r}")
 
 
 async def _tell(services: Services, change: Change, kind: str, text: str) -> None:
