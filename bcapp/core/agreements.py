@@ -40,6 +40,8 @@ MAX_VALUE = 4_000  # characters of one value
 MAX_ROWS = 500  # rows of an item table; the rest is counted and summed in one more
 MAX_ITEM_TEXT = 100_000  # characters of all rows of an item table
 MAX_SIGNERS = 20
+LONG_SKU = 16
+ZERO_WIDTH = "\u200b"
 
 # Characters that hide or turn text around: controls, zero-width marks, direction overrides.
 HIDDEN = re.compile(
@@ -98,6 +100,27 @@ def without_tags(text: str) -> str:
 
 def clean_line(value: str) -> str:
     return " ".join(clean(value).split())
+
+
+def breakable(text: str, longest: int = 36) -> str:
+    """Allow a break inside words that are longer than a line may hold: what ran off the page would not be signed."""
+    return re.sub(rf"\S{{{longest + 1},}}", lambda m: ZERO_WIDTH.join(_slices(m[0], longest // 2)), text)
+
+
+def _slices(text: str, size: int) -> list[str]:
+    return [text[at : at + size] for at in range(0, len(text), size)]
+
+
+def _breakable(data: Any) -> Any:
+    """Apply `breakable` to every text of a document; names of fields and words of ours are short."""
+    match data:
+        case str():
+            return breakable(data)
+        case list():
+            return [_breakable(x) for x in data]
+        case dict():
+            return {k: _breakable(v) for k, v in data.items()}
+    return data
 
 
 @dataclass(frozen=True)
@@ -284,13 +307,15 @@ def agreement_page(
     placed = [PlacedField(b.external_id, positions[b.signer], b.type) for b in boxes]
     return Page(
         "agreement",
-        {
-            **data,
-            "blocks": fill(blocks, values, positions),
-            "items_in_text": any(isinstance(b, Table) for b in blocks),
-            "signers": [_signer(s, data["words"]["signer"]) for s in signers if s.role is not SignerRole.COPY],
-            "copies": [clean_line(s.name or s.email) for s in signers if s.role is SignerRole.COPY],
-        },
+        _breakable(
+            {
+                **data,
+                "blocks": fill(blocks, values, positions),
+                "items_in_text": any(isinstance(b, Table) for b in blocks),
+                "signers": [_signer(s, data["words"]["signer"]) for s in signers if s.role is not SignerRole.COPY],
+                "copies": [clean_line(s.name or s.email) for s in signers if s.role is SignerRole.COPY],
+            }
+        ),
         (*placed, *_signature_fields(signers)),
         made_at,
     )
@@ -330,7 +355,7 @@ def approval_page(
     notes = [PlacedField(f"note_{s.position}", s.position, "t") for s in signing]
     return Page(
         "approval",
-        {**data, "why": [clean(w) for w in why], "signers": blocks, "history": _history(facts)},
+        _breakable({**data, "why": [clean(w) for w in why], "signers": blocks, "history": _history(facts)}),
         (*notes, *_signature_fields(signers)),
         made_at,
     )
@@ -351,7 +376,9 @@ def signature_page(
     _check_signers(signers)
     data = _frame(title, facts, profile, language, document_id, made_at, simulated)
     signing = [_signer(s, data["words"]["signer"]) for s in signers if s.role is not SignerRole.COPY]
-    return Page("signature", {**data, "appended": True, "signers": signing}, _signature_fields(signers), made_at)
+    return Page(
+        "signature", _breakable({**data, "appended": True, "signers": signing}), _signature_fields(signers), made_at
+    )
 
 
 def _check_signers(signers: Sequence[Signer]) -> None:
@@ -397,7 +424,7 @@ def _frame(
     billing = facts.billing
     shipping = [_lines(_address(a, locale)) for a in facts.shipping[:3]]
     return {
-        "title": clean_line(title) or words["agreement"],
+        "title": clean_line(title[:200]) or words["agreement"],
         "document_id": clean_line(document_id),
         "language": locale.language,
         "paper": formats.paper_for(profile.country),
@@ -444,7 +471,7 @@ def item_rows(facts: OrderFacts, locale: Any) -> dict[str, Any]:
 
     def row(item: LineItem) -> dict[str, Any]:
         return {
-            "sku": clean_line(item.sku[:100]),
+            "sku": breakable(clean_line(item.sku[:100]), LONG_SKU),
             "name": clean_line(item.name[:300]),
             "options": [clean_line(f"{n[:100]}: {v[:500]}") for n, v in item.options[:20]],
             "quantity": formats.number(item.quantity, locale),
@@ -469,6 +496,7 @@ def item_rows(facts: OrderFacts, locale: Any) -> dict[str, Any]:
         "left_total": formats.amount(sum((i.total for i in left), Decimal()), currency, locale) if left else "",
         "rest": formats.amount(rest, currency, locale) if rest and facts.items else "",
         "total": formats.money(facts.total, locale),
+        "long_skus": any(len(r["sku"]) > LONG_SKU for r in rows),
     }
 
 

@@ -75,8 +75,8 @@ def day(at: datetime, locale: Locale, zone: tzinfo) -> str:
 
 def moment(at: datetime, locale: Locale, zone: tzinfo) -> str:
     """Write date and time in the store's zone, with the zone."""
-    shown: str = format_datetime(at.astimezone(zone), "d MMMM y, HH:mm zzz", locale=locale, tzinfo=zone)
-    return shown
+    time = format_datetime(at.astimezone(zone), "HH:mm zzz", locale=locale, tzinfo=zone)
+    return f"{day(at, locale, zone)}, {time}"
 
 
 def paper_for(country: str) -> str:

@@ -212,9 +212,9 @@ def _look_into(thing: Any, depth: int) -> None:
         for entry in thing:
             _look_into(entry, depth + 1)
     elif isinstance(thing, DictionaryObject):
-        if "/S" in thing and thing["/S"] in ACTIONS:
+        if "/S" in thing and str(thing["/S"]) in ACTIONS:
             raise Refused(f"active The PDF holds an action ({str(thing['/S'])[1:]}). Print it to a new PDF first.")
-        if "/ByteRange" in thing or ("/V" in thing and "/FT" in thing and thing["/FT"] == "/Sig"):
+        if "/ByteRange" in thing or ("/V" in thing and "/FT" in thing and str(thing["/FT"]) == "/Sig"):
             raise Refused("signed The PDF is signed already. Adding a signature page would break that signature.")
         for key, why in KEYS.items():
             if key in thing and not (key == "/AA" and not thing["/AA"]):

@@ -130,8 +130,10 @@ def test_no_value_places_a_field(company: str, name: str, message: str, sku: str
 
 
 async def test_characters_without_a_glyph_are_shown_and_told() -> None:
-    rendered = await render(agreement(facts=order(billing=address(name="Ann 😀 株", company="שלום عربي Ωμέγα Привет"))))
-    assert set(rendered.missing) == {"😀", "株"}
+    rendered = await render(
+        agreement(facts=order(billing=address(name="Ann 😀 ᚠ", company="שלום عربي Ωμέγα Привет 株式会社 ไทย")))
+    )
+    assert set(rendered.missing) == {"😀", "ᚠ"}
     assert "□ stands for a character" in text_of(rendered.pdf)
 
 
@@ -230,3 +232,19 @@ async def test_a_warm_document_takes_little_time() -> None:
         await render(page)
         seconds.append(time.monotonic() - started)
     assert min(seconds) < 1.0  # about 0.07 s on an idle core; shared cores are slower
+
+
+async def test_words_longer_than_a_line_stay_on_the_page() -> None:
+    facts = order(billing=address(company="W" * 300), items=(item(sku="M" * 100, name="N" * 200),))
+    pages = PdfReader(io.BytesIO((await render(agreement(facts=facts, title="T" * 150))).pdf)).pages
+    width = float(pages[0].mediabox.width)
+    ends: list[float] = []
+
+    def measure(text: str, cm: list[float], tm: list[float], font: object, size: float) -> None:
+        if text.strip() and set(text.strip()) <= set("WMNT"):
+            ends.append(tm[4] * cm[0] + cm[4] + len(text.strip()) * size * 0.5)
+
+    for page in pages:
+        page.extract_text(visitor_text=measure)
+    assert len(ends) > 12
+    assert max(ends) < width
