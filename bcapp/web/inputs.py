@@ -13,13 +13,20 @@ LARGEST_ID = 2**63 - 1
 LINE = 200  # characters of a usual one-line field
 
 
+class Blank(dict[str, str]):
+    """Values or errors by field name; a field that is missing reads as empty."""
+
+    def __missing__(self, key: str) -> str:
+        return ""
+
+
 class Inputs:
     """What was typed, and what is wrong with it. `errors` goes to the template as it is: {field name: sentence}."""
 
     def __init__(self, form: Mapping[str, Any]) -> None:
         self._form = form
-        self.values: dict[str, str] = {}
-        self.errors: dict[str, str] = {}
+        self.values = Blank()
+        self.errors = Blank()
 
     def text(self, name: str, *, most: int = LINE, required: str = "", keep: bool = True) -> str:
         """Return the field without outer spaces. required: what to say when it is empty. keep: show it again."""

@@ -1,0 +1,402 @@
+"""Settings of the store, section by section; what BigCommerce lets us do; what to do before an uninstall."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bcapp.core.actions import ActionKind
+from bcapp.core.model import RecordKey
+from bcapp.core.settings import SHIPPING_TOOLS, StoreSettings, dump_settings, parse_settings
+from bcapp.db import audit
+from bcapp.db.accounts import ask_once
+from bcapp.db.deliveries import say_command
+from bcapp.db.people import list_people
+from bcapp.db.settings import is_held, list_held, list_hooks, read_data, save_settings
+from bcapp.stores import REQUIRED_SCOPES, store_record
+from bcapp.web.forms import read_form
+from bcapp.web.hold_words import ESCAPES, PAYMENT_MODES, STATUS_NAMES, describe_hold
+from bcapp.web.inputs import Blank, Inputs
+from bcapp.web.panel import Visit, panel
+from bcapp.web.refusals import not_found
+from bcapp.web.render import Frame, frame_of, go, page
+from bcapp.workflows.protocol import Command
+
+COUNTED_DAYS = timedelta(days=7)
+
+# Which optional scope adds what. The parameter strings are BigCommerce's, as its page on API accounts lists them.
+OPTIONAL_SCOPES: dict[str, tuple[str, str]] = {
+    "store_channel_settings_read_only": ("Channel Settings: read-only", "Rules that look at one storefront only."),
+    "store_sites_read_only": ("Sites & Routes: read-only", "The right addresses of each storefront."),
+    "store_v2_content": ("Content: modify", "The storefront widget, where shoppers see what they have to sign."),
+    "store_v2_marketing": ("Marketing: modify", "Approval of promotions before they start."),
+    "store_app_extensions_manage": (
+        "App Extensions: manage",
+        "A Countersign panel on the order page of your control panel.",
+    ),
+}
+# A scope to modify includes the read-only one.
+INCLUDED_IN = {
+    "store_channel_settings_read_only": "store_channel_settings",
+    "store_sites_read_only": "store_sites",
+}
+COUNTER_WORDS = {
+    "wrong_key": "Came with a wrong key and were refused",
+    "previous_key": "Came with the previous key and were accepted",
+    "old_timestamp": "Came with an old signature time and were accepted",
+    "unknown_scope": "Were about something that we did not ask for",
+    "duplicate": "Came twice",
+}
+LABELS = {
+    "shipping_tool": "Shipping tool",
+    "payment_mode": "How you are paid",
+    "escape_status": "Status of the hold",
+    "release_capture": "Capture when signed",
+    "alarm_person": "Who gets alarms",
+    "staff_note": "Staff note",
+    "test_mode_user": "Test mode",
+}
+# Section -> the settings that it saves.
+FIELDS: dict[str, tuple[str, ...]] = {
+    "orders": ("shipping_tool", "payment_mode", "escape_status", "release_capture"),
+    "alarms": ("alarm_person",),
+    "staff-note": ("staff_note",),
+    "test-mode": ("test_mode_user",),
+}
+SECTIONS = (
+    ("orders", "Orders and hold", "settings"),
+    ("accounts", "Signature accounts", "settings/accounts"),
+    ("alarms", "Alarms", "settings/alarms"),
+    ("staff-note", "Staff note", "settings/staff-note"),
+    ("test-mode", "Test mode", "settings/test-mode"),
+    ("webhooks", "Webhooks", "settings/webhooks"),
+    ("scopes", "Access to your store", "settings/scopes"),
+    ("data", "Data", "settings/data"),
+    ("uninstall", "Prepare to uninstall", "settings/uninstall"),
+)
+REGISTER_SAYS = {
+    "asked": ("The webhooks are being registered again.", "success"),
+    "running": ("They are being registered already.", "info"),
+    "wait": ("You asked five times within a minute. Wait a moment.", "danger"),
+}
+
+
+def sections(frame: Frame, chosen: str) -> list[tuple[str, str, bool]]:
+    """The list beside every settings page."""
+    return [(label, frame.url(path), slug == chosen) for slug, label, path in SECTIONS]
+
+
+def _frame(request: Request, visit: Visit) -> Frame:
+    return frame_of(request) or Frame(visit.store.hash)
+
+
+def values_of(settings: StoreSettings, section: str) -> dict[str, Any]:
+    stored = dump_settings(settings)
+    return {name: stored[name] for name in FIELDS[section]}
+
+
+async def _context(
+    request: Request, visit: Visit, section: str, settings: StoreSettings, version: int
+) -> dict[str, Any]:
+    frame = _frame(request, visit)
+    context: dict[str, Any] = {
+        "active": "settings",
+        "visit": visit,
+        "sections": sections(frame, section),
+        "section": section,
+        "settings": settings,
+        "version": version,
+        "base": json.dumps(values_of(settings, section)),
+        "errors": Blank(),
+        "difference": [],
+        "may_edit": visit.may("settings.edit"),
+    }
+    if section == "orders":
+        context |= hold_choices(settings)
+    if section == "alarms":
+        context["people"] = await people_choices(visit)
+    return context
+
+
+def hold_choices(settings: StoreSettings) -> dict[str, Any]:
+    """What the questions about the hold offer, and what follows from the answers."""
+    return {
+        "tools": [(key, label) for key, (label, _) in SHIPPING_TOOLS.items()],
+        "modes": [(key, label, text) for key, (label, text) in PAYMENT_MODES.items()],
+        "escapes": [(0, "Chosen by the shipping tool"), *((s, STATUS_NAMES[s]) for s in ESCAPES)],
+        "hold": describe_hold(settings),
+    }
+
+
+async def people_choices(visit: Visit) -> list[tuple[int, str]]:
+    people = await list_people(visit.services.db, visit.store.hash)
+    return [(p.id, f"{p.name} ({p.email})") for p in people if p.state != "left"]
+
+
+def read_hold(inputs: Inputs) -> dict[str, Any]:
+    """Read the questions about the hold."""
+    return {
+        "shipping_tool": inputs.choice("shipping_tool", SHIPPING_TOOLS, "Choose what you ship with."),
+        "payment_mode": inputs.choice("payment_mode", PAYMENT_MODES, "Choose how you are paid."),
+    }
+
+
+async def read_alarm_person(visit: Visit, inputs: Inputs) -> int:
+    chosen = inputs.number("alarm_person")
+    if chosen not in {number for number, _ in await people_choices(visit)}:
+        inputs.errors["alarm_person"] = "Choose a person of the directory who has not left."
+    return chosen
+
+
+async def _read_section(visit: Visit, section: str, inputs: Inputs) -> dict[str, Any]:
+    match section:
+        case "orders":
+            escape = inputs.number("escape_status")
+            if escape not in (0, *ESCAPES):
+                inputs.errors["escape_status"] = "Choose one of the statuses offered."
+            return {**read_hold(inputs), "escape_status": escape, "release_capture": inputs.is_on("release_capture")}
+        case "alarms":
+            return {"alarm_person": await read_alarm_person(visit, inputs)}
+        case "staff-note":
+            return {"staff_note": inputs.is_on("staff_note")}
+        case _:
+            return {"test_mode_user": visit.user.id if inputs.is_on("test_mode") else 0}
+
+
+def read_base(inputs: Inputs) -> dict[str, Any]:
+    """What the form was made from; anything unreadable counts as unknown, which at most shows a difference."""
+    try:
+        base = json.loads(inputs.text("base", most=2000))
+    except ValueError:
+        return {}
+    return base if isinstance(base, dict) else {}
+
+
+@panel("settings.view")
+async def show_section(request: Request, visit: Visit) -> Response:
+    section = request.path_params.get("section", "orders")
+    if section not in FIELDS:
+        raise not_found()
+    context = await _context(request, visit, section, visit.store.settings, visit.store.settings_version)
+    return page(request, "panel/settings.html", "form", **context)
+
+
+@panel("settings.edit")
+async def save_section(request: Request, visit: Visit) -> Response:
+    """Save one section; when another tab changed it meanwhile, show both and save on the second word."""
+    section = request.path_params.get("section", "orders")
+    if section not in FIELDS:
+        raise not_found()
+    inputs = Inputs(await read_form(request))
+    changes = await _read_section(visit, section, inputs)
+    typed = parse_settings({**dump_settings(visit.store.settings), **changes})
+    if inputs.errors:
+        context = await _context(request, visit, section, typed, visit.store.settings_version)
+        context |= {"errors": inputs.errors, "base": inputs.text("base", most=2000)}
+        return page(request, "panel/settings.html", "form", 422, **context)
+    saved = await save_settings(
+        visit.services.db,
+        visit.store.hash,
+        changes,
+        version=inputs.number("version"),
+        base=read_base(inputs),
+        actor=visit.actor,
+        now=visit.now,
+    )
+    if saved.conflict:
+        context = await _context(request, visit, section, typed, saved.version)
+        # The next save is made from what stands now: it is then the visitor's word against nobody's.
+        context["base"] = json.dumps(values_of(saved.settings, section))
+        context["difference"] = await difference(visit, values_of(saved.settings, section), changes)
+        return page(request, "panel/settings.html", "form", 409, **context)
+    path = next(path for slug, _, path in SECTIONS if slug == section)
+    return go(request, _frame(request, visit).url(path), toast="Saved.")
+
+
+async def difference(visit: Visit, stands: Mapping[str, Any], typed: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Return (setting, what stands, what was typed) of what differs, in words."""
+    people = dict(await people_choices(visit))
+
+    def words(name: str, value: Any) -> str:
+        if name == "shipping_tool":
+            return SHIPPING_TOOLS[value][0] if value in SHIPPING_TOOLS else "Not chosen"
+        if name == "payment_mode":
+            return PAYMENT_MODES[value][0] if value in PAYMENT_MODES else "Not chosen"
+        if name == "escape_status":
+            return STATUS_NAMES.get(value, "Chosen by the shipping tool")
+        if name == "alarm_person":
+            return people.get(value, "Nobody")
+        return "On" if value else "Off"
+
+    return [(LABELS[n], words(n, stands[n]), words(n, typed[n])) for n in typed if stands[n] != typed[n]]
+
+
+@panel("settings.view")
+async def explain_hold(request: Request, visit: Visit) -> Response:
+    """Which hold follows from answers that are not saved yet."""
+    inputs = Inputs(request.query_params)
+    answers: dict[str, Any] = read_hold(inputs)
+    escape = inputs.number("escape_status")
+    answers |= {"escape_status": escape if escape in ESCAPES else 0, "release_capture": inputs.is_on("release_capture")}
+    settings = parse_settings({**dump_settings(visit.store.settings), **answers})
+    context = await _context(request, visit, "orders", settings, visit.store.settings_version)
+    return page(request, "panel/settings.html", "hold_words", **context)
+
+
+@panel("settings.view")
+async def show_webhooks(request: Request, visit: Visit) -> Response:
+    db, store_hash = visit.services.db, visit.store.hash
+    counters = await db.fetch_all(
+        "list_counters", {"store_hash": store_hash, "since": (visit.now - COUNTED_DAYS).date()}
+    )
+    totals: dict[str, int] = {}
+    for row in counters:
+        totals[row["name"]] = totals.get(row["name"], 0) + row["count"]
+    record = store_record(store_hash)
+    opened = await db.fetch_one(
+        "panel_count_recent_actions",
+        {
+            "store_hash": store_hash,
+            "record_kind": record.kind,
+            "record_id": record.id,
+            "kind": str(ActionKind.REGISTER_HOOKS),
+            "since": visit.now,
+        },
+    )
+    return page(
+        request,
+        "panel/webhooks.html",
+        "hooks",
+        active="settings",
+        visit=visit,
+        sections=sections(_frame(request, visit), "webhooks"),
+        hooks=await list_hooks(db, store_hash),
+        registering=bool(opened and opened["open"]),
+        counted=[
+            (COUNTER_WORDS.get(name, name.replace("_", " ").capitalize()), count) for name, count in totals.items()
+        ],
+        may_edit=visit.may("settings.edit"),
+    )
+
+
+@panel("settings.edit")
+async def register_again(request: Request, visit: Visit) -> Response:
+    """Have the worker compare the webhooks with what they should be, and mend them."""
+    said = await ask_once(
+        visit.services.db,
+        visit.store.hash,
+        ActionKind.REGISTER_HOOKS,
+        store_record(visit.store.hash),
+        actor=visit.actor,
+        now=visit.now,
+    )
+    text, kind = REGISTER_SAYS[said]
+    return go(request, _frame(request, visit).url("settings/webhooks"), toast=text, toast_kind=kind)
+
+
+@panel("settings.view")
+async def show_scopes(request: Request, visit: Visit) -> Response:
+    given = visit.store.scope
+    optional = [
+        (label, text, name in given or INCLUDED_IN.get(name, name) in given)
+        for name, (label, text) in OPTIONAL_SCOPES.items()
+    ]
+    return page(
+        request,
+        "panel/scopes.html",
+        active="settings",
+        visit=visit,
+        sections=sections(_frame(request, visit), "scopes"),
+        required=[(label, name in given) for name, label in REQUIRED_SCOPES.items()],
+        optional=optional,
+        missing=sum(1 for _, _, there in optional if not there),
+    )
+
+
+@panel("settings.view")
+async def show_data(request: Request, visit: Visit) -> Response:
+    return page(
+        request,
+        "panel/data.html",
+        active="settings",
+        visit=visit,
+        sections=sections(_frame(request, visit), "data"),
+        data=await read_data(visit.services.db, visit.store.hash),
+    )
+
+
+@panel("settings.view")
+async def show_uninstall(request: Request, visit: Visit) -> Response:
+    held = await list_held(visit.services.db, visit.store.hash)
+    return page(
+        request,
+        "panel/uninstall.html",
+        "held",
+        active="settings",
+        visit=visit,
+        sections=sections(_frame(request, visit), "uninstall"),
+        held=held,
+        undecided=sum(1 for h in held if not h.keeps and not h.asked),
+        may_release=visit.may("holds.override"),
+    )
+
+
+async def _held_record(request: Request, visit: Visit) -> RecordKey:
+    inputs = Inputs(await read_form(request))
+    record = RecordKey(inputs.text("kind", most=40), inputs.text("id", most=64))
+    if not record.kind or not record.id:
+        raise not_found()
+    return record
+
+
+@panel("holds.override")
+async def release_held(request: Request, visit: Visit) -> Response:
+    """Let one held record go before the uninstall; the worker carries it out."""
+    record = await _held_record(request, visit)
+    s = visit.services
+    held = {h.record: h for h in await list_held(s.db, visit.store.hash)}
+    if record not in held or held[record].asked:
+        toast, kind = "It is not held any more, or is being released.", "info"
+    else:
+        command = Command("release", visit.user.id, "Prepared to uninstall")
+        await say_command(s.db, s.secrets, visit.store.hash, record, command, visit.now)
+        toast, kind = "It is being released.", "success"
+    return go(request, _frame(request, visit).url("settings/uninstall"), toast=toast, toast_kind=kind)
+
+
+@panel("holds.override")
+async def keep_held(request: Request, visit: Visit) -> Response:
+    """Write down that a held record stays as it is when the app goes."""
+    record = await _held_record(request, visit)
+    db, store_hash = visit.services.db, visit.store.hash
+    async with db.transaction():
+        await db.fetch_one("lock_store", {"store_hash": store_hash})
+        stays = {h.record for h in await list_held(db, store_hash) if h.keeps}
+        if record not in stays and await is_held(db, store_hash, record):
+            await audit.append(
+                db, store_hash, visit.now, actor=visit.actor, event="hold_stays_after_uninstall", record=record
+            )
+    return go(request, _frame(request, visit).url("settings/uninstall"), toast="It stays as it is.")
+
+
+ROUTES = [
+    Route("/settings", show_section, name="settings"),
+    Route("/settings", save_section, methods=["POST"], name="save_settings"),
+    Route("/settings/hold-words", explain_hold, name="hold_words"),
+    Route("/settings/webhooks", show_webhooks, name="webhooks"),
+    Route("/settings/webhooks", register_again, methods=["POST"], name="register_again"),
+    Route("/settings/scopes", show_scopes, name="scopes"),
+    Route("/settings/data", show_data, name="data"),
+    Route("/settings/uninstall", show_uninstall, name="prepare_uninstall"),
+    Route("/settings/uninstall/release", release_held, methods=["POST"], name="release_held"),
+    Route("/settings/uninstall/keep", keep_held, methods=["POST"], name="keep_held"),
+    # Last: accounts have a module of their own, and fixed paths come first.
+    Route("/settings/{section:str}", show_section, name="settings_section"),
+    Route("/settings/{section:str}", save_section, methods=["POST"], name="save_settings_section"),
+]
