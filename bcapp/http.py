@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Callable, Collection, Coroutine, Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,6 +35,8 @@ def make_http(app_url: str = "", **more: Any) -> httpx.AsyncClient:
         limits=LIMITS,
         follow_redirects=False,
         trust_env=False,
+        # One client serves all stores: what one answer sets must never go out with another store's call.
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         headers={"User-Agent": agent, "Accept": "application/json"},
         **more,
     )

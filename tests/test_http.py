@@ -180,3 +180,12 @@ async def test_the_client_names_itself_and_reads_no_environment(monkeypatch: pyt
         assert http.follow_redirects is False
         assert http.trust_env is False
         assert http.timeout.connect == 5.0
+
+
+async def test_no_cookie_is_kept_for_the_next_call() -> None:
+    wire = Wire(httpx.Response(200, headers=[("set-cookie", "session=1; Path=/")]))
+    async with wire.http() as http:
+        await http.get("https://a.test/")
+        await http.get("https://a.test/")
+        assert len(http.cookies) == 0
+    assert "cookie" not in wire.requests[1].headers

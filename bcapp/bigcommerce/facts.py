@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -38,15 +39,17 @@ class CategoryTrees:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._trees: dict[str, tuple[datetime, dict[int, int]]] = {}
+        self._reading: dict[str, asyncio.Lock] = {}
 
     async def parents(self, client: BigCommerce) -> Mapping[int, int]:
-        """Return category id -> parent id."""
-        now = self._clock.now()
-        known = self._trees.get(client.store_hash)
-        if known is None or not known[0] <= now < known[0] + TREE_LIVES:
-            known = (now, await client.category_tree())
-            self._trees[client.store_hash] = known
-        return known[1]
+        """Return category id -> parent id. The vendor answers one such call of a store at a time; so do we."""
+        async with self._reading.setdefault(client.store_hash, asyncio.Lock()):
+            now = self._clock.now()
+            known = self._trees.get(client.store_hash)
+            if known is None or not known[0] <= now < known[0] + TREE_LIVES:
+                known = (now, await client.category_tree())
+                self._trees[client.store_hash] = known
+            return known[1]
 
     def forget(self, store_hash: str) -> None:
         self._trees.pop(store_hash, None)

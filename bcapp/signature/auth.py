@@ -147,7 +147,7 @@ def _sentence(status: int, code: str) -> str:
             return "The token service does not accept the request. Check the tenant and the subscription name."
         case "unauthorized_client" | "unsupported_grant_type" | "UnsupportedGrantType":
             return "This client may not fetch tokens by itself. Use a confidential service client."
-    if status == 404:
+    if status in (404, 405, 410):
         return "There is no token service at this address. Check the tenant and the token address."
     if 300 <= status < 400:
         return "The token address points somewhere else. Enter the address of the token service itself."
@@ -159,7 +159,7 @@ def _sentence(status: int, code: str) -> str:
 def may_be_the_form(response: httpx.Response) -> bool:
     """Tell whether a refusal may come from the form of the request, not from what it says."""
     code = error_code(_body(response))
-    return response.status_code in (400, 401, 403, 405, 411, 415, 422) and code not in ("unauthorized_client",)
+    return response.status_code in (400, 401, 403, 411, 415, 422) and code not in ("unauthorized_client",)
 
 
 def _body(response: httpx.Response) -> Any:

@@ -333,7 +333,7 @@ class CoreSignature:
         try:
             await self._token(refused="", fresh=True)
         except RemoteError as exc:
-            return [Step("Token", False, self._plain(exc, "The token address"))]
+            return [Step("Token", False, self._plain(exc, "The token service"))]
         steps.append(Step("Token", True, "The client id and the secret are accepted."))
         try:
             rows = (await self._page(("templates",), {"limit": "1"}))[0]

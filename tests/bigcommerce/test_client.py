@@ -97,7 +97,7 @@ async def test_orders_come_page_by_page_each_once(client: BigCommerce, sandbox: 
 async def test_an_order_changed_while_we_list_hides_none(client: BigCommerce, sandbox: Sandbox) -> None:
     """The changed one moves to the end: with page numbers its neighbour would slip onto a page already read."""
     start = sandbox.clock.now() - timedelta(minutes=10)
-    ids = [place(sandbox, at=start + timedelta(seconds=n)) for n in range(6)]
+    ids = [place(sandbox, at=start + timedelta(seconds=5 * n)) for n in range(6)]
     got: list[int] = []
     async for order in client.list_orders(modified_since=start, page_size=2):
         got.append(order["id"])
