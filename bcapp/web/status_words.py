@@ -65,8 +65,8 @@ STATUS_WORDS: dict[str, dict[str, StatusWord]] = {
     },
     "signer": {
         "waiting": _neutral(N_("Not yet asked"), "draft", N_("Another signer comes first.")),
-        "pending": _info(N_("Asked"), "send", N_("The invitation was sent.")),
-        "sent": _info(N_("Asked"), "send", N_("The invitation was sent.")),
+        "emailed": _info(N_("Asked"), "send", N_("The invitation was sent.")),
+        "opened": _info(N_("Mail opened"), "send", N_("The signer has opened the mail.")),
         "viewed": _info(N_("Viewed"), "visibility", N_("The signer has opened the document.")),
         "signed": _good(N_("Signed"), "check_circle"),
         "declined": _bad(N_("Declined"), "error"),

@@ -1,0 +1,141 @@
+"""The audit log and the actions in words: what happened, who did it, how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bcapp.core.actions import ActionKind
+from bcapp.web.status_words import N_, STATUS_WORDS, status_word
+
+ACTION_WORDS: dict[ActionKind, str] = {
+    ActionKind.HOLD_ORDER: N_("Hold the order"),
+    ActionKind.RELEASE_ORDER: N_("Release the order"),
+    ActionKind.CAPTURE_ORDER: N_("Capture the payment"),
+    ActionKind.PREPARE_DOCUMENT: N_("Prepare the document"),
+    ActionKind.CREATE_DOCUMENT: N_("Upload the document"),
+    ActionKind.SEND_REQUEST: N_("Send the request"),
+    ActionKind.CANCEL_REQUEST: N_("Cancel the request"),
+    ActionKind.RESEND_REQUEST: N_("Remind the signer"),
+    ActionKind.MEND_ADDRESS: N_("Correct an address"),
+    ActionKind.CHECK_COMPLETION: N_("Check what was signed"),
+    ActionKind.FETCH_EVIDENCE: N_("Fetch the evidence"),
+    ActionKind.WRITE_METAFIELDS: N_("Write to the order"),
+    ActionKind.WRITE_STAFF_NOTE: N_("Write a staff note"),
+    ActionKind.SEND_MAIL: N_("Send a mail"),
+    ActionKind.TEST_ACCOUNT: N_("Test the account"),
+    ActionKind.REGISTER_HOOKS: N_("Register webhooks"),
+    ActionKind.COUNT_BACKLOG: N_("Count what exists"),
+    ActionKind.PROBE_UNINSTALL: N_("Ask about the uninstall"),
+    ActionKind.FINISH_UNINSTALL: N_("Finish the uninstall"),
+}
+
+# event -> title, picture, tone. What moved (request_moved, hold_moved) takes the words of the new state.
+EVENT_WORDS: dict[str, tuple[str, str, str]] = {
+    "request_opened": (N_("Signature asked"), "assignment", "info"),
+    "cancel_wanted": (N_("Cancelling the request"), "remove_circle_outline", "neutral"),
+    "request_cancelled": (N_("Cancelled by hand"), "remove_circle_outline", "warning"),
+    "reminder_asked": (N_("Reminder asked for"), "notifications", "info"),
+    "address_mended": (N_("Address corrected"), "edit", "info"),
+    "hold_overridden": (N_("Released by hand, without a signature"), "warning", "warning"),
+    "no_longer_needed": (N_("No longer needed"), "info", "neutral"),
+    "completion_confirmed": (N_("Confirmed by hand"), "check_circle", "warning"),
+    "already_asked": (N_("Already asked; nothing was sent"), "info", "neutral"),
+    "sent_by_hand": (N_("Sent by hand"), "send", "info"),
+    "asked_again": (N_("Asked again"), "refresh", "info"),
+    "action_tried_again": (N_("Tried again by hand"), "refresh", "info"),
+    "document_downloaded": (N_("Document downloaded"), "file_download", "neutral"),
+    "document_gone": (N_("The document is gone at the signature service"), "error", "bad"),
+    "rule_made": (N_("Rule made"), "add", "info"),
+    "rule_saved": (N_("Rule saved"), "edit", "info"),
+    "rule_paused": (N_("Rule paused"), "warning", "warning"),
+    "rule_resumed": (N_("Rule resumed"), "play_arrow", "good"),
+    "rule_archived": (N_("Rule archived"), "folder", "neutral"),
+    "rule_included": (N_("Older orders included"), "add", "info"),
+    "read_ignored": (N_("An older answer was set aside"), "info", "neutral"),
+    "unknown_provider_status": (N_("The signature service reports a state that we do not know"), "info", "neutral"),
+    "unknown_command": (N_("A step that this release does not know"), "info", "neutral"),
+}
+WHY_CANCELLED = {
+    "staff": N_("A person took it back."),
+    "record": N_("The order no longer needs it."),
+    "superseded": N_("A new round replaces it."),
+    "provider": N_("It was cancelled at the signature service."),
+}
+PARTS = {
+    "sent_document": N_("Document as sent"),
+    "signed_document": N_("Signed document"),
+    "signing_log": N_("Signing log"),
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a timeline. tone: neutral, info, good, warning, bad."""
+
+    at: datetime
+    title: str
+    text: str
+    picture: str
+    tone: str
+    who: str
+    request_id: int | None
+
+
+def timeline(rows: Iterable[Mapping[str, Any]], names: Mapping[int, str]) -> list[Entry]:
+    """Return audit lines in words, in the order given."""
+    return [_entry(row, names) for row in rows]
+
+
+def _entry(row: Mapping[str, Any], names: Mapping[int, str]) -> Entry:
+    event, detail = row["event"], row["detail"]
+    title, picture, tone = EVENT_WORDS.get(event, (event.replace("_", " ").capitalize(), "info", "neutral"))
+    text = str(detail.get("why") or "")
+    match event:
+        case "request_moved" | "hold_moved":
+            kind = "request" if event == "request_moved" else "hold"
+            word = status_word(kind, str(detail.get("to", "")))
+            title, picture, tone = word.label, word.icon, word.tone
+            if kind == "hold" and detail.get("to") in STATUS_WORDS["hold"]:
+                title = f"Order: {title[:1].lower()}{title[1:]}"
+        case "cancel_wanted":
+            text = WHY_CANCELLED.get(text, text)
+        case "request_opened" if int(detail.get("round") or 1) > 1:
+            text = f"Round {detail['round']}"
+        case "rule_mode":
+            word = status_word("rule", str(detail.get("mode", "")))
+            title, picture, tone = f"Rule is now {word.label.lower()}", word.icon, word.tone
+        case "rule_saved" | "rule_made" | "agreement_saved" | "agreement_made":
+            text = f"Version {detail.get('version', '')}"
+        case "document_downloaded":
+            text = PARTS.get(str(detail.get("part")), "")
+        case "action_tried_again":
+            text = action_word(str(detail.get("kind", "")))
+        case _:
+            pass
+    return Entry(row["happened_at"], title, text, picture, tone, actor(row["actor"], names), row["request_id"])
+
+
+def actor(text: str, names: Mapping[int, str]) -> str:
+    """Return who it was; the app itself needs no name."""
+    kind, _, number = text.partition(":")
+    if kind == "user" and number.isdecimal():
+        return names.get(int(number), f"User {number}")
+    return {"app": "", "provider": "Signature service", "bigcommerce": "BigCommerce"}.get(text, text)
+
+
+def action_word(kind: str) -> str:
+    """Return what an action does; a kind of a newer release by its own name."""
+    try:
+        return ACTION_WORDS[ActionKind(kind)]
+    except ValueError:
+        return kind.replace("_", " ").capitalize()
+
+
+def worst_state(actions: Iterable[Mapping[str, Any]]) -> str:
+    """Return how the actions stand together: what needs a person first, then what runs, then what is done."""
+    states = {row["state"] for row in actions}
+    order = ("failed", "conflict", "started", "pending", "applied", "skipped")
+    return next((state for state in order if state in states), "")
