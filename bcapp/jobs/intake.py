@@ -14,8 +14,6 @@ from datetime import datetime
 from typing import Any
 
 import asyncpg
-import orjson
-from pgqueuer.queries import Queries
 
 from bcapp.db import DatabaseAway, acquire, positional
 from bcapp.errors import AppError, BufferFull, UnreadableInput
@@ -57,23 +55,6 @@ class Delivery:
 Enqueue = Callable[["asyncpg.Connection[Any]", Sequence[Delivery]], Awaitable[object]]
 
 
-async def enqueue_looks(connection: asyncpg.Connection[Any], deliveries: Sequence[Delivery]) -> None:
-    """Queue one `look` job per record in the connection's transaction, by one statement, so one NOTIFY.
-
-    A record whose job is queued or running is skipped; when it was running, its row stays due and the tick finds it.
-    """
-    records = sorted({(d.store_hash, d.record_kind, d.record_id) for d in deliveries})
-    if not records:
-        return
-    await Queries.from_asyncpg_connection(connection).enqueue(
-        ["look"] * len(records),
-        [orjson.dumps({"store_hash": store, "kind": kind, "id": id}) for store, kind, id in records],
-        [0] * len(records),
-        dedupe_key=[f"look:{store}:{kind}:{id}" for store, kind, id in records],
-        on_conflict="skip",
-    )
-
-
 @dataclass
 class _Waiting:
     delivery: Delivery
@@ -92,7 +73,7 @@ class Intake:
     def __init__(
         self,
         pool: asyncpg.Pool[Any],
-        enqueue: Enqueue = enqueue_looks,
+        enqueue: Enqueue,
         *,
         most_events: int = MOST_EVENTS,
         most_bytes: int = MOST_BYTES,

@@ -14,7 +14,8 @@ import pytest
 
 from bcapp.db import Database, DatabaseAway
 from bcapp.errors import BufferFull, UnreadableInput
-from bcapp.jobs.intake import BATCH_ROWS, Delivery, Intake, enqueue_looks
+from bcapp.jobs.intake import BATCH_ROWS, Delivery, Intake
+from bcapp.web.webhooks import enqueue_looks
 
 pytestmark = pytest.mark.database
 
@@ -37,7 +38,7 @@ def delivery(number: int, *, store: str = "abc", order: int | None = None, **cha
 
 @pytest.fixture
 async def intake(database: Database) -> AsyncIterator[Intake]:
-    opened = Intake(database.pool)
+    opened = Intake(database.pool, enqueue_looks)
     yield opened
     await opened.close()
 
@@ -100,7 +101,7 @@ async def test_a_burst_shares_its_commits_and_loses_nothing(database: Database, 
 
 
 async def test_two_processes_with_the_same_keys_do_not_deadlock(database: Database, intake: Intake) -> None:
-    other = Intake(database.pool)
+    other = Intake(database.pool, enqueue_looks)
     burst = [delivery(number) for number in range(400)]
     both = [intake.add(one) for one in burst] + [other.add(one) for one in reversed(burst)]
     await asyncio.gather(*both)
@@ -170,14 +171,14 @@ async def test_a_full_buffer_and_a_greedy_store_are_told_so(database: Database) 
 
 
 async def test_bytes_count_too(database: Database) -> None:
-    intake = Intake(database.pool, most_bytes=100_000)
+    intake = Intake(database.pool, enqueue_looks, most_bytes=100_000)
     big = [delivery(number, store=f"s{number}", body=bytes(40_000)) for number in range(3)]
     answers = await asyncio.gather(*(intake.add(one) for one in big), return_exceptions=True)
     assert [type(answer) for answer in answers] == [type(None), type(None), BufferFull]
 
 
 async def test_closing_commits_what_was_taken_and_takes_no_more(database: Database) -> None:
-    intake = Intake(database.pool)
+    intake = Intake(database.pool, enqueue_looks)
     taken = [asyncio.create_task(intake.add(delivery(number))) for number in range(300)]
     await asyncio.sleep(0)
     await intake.close()
@@ -188,7 +189,7 @@ async def test_closing_commits_what_was_taken_and_takes_no_more(database: Databa
 
 
 async def test_a_database_that_stays_away_is_said_so_to_everybody(database: Database) -> None:
-    intake = Intake(database.pool, acquire_seconds=0.2)
+    intake = Intake(database.pool, enqueue_looks, acquire_seconds=0.2)
     held = [await database.pool.acquire() for _ in range(database.pool.get_max_size())]
     answers = await asyncio.gather(*(intake.add(delivery(number)) for number in range(3)), return_exceptions=True)
     assert [type(answer) for answer in answers] == [DatabaseAway] * 3
