@@ -6,13 +6,12 @@ the nested request are read.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from bcapp.core.model import Signer
 from bcapp.core.provider import ProviderDocument, ProviderInput, ProviderSigner
 from bcapp.errors import UnreadableInput
 
@@ -182,25 +181,6 @@ def parse_signers(raw: Any, bounced: Collection[str] = ()) -> tuple[ProviderSign
     """
     signers = (parse_signer(s, bounced) for s in _list(raw, "signers"))
     return tuple(s for s in signers if s.needs_to_sign or s.order != 0)
-
-
-def match_signers(
-    asked: Iterable[Signer], found: Iterable[ProviderSigner]
-) -> list[tuple[Signer, ProviderSigner | None]]:
-    """Pair whom we asked with whom the service names: by e-mail and turn, never by place in the list.
-
-    Turns may be renumbered by the service; then the address alone decides, if it stands there once.
-    """
-    left = list(found)
-    pairs: list[tuple[Signer, ProviderSigner | None]] = []
-    for signer in asked:
-        same = [p for p in left if p.email == signer.email.strip().lower()]
-        exact = [p for p in same if p.order == signer.turn]
-        match = exact[0] if exact else same[0] if len(same) == 1 else None
-        if match is not None:
-            left.remove(match)
-        pairs.append((signer, match))
-    return pairs
 
 
 def nested_request(raw: Raw) -> Raw | None:

@@ -8,12 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bcapp.core.model import Signer
 from bcapp.core.provider import event_of
 from bcapp.core.states import RequestEvent
 from bcapp.errors import UnreadableInput
 from bcapp.signature.parse import (
-    match_signers,
     parse_document,
     parse_event_row,
     parse_request,
@@ -70,31 +68,6 @@ def test_what_a_signer_did() -> None:
 def test_a_copy_that_we_asked_for_stays() -> None:
     copy = {"email": "copy@kite.example", "order": 3, "needs_to_sign": False}
     assert [s.email for s in parse_signers([SENDER, BUYER, copy])] == ["buyer@kite.example", "copy@kite.example"]
-
-
-def asked(position: int, email: str, turn: int) -> Signer:
-    return Signer(position=position, turn=turn, name="N", email=email)
-
-
-def test_signers_are_matched_by_address_and_turn_not_by_place() -> None:
-    found = parse_signers(
-        [
-            SENDER,
-            {"email": "b@x.example", "order": 2},
-            {"email": "A@X.example", "order": 2},
-            {"email": "a@x.example", "order": 1},
-        ]
-    )
-    pairs = match_signers([asked(0, "a@x.example", 1), asked(1, "a@x.example", 2), asked(2, "B@x.example", 2)], found)
-    assert [(s.position, p.order if p else None, p.email if p else None) for s, p in pairs] == [
-        (0, 1, "a@x.example"), (1, 2, "a@x.example"), (2, 2, "b@x.example")
-    ]  # fmt: skip
-
-
-def test_turns_that_were_renumbered_are_matched_by_an_address_that_stands_once() -> None:
-    found = parse_signers([{"email": "a@x.example", "order": 5}, {"email": "c@x.example", "order": 1}])
-    pairs = match_signers([asked(0, "a@x.example", 1), asked(1, "b@x.example", 1)], found)
-    assert [p.email if p else None for _, p in pairs] == ["a@x.example", None]
 
 
 def test_flags_that_were_dropped_are_named() -> None:
