@@ -281,11 +281,11 @@ def read_callback(body: bytes) -> tuple[str, str]:
     try:
         event = signature_events.parse_event(body)
         return event.key, event.kind
-    except UnreadableInput:
+    except UnreadableInput as exc:
         try:
             json.loads(body)
         except (ValueError, RecursionError):
-            raise
+            raise exc from None
         return f"cs:{hashlib.sha256(body).hexdigest()}", "unknown"
 
 
