@@ -200,15 +200,18 @@ class Database:
             raise
 
     async def disconnect(self) -> None:
-        """Close both pools, after what runs in them; for at most ten seconds."""
-        if self._pool is not None:
-            pool, self._pool = self._pool, None
-            try:
-                async with asyncio.timeout(10):
-                    await pool.close()
-            except TimeoutError:
-                pool.terminate()
-        await self._database.disconnect()
+        """Close both pools, after what runs in them; what takes longer than ten seconds is cut off."""
+        raw, self._pool = self._pool, None
+        pages = self._database._backend._pool
+        try:
+            async with asyncio.timeout(10):
+                if raw is not None:
+                    await raw.close()
+                await self._database.disconnect()
+        except TimeoutError:
+            for pool in (raw, pages):
+                if pool is not None:
+                    pool.terminate()
 
     async def __aenter__(self) -> Database:
         await self.connect()

@@ -159,6 +159,18 @@ async def test_a_cancelled_transaction_leaves_the_pool_whole(db: Database) -> No
     assert await db.fetch_val("count") == 0
 
 
+async def test_disconnecting_waits_for_nobody_for_ever(database_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    db = Database(database_dsn, queries=QUERIES)
+    await db.connect()
+    stuck = asyncio.create_task(db.execute("sleep", {"seconds": 600.0}))
+    await asyncio.sleep(0.1)
+    timeout = asyncio.timeout
+    monkeypatch.setattr(asyncio, "timeout", lambda seconds: timeout(min(seconds, 0.5)))
+    await db.disconnect()
+    with pytest.raises((DatabaseAway, asyncpg.PostgresError, asyncpg.InterfaceError)):
+        await stuck
+
+
 async def test_a_server_that_is_not_there_is_said_so() -> None:
     with pytest.raises(DatabaseAway):
         await Database("postgresql://somebody@127.0.0.1:1/nothing", acquire_seconds=1.0).connect()
