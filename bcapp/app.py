@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 
+from bcapp.changes import NoSuchChange
 from bcapp.db import DatabaseAway
 from bcapp.errors import RefusedByUs, Stale, UnreadableInput
 from bcapp.jobs.intake import Intake
@@ -50,6 +51,7 @@ def create_app(services: Services) -> Starlette:
             RefusedByUs: refused_by_us,
             Stale: stale,
             DatabaseAway: database_away,
+            NoSuchChange: nothing_there,
         },
         lifespan=lifespan,
     )
@@ -119,6 +121,10 @@ async def http_exception(request: Request, exc: Exception) -> Response:
 
 async def refusal(request: Request, exc: Exception) -> Response:
     return answer(request, exc if isinstance(exc, Refusal) else not_found())
+
+
+async def nothing_there(request: Request, exc: Exception) -> Response:
+    return answer(request, not_found())
 
 
 async def too_large(request: Request, exc: Exception) -> Response:

@@ -17,10 +17,14 @@ from bcapp.core.rules import parse_definition
 from bcapp.db import audit, rules
 from bcapp.db.actions import queue_action
 from bcapp.db.changing import apply_change
-from bcapp.errors import RefusedByUs, Stale
+from bcapp.errors import AppError, RefusedByUs, Stale
 from bcapp.services import Services
 
 log = structlog.get_logger(__name__)
+
+
+class NoSuchChange(AppError):
+    """The store has no such change; answered as what does not exist."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,8 @@ async def ask(
 async def decide(services: Services, store_hash: str, change_id: int, *, approve: bool, user_id: int) -> Change:
     """Approve or refuse a waiting change.
 
-    Raises RefusedByUs with the reason when this person may not, Stale when what it changes moved on meanwhile.
+    Raises RefusedByUs with the reason when this person may not, Stale when what it changes moved on meanwhile,
+    NoSuchChange when there is none.
     """
     async with services.db.transaction():
         change = await _lock(services, store_hash, change_id)
@@ -150,7 +155,7 @@ async def apply_due(services: Services) -> int:
 async def _lock(services: Services, store_hash: str, change_id: int) -> Change:
     row = await services.db.fetch_one("lock_change", {"store_hash": store_hash, "id": change_id})
     if row is None:
-        raise RefusedByUs("This change does not exist any more.")
+        raise NoSuchChange(f"the store {store_hash} has no change {change_id}")
     payload: Mapping[str, Any] = {}
     if row["payload"]:
         opened = services.secrets.decrypt(
