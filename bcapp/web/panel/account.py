@@ -131,6 +131,7 @@ async def form_context(
         "visit": visit,
         "sections": sections(frame, "accounts"),
         "account": account,
+        "origin": "welcome" if request.query_params.get("origin") == "welcome" else "",
         "values": Blank(values),
         "errors": Blank(errors),
         "environments": [(e.slug, e.label) for e in ENVIRONMENTS.values()],
@@ -247,7 +248,10 @@ async def test_account(request: Request, visit: Visit) -> Response:
     account = await _found(request, visit)
     said = await ask_test(visit.services.db, visit.store.hash, account.id, actor=visit.actor, now=visit.now)
     text, kind = TEST_SAYS[said]
-    return go(request, _frame(request, visit).url(f"settings/accounts/{account.id}"), toast=text, toast_kind=kind)
+    frame = _frame(request, visit)
+    begun = Inputs(await read_form(request)).text("origin") == "welcome"
+    url = frame.url("welcome", step=1) if begun else frame.url(f"settings/accounts/{account.id}")
+    return go(request, url, toast=text, toast_kind=kind)
 
 
 ROUTES = [

@@ -35,6 +35,8 @@ class Waiting:
     """A change as the pages show it to one visitor."""
 
     id: int
+    subject: Subject
+    subject_id: str
     summary: str
     who: str
     asked_at: datetime
@@ -77,6 +79,8 @@ async def waiting(visit: Visit, subject: Subject | None = None, subject_id: str 
     return [
         Waiting(
             id=change.id,
+            subject=change.subject,
+            subject_id=change.subject_id,
             summary=change.summary,
             who=names.get(change.asked_by, "a former user"),
             asked_at=change.asked_at,

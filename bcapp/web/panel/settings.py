@@ -48,10 +48,13 @@ INCLUDED_IN = {
 }
 COUNTER_WORDS = {
     "wrong_key": "Came with a wrong key and were refused",
+    "wrong_signature": "Came with our key and a wrong signature, and were accepted",
     "previous_key": "Came with the previous key and were accepted",
-    "old_timestamp": "Came with an old signature time and were accepted",
+    "old_signature": "Came with an old signature time and were accepted",
+    "signature_only": "Came without our key, proven by their signature",
     "unknown_scope": "Were about something that we did not ask for",
-    "duplicate": "Came twice",
+    "unknown_callback": "Were about a request that we do not know",
+    "store_not_active": "Came while the app was not active",
 }
 LABELS = {
     "shipping_tool": "Shipping tool",
