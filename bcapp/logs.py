@@ -76,7 +76,8 @@ class Redactor:
 def secrets_of(settings: Settings) -> list[str]:
     """Every secret text of the settings, and the password inside of the database's address."""
     found = list(settings.keys)
-    for value in dict(settings).values():
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
         if isinstance(value, SecretStr):
             found.append(value.get_secret_value())
             found.append(urlsplit(value.get_secret_value()).password or "")

@@ -333,6 +333,13 @@ async def remove_user(services: Services, payload: SignedPayload) -> bool:
     return True
 
 
+async def drop_ended(services: Services) -> None:
+    """Delete sessions, codes and remembered JWTs of all stores that ended a day ago; for the worker's upkeep."""
+    before = services.clock.now() - timedelta(days=1)
+    for name in ("drop_ended_sessions", "drop_ended_codes", "drop_ended_jwts"):
+        await services.db.execute(name, {"before": before})
+
+
 # Uninstall ---------------------------------------------------------------------------------------------------
 
 

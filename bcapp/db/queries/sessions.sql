@@ -78,11 +78,16 @@ RETURNING (xmax <> 0) AS again;
 SELECT door FROM seen_jwts WHERE store_hash = :store_hash AND jti = :jti ORDER BY door;
 
 -- drop_ended_sessions --
--- Upkeep, a store at a time: what can open nothing any more. A removed session stays a day for the log.
-DELETE FROM sessions WHERE store_hash = :store_hash AND ends_at < :before;
+-- global: upkeep of all stores, in batches: what can open nothing any more.
+DELETE FROM sessions WHERE (store_hash, token_digest) IN
+    (SELECT store_hash, token_digest FROM sessions WHERE ends_at < :before LIMIT 1000);
 
 -- drop_ended_codes --
-DELETE FROM login_codes WHERE store_hash = :store_hash AND ends_at < :before;
+-- global: likewise.
+DELETE FROM login_codes WHERE (store_hash, code_digest) IN
+    (SELECT store_hash, code_digest FROM login_codes WHERE ends_at < :before LIMIT 1000);
 
 -- drop_ended_jwts --
-DELETE FROM seen_jwts WHERE store_hash = :store_hash AND ends_at < :before;
+-- global: likewise; a JWT that ended is refused by its own time.
+DELETE FROM seen_jwts WHERE (store_hash, jti, door) IN
+    (SELECT store_hash, jti, door FROM seen_jwts WHERE ends_at < :before LIMIT 1000);
