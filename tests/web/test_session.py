@@ -211,3 +211,26 @@ async def test_a_ticket_fetches_one_document_once(web: Web) -> None:
     assert await session.use_ticket(db, store, ticket, now) is None
     late = await session.add_ticket(db, store, user, "evidence:7:signed_document", now)
     assert await session.use_ticket(db, store, late, now + timedelta(seconds=61)) is None
+
+
+async def test_a_form_that_is_none_is_refused(web: Web) -> None:
+    visitor = await web.open(web.store)
+    kinds = [
+        ("multipart/form-data", b"x"), ("multipart/form-data; boundary=", b"--\r\n"),
+        ("multipart/form-data; boundary=a", b"--a\r\nrubbish"),
+        ("multipart/form-data; boundary=a", b"--a\r\n\r\n--a--"),
+        ("application/x-www-form-urlencoded; charset=nowhere", b"given=%ff%00"), ("text/plain", b"a"),
+        ("application/x-www-form-urlencoded", b"&".join(b"a=1" for _ in range(2_000))),
+        ("application/x-www-form-urlencoded", b"\xff\xfe=\x00"),
+    ]  # fmt: skip
+    for kind, body in kinds:
+        response = await visitor.post(visitor.path("/probe"), content=body, headers={"Content-Type": kind})
+        assert response.status_code in (200, 400), (kind, body[:20])
+
+
+async def test_a_store_that_must_accept_again_says_so_on_every_page(web: Web) -> None:
+    visitor = await web.open(web.store)
+    await web.rows("UPDATE stores SET state = 'reconsent'")
+    home = await visitor.get(visitor.path("/"))
+    assert home.status_code == 200
+    assert "does not accept our access" in home.text

@@ -24,17 +24,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bcapp.core.stores import StoreDoing
+from bcapp.core.stores import StoreDoing, StoreState
 from bcapp.db.stores import Store
 from bcapp.db.users import User
 from bcapp.services import Services
 from bcapp.web import forms, session
 from bcapp.web.refusals import Refusal, apps_address, no_session, not_found, not_ours, not_permitted, store_is_away
-from bcapp.web.render import Frame, set_frame
+from bcapp.web.render import Frame, Notice, set_frame
 from bcapp.web.roles import PERMISSIONS, Role, may
 from bcapp.web.security import any_store, frame_by, of_store
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
+
+
+RECONSENT = Notice(
+    "danger",
+    "BigCommerce does not accept our access any more. Events are kept, nothing is held, released or sent. "
+    "Close the app and open it again from Apps, then accept its permissions.",
+    "Countersign cannot work",
+)
 
 
 @dataclass(frozen=True)
@@ -192,6 +200,7 @@ def frame_of_visit(visit: Visit, open_tasks: int, simulated_requests: int) -> Fr
         test_mode=visit.store.settings.test_mode,
         simulated_requests=simulated_requests,
         attention=open_tasks,
+        notices=[RECONSENT] if visit.store.state is StoreState.RECONSENT else [],
     )
 
 
