@@ -198,7 +198,7 @@ async def _end(services: Services, change: Change, state: ChangeState, user_id: 
 async def _apply(services: Services, change: Change) -> None:
     """Make the change as if its form were saved now; Stale or RefusedByUs when it cannot be made any more.
 
-    A rule's payload says `what`: save (name, definition, version), mode (mode), include (records) or archive.
+    A rule's payload says `what`: save (name, definition, version), mode (mode, records), include (records) or archive.
     """
     db, store_hash, now = services.db, change.store_hash, services.clock.now()
     if change.subject is not Subject.RULE:
@@ -216,7 +216,8 @@ async def _apply(services: Services, change: Change) -> None:
                 author=author, now=now,
             )  # fmt: skip
         case "mode":
-            await rules.set_mode(db, store_hash, rule_id, given["mode"], author, now)
+            records = [str(r) for r in given.get("records", ())]
+            await rules.set_mode(db, store_hash, rule_id, given["mode"], author, now, records=records)
         case "include":
             await rules.include(db, store_hash, rule_id, list(given["records"]), author, now)
         case "archive":

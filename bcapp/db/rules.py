@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -122,13 +122,20 @@ async def _add_version(
     )
 
 
-async def set_mode(db: Database, store_hash: str, rule_id: int, mode: str, author: int, now: datetime) -> bool:
-    """Return whether the mode changed. Going live draws the boundary: what was created before is left alone."""
+async def set_mode(
+    db: Database, store_hash: str, rule_id: int, mode: str, author: int, now: datetime, *, records: Sequence[str] = ()
+) -> bool:
+    """Return whether the mode changed. Going live draws the boundary: what was created before is left alone.
+
+    records: orders from before the boundary that were ticked; they count only when the rule goes live.
+    """
     async with db.transaction():
         values = {"store_hash": store_hash, "id": rule_id, "mode": mode, "now": now}
         if await db.fetch_val("set_rule_mode", values) is None:
             return False
         await _note(db, store_hash, rule_id, "rule_mode", author, now, {"mode": mode})
+        if mode == "live":
+            await include(db, store_hash, rule_id, list(records), author, now)
     return True
 
 

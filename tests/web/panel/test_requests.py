@@ -76,9 +76,7 @@ class Desk:
         } | columns  # fmt: skip
         names = ", ".join(given)
         places = ", ".join(f"${n}" for n in range(1, len(given) + 1))
-        request_id = int(
-            await h.run(f"INSERT INTO requests ({names}) VALUES ({places}) RETURNING id", *given.values())
-        )
+        request_id = int(await h.run(f"INSERT INTO requests ({names}) VALUES ({places}) RETURNING id", *given.values()))
         await h.run(
             "INSERT INTO signers (store_hash, request_id, position, name, email, state) VALUES ($1, $2, 0, $3, $4, $5)",
             h.store, request_id, "Grace Hopper", "grace@shop.example", signer,
@@ -354,9 +352,11 @@ async def test_a_failed_action_is_tried_again_once(desk: Desk) -> None:
     assert await h.run("SELECT state FROM actions WHERE id = $1", action) == "pending"
     assert await h.run("SELECT count(*) FROM pgqueuer") == 1
     assert await h.run("SELECT count(*) FROM audit_log WHERE event = 'action_tried_again'") == 1
-    assert (await h.as_("owner").post(f"actions/{action}/again", {"back": "//evil.example"})).headers[
-        "location"
-    ].endswith("/requests")
+    assert (
+        (await h.as_("owner").post(f"actions/{action}/again", {"back": "//evil.example"}))
+        .headers["location"]
+        .endswith("/requests")
+    )
 
 
 # Documents ------------------------------------------------------------------------------------------------

@@ -1,0 +1,241 @@
+"""Rules: the editor with and without script, versions, two tabs, and the boundary."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.web.panel.conftest import House
+
+pytestmark = pytest.mark.database
+
+
+async def add_account(house: House) -> int:
+    return int(
+        await house.run(
+            "INSERT INTO signature_accounts (store_hash, name, environment, tenant, token_url, api_root, client_id,"
+            " client_secret, state, created_at) VALUES ($1, 'Main', 'us', 't', 'u', 'a', 'c', '', 'working', $2)"
+            " RETURNING id",
+            house.store,
+            house.clock.now(),
+        )
+    )
+
+
+def filled(account: int, **more: Any) -> dict[str, Any]:
+    return {
+        "name": "Large orders",
+        "version": "0",
+        "c.0.0.field": "total",
+        "c.0.0.operator": "at_least",
+        "c.0.0.value": "1000",
+        "c.0.0.currency": "usd",
+        "internal": "yes",
+        "approver_how": "limit",
+        "sequence": "together",
+        "account_id": str(account),
+        "expiry_days": "7",
+        "most_per_hour": "100",
+        "most_per_day": "500",
+    } | more
+
+
+async def make_rule(house: House, **more: Any) -> int:
+    account = await add_account(house)
+    answer = await house.as_("owner").post("rules/new", filled(account, **more))
+    assert answer.status_code == 303, answer.text
+    return int(answer.headers["location"].rsplit("/", 1)[1])
+
+
+async def alone(house: House) -> None:
+    """Leave the owner as the only manager: then changes apply at once."""
+    await house.run("UPDATE users SET role = 'viewer' WHERE id = 2")
+
+
+async def test_an_empty_list_says_why(house: House) -> None:
+    assert "No rules yet" in (await house.as_("owner").get("rules")).text
+    assert "Make the first rule" not in (await house.as_("viewer").get("rules")).text
+
+
+async def test_a_new_rule_is_off_and_reads_as_a_sentence(house: House) -> None:
+    rule = await make_rule(house)
+    text = (await house.as_("viewer").get("rules")).text
+    assert "When an order is placed and order total is at least 1000 USD, ask the approver whose limit" in text
+    assert "Off" in text
+    assert await house.run("SELECT version FROM rule_versions WHERE rule_id = $1", rule) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [({"name": " "}, "Give the rule a name."), ({"c.0.0.value": "a lot"}, "is not an amount"),
+     ({"c.0.0.value": ""}, "Order total needs a value."), ({"c.0.0.field": "nonsense"}, "This field does not exist"),
+     ({"account_id": "999"}, "Choose the signature account."), ({"internal": ""}, "Choose who signs"),
+     ({"expiry_days": "0"}, "Expiry is between 1 and 365 days."), ({"customer": "yes"}, "Choose the agreement"),
+     ({"customer": "yes", "agreement_id": "77"}, "not offered any more"),
+     ({"approver_how": "named"}, "Name at least one approver"),
+     ({"approver_how": "named", "approver_0": "123456"}, "not in People"),
+     ({"most_per_hour": "x"}, "at least 1"), ({"name": "n" * 200}, "at most 120"),
+     ({"c.0.0.currency": "US"}, "is not an amount"), ({"channel": "5"}, "A channel does not exist")],
+)  # fmt: skip
+async def test_a_refused_form_names_the_row_and_keeps_what_was_typed(
+    house: House, changes: dict[str, str], says: str
+) -> None:
+    account = await add_account(house)
+    answer = await house.as_("owner").post("rules/new", filled(account, **changes), part=True)
+    assert answer.status_code == 422
+    assert says in answer.text.replace("&#39;", "'")
+    assert "<html" not in answer.text
+    if "name" not in changes:
+        assert 'value="Large orders"' in answer.text
+    assert await house.run("SELECT count(*) FROM rules") == 0
+
+
+async def test_rows_are_added_and_removed_without_saving(house: House) -> None:
+    account = await add_account(house)
+    owner = house.as_("owner")
+    for part in (True, False):
+        text = (await owner.post("rules/new", filled(account, do="group"), part=part)).text
+        assert 'name="c.1.0.field"' in text
+        text = (await owner.post("rules/new", filled(account, do="or.0"), part=part)).text
+        assert 'name="c.0.1.field"' in text
+        text = (await owner.post("rules/new", filled(account, do="remove.0.0"), part=part)).text
+        assert "every order that is placed" in text
+    for odd in ("or.9", "remove.7.7", "or", "x", "remove.x.y", "or.99999999999"):
+        assert (await owner.post("rules/new", filled(account, do=odd))).status_code == 200
+    assert await house.run("SELECT count(*) FROM rules") == 0
+
+
+async def test_the_sentence_follows_and_another_field_brings_its_own_comparisons(house: House) -> None:
+    account = await add_account(house)
+    owner = house.as_("owner")
+    answer = await owner.post("rules/draft", filled(account, **{"c.0.0.value": "250"}), part=True)
+    assert answer.text.startswith("<p") and "at least 250 USD" in answer.text
+    data = filled(account, **{"c.0.0.field": "shipping_country", "c.0.0.value": "de, fr"})
+    answer = await owner.post("rules/draft?part=conditions", data, part=True)
+    assert answer.text.strip().startswith('<div id="conditions"')
+    assert "is any of" in answer.text
+
+
+async def test_several_values_and_groups_are_kept(house: House) -> None:
+    rule = await make_rule(
+        house,
+        **{
+            "c.1.0.field": "shipping_country", "c.1.0.operator": "is_none_of", "c.1.0.value": "de, FR",
+            "c.1.1.field": "sum_in_days", "c.1.1.operator": "more_than", "c.1.1.value": "5000.50",
+            "c.1.1.currency": "EUR", "c.1.1.argument": "30",
+            "c.2.0.field": "first_order", "c.2.0.operator": "is_true",
+        },
+    )  # fmt: skip
+    definition = await house.run("SELECT definition FROM rule_versions WHERE rule_id = $1", rule)
+    definition = definition if isinstance(definition, dict) else __import__("json").loads(definition)
+    assert [[c["field"] for c in g] for g in definition["groups"]] == [
+        ["total"], ["shipping_country", "sum_in_days"], ["first_order"],
+    ]  # fmt: skip
+    assert definition["groups"][1][0]["values"] == ["DE", "FR"]
+    assert definition["groups"][1][1] | {"operator": ""} == {
+        "field": "sum_in_days", "operator": "", "values": ["5000.50 EUR"], "argument": "30"
+    }  # fmt: skip
+    text = (await house.as_("owner").get(f"rules/{rule}")).text
+    assert 'value="5000.50"' in text
+    assert 'value="DE, FR"' in text
+
+
+async def test_two_tabs_do_not_overwrite_each_other(house: House) -> None:
+    rule = await make_rule(house)
+    account = await house.run("SELECT id FROM signature_accounts")
+    first = await house.as_("owner").post(f"rules/{rule}", filled(account, name="Mine", version="1"))
+    assert first.status_code == 303
+    second = await house.as_("manager").post(f"rules/{rule}", filled(account, name="Theirs", version="1"))
+    assert second.status_code == 422
+    assert "Somebody else saved this rule meanwhile" in second.text
+    assert 'value="Theirs"' in second.text
+    assert await house.run("SELECT name FROM rules") == "Mine"
+
+
+async def test_an_older_version_comes_back_as_the_newest(house: House) -> None:
+    rule = await make_rule(house)
+    account = await house.run("SELECT id FROM signature_accounts")
+    await house.as_("owner").post(f"rules/{rule}", filled(account, version="1", **{"c.0.0.value": "2000"}))
+    assert "at least 1000 USD" in (await house.as_("viewer").get(f"rules/{rule}/versions")).text
+    for _ in range(2):
+        await house.as_("owner").post(f"rules/{rule}/restore", {"version": "1"})
+    assert await house.run("SELECT version FROM rules") == 3
+    assert "at least 1000 USD" in (await house.as_("owner").get("rules")).text
+    assert (await house.as_("owner").post(f"rules/{rule}/restore", {"version": "9"})).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["new", "{id}", "{id}/mode", "{id}/live", "{id}/archive", "{id}/count", "draft"])
+async def test_only_managers_change_rules(house: House, path: str) -> None:
+    path = f"rules/{path}".format(id=await make_rule(house))
+    for who in ("approver", "viewer"):
+        assert (await house.as_(who).post(path, {"mode": "monitor"})).status_code == 403
+    assert (await house.as_("intruder").post(path, {"mode": "monitor"})).status_code == 404
+    if path not in ("rules/new", "rules/draft"):
+        assert (await house.as_("stranger").post(path, {"mode": "monitor"})).status_code == 404
+    assert await house.run("SELECT count(*) FROM rules WHERE mode <> 'off'") == 0
+
+
+async def test_going_live_shows_the_boundary_and_includes_what_is_ticked(house: House) -> None:
+    await alone(house)
+    rule = await make_rule(house)
+    owner = house.as_("owner")
+    assert (await owner.post(f"rules/{rule}/count")).headers["location"].endswith(f"/rules/{rule}/live")
+    await owner.post(f"rules/{rule}/count")
+    assert await house.run("SELECT count(*) FROM actions WHERE kind = 'count_backlog'") == 1
+    text = (await owner.get(f"rules/{rule}/live", part=True)).text
+    assert 'hx-trigger="every 2s"' in text
+    await house.run(
+        "UPDATE backlogs SET state = 'counted', groups = $1",
+        [{"key": "11", "count": 2, "money": {"USD": "3000.00"}, "records": ["5", "6"]},
+         {"key": "7", "count": 1, "money": {"USD": "1500.00"}, "records": ["7"]}],
+    )  # fmt: skip
+    text = (await owner.get(f"rules/{rule}/live")).text
+    assert "Awaiting fulfillment" in text
+    assert "$3,000.00" in text
+    for _ in range(2):
+        assert (await owner.post(f"rules/{rule}/live", {"group": ["11", "nonsense"]})).status_code == 303
+    assert await house.run("SELECT mode FROM rules") == "live"
+    assert await house.run("SELECT live_since FROM rules") == house.clock.now()
+    assert await house.run("SELECT string_agg(record_id, ',' ORDER BY record_id) FROM rule_inclusions") == "5,6"
+    looks = "SELECT string_agg(record_id, ',' ORDER BY record_id) FROM deliveries WHERE record_kind = 'order'"
+    assert await house.run(looks) == "5,6"
+
+
+async def test_a_live_rule_changes_only_with_a_second_manager(house: House) -> None:
+    rule = await make_rule(house)
+    owner = house.as_("owner")
+    await owner.post(f"rules/{rule}/count")
+    await house.run("UPDATE backlogs SET state = 'counted', groups = $1",
+                    [{"key": "11", "count": 1, "money": {"USD": "1.00"}, "records": ["5"]}])  # fmt: skip
+    await owner.post(f"rules/{rule}/live", {"group": "11"})
+    assert await house.run("SELECT mode FROM rules") == "off"
+    assert await house.run("SELECT count(*) FROM rule_inclusions") == 0
+    text = (await owner.get(f"rules/{rule}")).text
+    assert "Waits for a second person" in text
+    change = await house.run("SELECT id FROM pending_changes WHERE state = 'waiting'")
+    await house.as_("manager").post(f"people/changes/{change}/approve")
+    assert await house.run("SELECT mode FROM rules") == "live"
+    assert await house.run("SELECT count(*) FROM rule_inclusions") == 1
+    account = await house.run("SELECT id FROM signature_accounts")
+    await owner.post(f"rules/{rule}", filled(account, version="1", name="Larger orders"))
+    assert await house.run("SELECT name FROM rules") == "Large orders"
+    assert await house.run("SELECT count(*) FROM pending_changes WHERE state = 'waiting'") == 1
+
+
+async def test_monitor_off_pause_and_archive(house: House) -> None:
+    await alone(house)
+    rule = await make_rule(house)
+    owner = house.as_("owner")
+    for mode in ("monitor", "off", "nonsense", "live"):
+        await owner.post(f"rules/{rule}/mode", {"mode": mode})
+        assert await house.run("SELECT mode FROM rules") == (mode if mode in ("monitor", "off") else "off")
+    await house.run("UPDATE rules SET mode = 'live', paused_why = 'it asked too often.'")
+    assert "it asked too often." in (await owner.get(f"rules/{rule}")).text
+    await owner.post(f"rules/{rule}/resume")
+    assert await house.run("SELECT paused_why FROM rules") == ""
+    await owner.post(f"rules/{rule}/archive")
+    assert await house.run("SELECT mode FROM rules") == "off"
+    assert "Large orders" in (await owner.get("rules?show=archived")).text
+    assert "No rules yet" in (await owner.get("rules")).text
+    assert "archived" in (await owner.get(f"rules/{rule}")).text
