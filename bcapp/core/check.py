@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bcapp.core.model import PlacedField, SignatureRequest, Signer
 from bcapp.core.provider import ProviderDocument, ProviderInput, ProviderSigner
@@ -55,7 +56,14 @@ def _people(request: SignatureRequest, document: ProviderDocument) -> list[str]:
     for signer in sorted(request.signers, key=lambda s: s.position):
         if signer.role is SignerRole.COPY:
             continue
+        mended = _entry_for(replace(signer, email=signer.mended_from), left) if signer.mended_from else None
+        if mended is not None and mended.forwarded and not mended.signed:
+            left.remove(mended)  # staff passed it on from an address that could not be reached
         entry = _entry_for(signer, left)
+        if entry is None and mended is not None and mended.signed and mended.forwarded_to.lower() == signer.email:
+            left.remove(mended)  # the service keeps one entry, which signs under the new address
+            wrong += _inputs(signer, mended.inputs, request.fields)
+            continue
         if entry is None:
             wrong.append(f"{_name(signer)} is not among the signers at the service.")
             continue

@@ -139,6 +139,7 @@ class Signer:
     state_at: datetime | None = None
     reason: str = ""
     forwarded_to: str = ""
+    mended_from: str = ""  # the address that could not be reached, when staff mended it
 
 
 @dataclass(frozen=True)

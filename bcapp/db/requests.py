@@ -63,6 +63,7 @@ def signer_from_row(row: Mapping[str, Any]) -> Signer:
         state_at=row["state_at"],
         reason=row["reason"],
         forwarded_to=row["forwarded_to"],
+        mended_from=row["mended_from"],
     )
 
 

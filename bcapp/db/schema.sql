@@ -314,6 +314,7 @@ CREATE TABLE signers (                                      -- personal data of 
     state_at     timestamptz,
     reason       text NOT NULL DEFAULT '',                  -- typed on decline or forward
     forwarded_to text NOT NULL DEFAULT '',
+    mended_from  text NOT NULL DEFAULT '',                  -- the address that could not be reached, when staff mended it
     PRIMARY KEY (store_hash, request_id, position),
     FOREIGN KEY (store_hash, request_id) REFERENCES requests (store_hash, id) ON DELETE CASCADE
 );

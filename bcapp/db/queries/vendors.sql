@@ -102,5 +102,6 @@ SELECT r.name, v.definition FROM rule_versions v JOIN rules r ON r.store_hash = 
  WHERE v.store_hash = :store_hash AND v.rule_id = :rule_id AND v.version = :version;
 
 -- mend_signer --
-UPDATE signers SET email = :email, state = 'emailed' WHERE store_hash = :store_hash AND request_id = :request_id
-   AND position = :position;
+-- The address asked first stays known, so that the check of the signed document understands who passed it on.
+UPDATE signers SET mended_from = email, email = :email, state = 'emailed'
+ WHERE store_hash = :store_hash AND request_id = :request_id AND position = :position AND email <> :email;
