@@ -1,0 +1,147 @@
+"""Orders: one that was never seen, why a rule asks, releasing and sending by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.web.panel.conftest import House
+from tests.web.panel.test_requests import Desk, desk  # noqa: F401 - a fixture
+
+pytestmark = pytest.mark.database
+
+
+async def test_an_empty_list_says_why_and_offers_a_number_that_was_never_seen(house: House) -> None:
+    owner = house.as_("owner")
+    assert "No orders yet" in (await owner.get("orders")).text
+    text = (await owner.get("orders?q=%231234")).text
+    assert "Order 1234 was not looked at yet" in text
+    assert "orders/1234" in text
+
+
+async def test_opening_an_unseen_order_asks_for_it_by_a_post(house: House) -> None:
+    viewer = house.as_("viewer")
+    text = (await viewer.get("orders/1234")).text
+    assert "This order was not looked at yet" in text
+    assert await house.run("SELECT count(*) FROM deliveries") == 0
+    for _ in range(2):
+        answer = await viewer.post("orders/1234/look", part=True)
+        assert "Reading the order from the store" in answer.text
+        assert "wait=1" in answer.text
+    assert await house.run("SELECT count(*) FROM deliveries WHERE record_id = '1234' AND source = 'panel'") == 1
+    assert "wait=1" in (await viewer.get("orders/1234?wait=1", part=True)).text
+
+
+async def test_the_page_opens_by_itself_once_it_was_read(desk: Desk) -> None:  # noqa: F811
+    await desk.order(1234)
+    answer = await desk.house.as_("owner").get("orders/1234?wait=1", part=True)
+    assert "orders/1234" in answer.headers["HX-Location"]
+
+
+@pytest.mark.parametrize("number", ["0x1", "-5", "99999999999999999999", "1%00"])
+async def test_what_is_no_order_number_is_404(house: House, number: str) -> None:
+    assert (await house.as_("owner").get(f"orders/{number}")).status_code == 404
+    assert (await house.as_("owner").post(f"orders/{number}/look")).status_code == 404
+
+
+async def test_an_order_shows_hold_and_why(desk: Desk) -> None:  # noqa: F811
+    await desk.order(1001)
+    await desk.hold(1001)
+    request_id = await desk.request(1001)
+    text = (await desk.house.as_("owner").get("orders/1001")).text
+    for said in ("Asks: every condition", "Seen:", "1200.00 USD", "Manual verification", f"requests/{request_id}",
+                 "Awaiting fulfillment", "Release by hand"):  # fmt: skip
+        assert said in text
+    assert "On hold" in (await desk.house.as_("owner").get("orders?hold=held")).text
+    assert "Order 1001" not in (await desk.house.as_("owner").get("orders?hold=none")).text
+
+
+@pytest.mark.parametrize(
+    ("role", "allowed"), [("owner", True), ("manager", True), ("approver", False), ("viewer", False)]
+)
+async def test_releasing_by_hand_needs_a_manager_and_a_reason(desk: Desk, role: str, allowed: bool) -> None:  # noqa: F811
+    await desk.order(1001)
+    await desk.hold(1001)
+    browser = desk.house.as_(role)
+    assert (await browser.get("orders/1001/release")).status_code == (200 if allowed else 403)
+    assert (await browser.post("orders/1001/release", {"why": ""})).status_code == (422 if allowed else 403)
+    for _ in range(2):
+        await browser.post("orders/1001/release", {"why": "Paid in cash", "once": "c" * 20})
+    assert [(c.kind, c.why) for c in await desk.commands(1001)] == ([("release", "Paid in cash")] if allowed else [])
+
+
+async def test_an_order_that_is_not_held_is_not_released(desk: Desk) -> None:  # noqa: F811
+    await desk.order(1001)
+    await desk.hold(1001, "released")
+    assert (await desk.house.as_("owner").post("orders/1001/release", {"why": "x"})).status_code == 303
+    assert await desk.commands(1001) == []
+    assert (await desk.house.as_("owner").post("orders/55/release", {"why": "x"})).status_code == 404
+
+
+async def make_agreement(house: House) -> int:
+    given = {"name": "Terms", "title": "Terms", "version": "0", "body": "Order {{order.id}}"}
+    answer = await house.as_("owner").post("agreements/new?source=text", given)
+    return int(answer.headers["location"].rsplit("/", 1)[1])
+
+
+def sending(desk: Desk, agreement: int, **more: Any) -> dict[str, Any]:  # noqa: F811
+    return {
+        "purpose": "customer", "agreement_id": str(agreement), "account_id": str(desk.account), "expiry_days": "5",
+        "hold": "yes", "name_0": "Ann Lee", "email_0": "Ann@Lee.Example", "person_id": "", "why": "Asked on the phone",
+        "once": "d" * 20,
+    } | more  # fmt: skip
+
+
+async def test_sending_by_hand(desk: Desk) -> None:  # noqa: F811
+    await desk.order(1001)
+    agreement = await make_agreement(desk.house)
+    owner = desk.house.as_("owner")
+    form = (await owner.get("orders/1001/send", part=True)).text
+    assert "<dialog" in form
+    assert 'value="ann@lee.example"' in form
+    assert (
+        'name="name_1"' in (await owner.post("orders/1001/send", sending(desk, agreement, do="more"), part=True)).text
+    )
+    for _ in range(2):
+        assert (await owner.post("orders/1001/send", sending(desk, agreement))).status_code == 303
+    (command,) = await desk.commands(1001)
+    assert command.kind == "send"
+    assert dict(command.payload) == {
+        "purpose": "customer", "agreement_id": agreement, "account_id": desk.account, "expiry_days": 5, "hold": True,
+        "signers": [{"name": "Ann Lee", "email": "ann@lee.example", "person_id": None}],
+    }  # fmt: skip
+
+
+async def test_an_internal_sheet_goes_to_a_person_of_the_directory(desk: Desk) -> None:  # noqa: F811
+    await desk.order(1001)
+    person = await desk.house.run("SELECT id FROM people WHERE email LIKE 'manager@%'")
+    data = sending(desk, 0, purpose="internal", name_0="", email_0="", person_id=str(person))
+    data.pop("hold")
+    assert (await desk.house.as_("owner").post("orders/1001/send", data)).status_code == 303
+    (command,) = await desk.commands(1001)
+    assert command.payload["signers"][0]["person_id"] == person
+    assert command.payload["hold"] is False
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [({"agreement_id": "777"}, "Choose an agreement."), ({"account_id": "777"}, "Choose a signature account."),
+     ({"name_0": "", "email_0": ""}, "Name at least one signer."), ({"email_0": "nonsense"}, "does not look like one"),
+     ({"name_1": "B", "email_1": "ann@lee.example"}, "the same address"), ({"expiry_days": "0"}, "from 1 to 365"),
+     ({"person_id": "777"}, "active under People"), ({"purpose": "x"}, "Choose what is signed."),
+     ({"name_0": "n" * 300}, "at most 200")],
+)  # fmt: skip
+async def test_what_cannot_be_sent_is_said(desk: Desk, changes: dict[str, str], says: str) -> None:  # noqa: F811
+    await desk.order(1001)
+    agreement = await make_agreement(desk.house)
+    answer = await desk.house.as_("owner").post("orders/1001/send", sending(desk, agreement, **changes), part=True)
+    assert answer.status_code == 422
+    assert says in answer.text
+    assert await desk.commands(1001) == []
+
+
+async def test_only_managers_send_by_hand(desk: Desk) -> None:  # noqa: F811
+    await desk.order(1001)
+    for who, status in (("approver", 403), ("viewer", 403), ("intruder", 404), ("stranger", 404)):
+        assert (await desk.house.as_(who).post("orders/1001/send", sending(desk, 1))).status_code == status
