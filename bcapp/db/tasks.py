@@ -193,6 +193,15 @@ async def look_again(db: Database, store_hash: str, record: RecordKey, user_id: 
         values = {"store_hash": store_hash, "record_kind": record.kind, "record_id": record.id, "now": now}
         if not await db.fetch_all("panel_unpark_deliveries", values):
             return False
+        settled = {
+            "store_hash": store_hash,
+            "kind": "look_parked",
+            "record_kind": record.kind,
+            "record_id": record.id,
+            "now": now,
+            "done_by": user_id,
+        }
+        await db.execute("settle_notice", settled)
         await enqueue(db.raw(), [look_job(store_hash, record.kind, record.id)])
         await append(db, store_hash, now, actor=f"user:{user_id}", event="looked_again", record=record)
     return True

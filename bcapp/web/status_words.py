@@ -101,9 +101,8 @@ STATUS_WORDS: dict[str, dict[str, StatusWord]] = {
     },
     "account": {
         "untested": _neutral(N_("Not tested"), "info", N_("Test the connection.")),
-        "connected": _good(N_("Connected"), "check_circle"),
-        "failing": _bad(N_("Not working"), "error", N_("Check the credentials.")),
-        "off": _neutral(N_("Switched off"), "stop_circle"),
+        "working": _good(N_("Working"), "check_circle"),
+        "broken": _bad(N_("Not working"), "error", N_("Check the credentials.")),
     },
 }
 

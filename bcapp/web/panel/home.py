@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,16 +16,15 @@ from bcapp.core.model import RecordKey
 from bcapp.core.stores import StoreState
 from bcapp.db import tasks
 from bcapp.db.accounts import Account, list_accounts
-from bcapp.db.tasks import FirstSteps, Health, Task
+from bcapp.db.tasks import AuditLine, FirstSteps, Health, Task
 from bcapp.db.users import list_users
-from bcapp.web.audit_words import audit_word
+from bcapp.web.audit_words import AUDIT_WORDS
 from bcapp.web.forms import read_form
 from bcapp.web.inputs import Inputs, id_in_path
 from bcapp.web.panel import Visit, panel
+from bcapp.web.panel.history import Entry, timeline
 from bcapp.web.refusals import not_found
 from bcapp.web.render import Frame, format_age, frame_of, go, page, parse_locale, wants_part
-
-NOBODY_TO_ASK = "A manager or an approver takes care of them."
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def task_link(frame: Frame, task: Task) -> tuple[str, str] | None:
     elif task.request_id is not None:
         label, path = "Open the request", f"requests/{task.request_id}"
     elif kind and kind != "store":
-        label, path = f"Open the {kind}", f"records/{kind}/{number}"
+        label, path = f"Open the {kind}", f"{kind}s/{number}"
     else:
         return None
     return label, frame.url(path)
@@ -135,7 +135,7 @@ def _store_sign(visit: Visit, health: Health) -> Sign:
         if breaker.service == "bigcommerce":
             text = f"It does not answer. We try again {format_age(breaker.open_until)}; nothing is lost."
             return Sign("bad", "BigCommerce", text)
-    return Sign("good", "BigCommerce", "It answers and takes our access.")
+    return Sign("good", "BigCommerce", "No trouble is known.")
 
 
 def _account_sign(frame: Frame, visit: Visit, health: Health, account: Account) -> Sign:
@@ -174,6 +174,15 @@ async def _read_health(frame: Frame, visit: Visit) -> dict[str, Any]:
     return {"visit": visit, "read_signs": lambda: health_signs(frame, visit, health, accounts), "parked": health.parked}
 
 
+def _entry(line: AuditLine, names: Mapping[int, str]) -> tuple[Entry, RecordKey | None]:
+    """Return a line of the audit log in words, with the record that it is about."""
+    entry = timeline([vars(line)], names)[0]
+    if line.event in AUDIT_WORDS:
+        title, picture, tone = AUDIT_WORDS[line.event]
+        entry = replace(entry, title=title, picture=picture, tone=tone)
+    return entry, line.record
+
+
 @panel("home.view")
 async def show_home(request: Request, visit: Visit) -> Response:
     """The whole screen; the strip alone when it asks for itself."""
@@ -186,14 +195,10 @@ async def show_home(request: Request, visit: Visit) -> Response:
     may_decide = visit.may("tasks.done")
     figures = await tasks.read_figures(db, store_hash, visit.now)
     steps = first_steps(frame, visit, await tasks.read_first_steps(db, store_hash))
-    activity: list[dict[str, Any]] = []
+    activity: list[tuple[Entry, RecordKey | None]] = []
     if visit.may("audit.view"):
-        names = {f"user:{u.id}": u.name or u.email for u in await list_users(db, store_hash)}
-        names |= {"app": "Countersign", "provider": "Core Signature", "bigcommerce": "BigCommerce"}
-        for line in await tasks.recent_audit_lines(db, store_hash):
-            text, icon, tone = audit_word(line.event)
-            who = names.get(line.actor, "a former user")
-            activity.append({"line": line, "text": text, "icon": icon, "tone": tone, "who": who})
+        names = {u.id: u.name or u.email for u in await list_users(db, store_hash)}
+        activity = [_entry(line, names) for line in await tasks.recent_audit_lines(db, store_hash)]
     return page(
         request,
         "panel/home.html",

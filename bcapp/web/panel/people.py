@@ -160,7 +160,7 @@ async def form_context(
         "values": Blank(values),
         "errors": Blank(errors),
         "languages": languages(),
-        "states": list(STATES.items()),
+        "states": [(key, label) for key, label in STATES.items() if not own or key != "left"],
         "others": [(p.id, p.name) for p in people if p.state != "left" and (person is None or p.id != person.id)],
         "changes": pending,
         "may_edit": own or visit.may("people.edit"),

@@ -59,7 +59,7 @@ async def test_a_task_shows_its_sentence_and_leads_to_its_order(house: House) ->
     await add_task(house)
     page = (await house.as_("manager").get()).text
     assert "Ann declined." in page
-    assert f"/s/{house.store}/records/order/1001" in page
+    assert f"/s/{house.store}/orders/1001" in page
     assert "€120.50" in page
 
 
@@ -128,8 +128,9 @@ async def test_the_strip_names_what_does_not_work(house: House) -> None:
 
 async def test_a_parked_delivery_is_taken_up_again_once(house: House) -> None:
     await house.run(
-        "INSERT INTO deliveries (store_hash, key, source, topic, record_kind, record_id, received_at, due_at, parked_why)"
-        " VALUES ($1, 'bc:1', 'bigcommerce', 'store/order/updated', 'order', '1001', $2, $2, 'It could not be read.')",
+        "INSERT INTO deliveries (store_hash, key, source, topic, record_kind, record_id, received_at, due_at,"
+        " parked_why) VALUES ($1, 'bc:1', 'bigcommerce', 'store/order/updated', 'order', '1001', $2, $2,"
+        " 'It could not be read.')",
         house.store,
         START,
     )
@@ -147,10 +148,10 @@ async def test_figures_leave_simulated_requests_out(house: House) -> None:
     await add_order(house)
     for number, (simulated, hours) in enumerate([(False, 2), (False, 4), (True, 90)]):
         await house.run(
-            "INSERT INTO requests (store_hash, workflow, purpose, record_kind, record_id, round, projection, fingerprint,"
-            " snapshot, status, simulated, account_id, agreement_id, agreement_version, nonce, external_id, created_at,"
-            " sent_at, ended_at) VALUES ($1, 'order_approval', 'customer', 'order', '1001', $2, 1, 'f', '{}', 'completed',"
-            " $3, 1, 1, 1, 'n', $4, $5, $5, $6)",
+            "INSERT INTO requests (store_hash, workflow, purpose, record_kind, record_id, round, projection,"
+            " fingerprint, snapshot, status, simulated, account_id, agreement_id, agreement_version, nonce,"
+            " external_id, created_at, sent_at, ended_at) VALUES ($1, 'order_approval', 'customer', 'order', '1001', $2, 1, 'f', '{}',"
+            " 'completed', $3, 1, 1, 1, 'n', $4, $5, $5, $6)",
             house.store,
             number,
             simulated,

@@ -1,0 +1,205 @@
+"""Settings: sections saved apart, two tabs, the hold in words, webhooks, and what to do before an uninstall."""
+
+import html
+import re
+from typing import Any
+
+import pytest
+
+from bcapp.core.settings import SHIPPING_TOOLS, StoreSettings
+from bcapp.web.hold_words import describe_hold
+from tests.web.panel.conftest import START, House
+from tests.web.panel.test_home import add_order
+
+ANSWERS = {"shipping_tool": "shipstation", "payment_mode": "capture", "escape_status": "0", "release_capture": "yes"}
+
+
+async def stored(house: House) -> dict[str, Any]:
+    return dict(await house.run("SELECT settings FROM stores WHERE store_hash = $1", house.store))
+
+
+async def opened(house: House, path: str, who: str = "owner") -> dict[str, str]:
+    """The hidden fields of the form as somebody has it open in a tab."""
+    page = (await house.as_(who).get(path)).text
+    found = {name: re.search(rf'name="{name}" value="([^"]*)"', page) for name in ("version", "base")}
+    return {name: html.unescape(match[1]) for name, match in found.items() if match}
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("tool", SHIPPING_TOOLS)
+@pytest.mark.parametrize("escape", [0, 7, 12])
+def test_the_words_name_the_hold_that_follows(tool: str, escape: int) -> None:
+    settings = StoreSettings(shipping_tool=tool, payment_mode="capture", escape_status=escape)
+    words = describe_hold(settings)
+    names = {1: "Pending", 7: "Awaiting Payment", 12: "Manual Verification Required"}
+    assert names[settings.hold_status] in words.title
+    assert (words.kind == "warning") is (settings.hold_status in SHIPPING_TOOLS[tool][1])
+
+
+@pytest.mark.unit
+def test_without_answers_nothing_is_held_and_authorised_orders_wait_for_the_capture() -> None:
+    assert describe_hold(StoreSettings()).kind == "warning"
+    waits = describe_hold(StoreSettings(shipping_tool="none", payment_mode="authorize"))
+    assert "captures the payment" in " ".join(waits.why)
+    by_hand = describe_hold(StoreSettings(shipping_tool="none", payment_mode="authorize", release_capture=False))
+    assert "you capture the payment yourself" in " ".join(by_hand.why)
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("part", [False, True])
+async def test_a_section_saves_its_own_and_leaves_the_rest(house: House, part: bool) -> None:
+    await house.run("UPDATE stores SET settings = $1", {"staff_note": True, "of_a_newer_release": 5})
+    form = await opened(house, "settings")
+    answer = await house.as_("manager").post("settings", ANSWERS | form, part=part)
+    assert answer.status_code == (200 if part else 303)
+    assert await stored(house) == {
+        "staff_note": True,
+        "of_a_newer_release": 5,
+        "shipping_tool": "shipstation",
+        "payment_mode": "capture",
+        "escape_status": 0,
+        "release_capture": True,
+    }
+
+
+@pytest.mark.database
+async def test_a_second_click_changes_nothing(house: House) -> None:
+    form = ANSWERS | await opened(house, "settings")
+    for _ in range(2):
+        assert (await house.as_("owner").post("settings", form)).status_code == 303
+    assert await house.run("SELECT settings_version FROM stores WHERE store_hash = $1", house.store) == 2
+    assert await house.run("SELECT count(*) FROM audit_log WHERE event = 'settings_saved'") == 1
+
+
+@pytest.mark.database
+async def test_the_second_of_two_tabs_is_shown_the_difference_and_may_insist(house: House) -> None:
+    first, second = await opened(house, "settings"), await opened(house, "settings", "manager")
+    await house.as_("owner").post("settings", ANSWERS | first)
+    typed = ANSWERS | second | {"shipping_tool": "none"}
+    answer = await house.as_("manager").post("settings", typed, part=True)
+    assert answer.status_code == 409
+    assert "Somebody else changed this meanwhile" in answer.text
+    assert "<del>ShipStation</del>" in answer.text
+    assert (await stored(house))["shipping_tool"] == "shipstation"
+    again = {
+        name: html.unescape(re.search(rf'name="{name}" value="([^"]*)"', answer.text)[1])  # type: ignore[index]
+        for name in ("version", "base")
+    }
+    assert (await house.as_("manager").post("settings", typed | again)).status_code == 303
+    assert (await stored(house))["shipping_tool"] == "none"
+
+
+@pytest.mark.database
+async def test_another_section_saved_meanwhile_is_no_conflict(house: House) -> None:
+    orders, note = await opened(house, "settings"), await opened(house, "settings/staff-note")
+    await house.as_("owner").post("settings/staff-note", {"staff_note": "yes"} | note)
+    assert (await house.as_("manager").post("settings", ANSWERS | orders)).status_code == 303
+    assert (await stored(house))["staff_note"] is True
+
+
+@pytest.mark.database
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"shipping_tool": "pigeon"},
+        {"shipping_tool": ""},
+        {"payment_mode": "gold"},
+        {"escape_status": "11"},
+        {"escape_status": "x" * 900},
+    ],
+)
+async def test_what_is_not_offered_is_refused(house: House, wrong: dict[str, str]) -> None:
+    form = await opened(house, "settings")
+    answer = await house.as_("owner").post("settings", ANSWERS | form | wrong)
+    assert answer.status_code == 422
+    assert await stored(house) == {}
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("base", ["[]", "null", "{", "x" * 5000, '{"shipping_tool": {"a": 1}}'])
+async def test_a_base_that_was_tampered_with_breaks_nothing(house: House, base: str) -> None:
+    answer = await house.as_("owner").post("settings", ANSWERS | {"version": "1", "base": base})
+    assert answer.status_code in (303, 422)
+
+
+@pytest.mark.database
+async def test_alarms_go_to_somebody_of_the_directory(house: House) -> None:
+    stranger = await house.run("SELECT id FROM people WHERE store_hash = $1", house.other)
+    mine = await house.run("SELECT min(id) FROM people WHERE store_hash = $1", house.store)
+    form = await opened(house, "settings/alarms")
+    answer = await house.as_("owner").post("settings/alarms", form | {"alarm_person": str(stranger)})
+    assert answer.status_code == 422
+    assert (await house.as_("owner").post("settings/alarms", form | {"alarm_person": str(mine)})).status_code == 303
+    assert (await stored(house))["alarm_person"] == mine
+
+
+@pytest.mark.database
+async def test_test_mode_sends_everything_to_who_switches_it_on(house: House) -> None:
+    form = await opened(house, "settings/test-mode")
+    await house.as_("manager").post("settings/test-mode", form | {"test_mode": "yes"})
+    assert (await stored(house))["test_mode_user"] == 2
+    assert "Test mode:" in (await house.as_("viewer").get()).text
+    form = await opened(house, "settings/test-mode")
+    await house.as_("owner").post("settings/test-mode", form)
+    assert (await stored(house))["test_mode_user"] == 0
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("who", ["approver", "viewer", "intruder"])
+async def test_nobody_else_saves_settings(house: House, who: str) -> None:
+    expected = 404 if who == "intruder" else 403
+    for path in ("settings", "settings/test-mode", "settings/webhooks", "settings/uninstall/release"):
+        answer = await house.as_(who).post(path, ANSWERS | {"version": "1", "base": "{}", "kind": "order", "id": "1"})
+        assert answer.status_code == expected
+    assert await stored(house) == {}
+
+
+@pytest.mark.database
+async def test_the_hold_is_explained_while_somebody_chooses(house: House) -> None:
+    path = "settings/hold-words?shipping_tool=none&payment_mode=authorize&release_capture=yes"
+    answer = await house.as_("owner").get(path, part=True)
+    assert "The payment waits" in answer.text
+    assert "<form" not in answer.text
+    assert await stored(house) == {}
+
+
+@pytest.mark.database
+async def test_webhooks_are_registered_again_once_and_the_page_waits(house: House) -> None:
+    await house.run(
+        "INSERT INTO counters (store_hash, name, day, count) VALUES ($1, 'wrong_key', $2, 3)", house.store, START.date()
+    )
+    for _ in range(2):
+        assert (await house.as_("owner").post("settings/webhooks")).status_code == 303
+    assert await house.run("SELECT count(*) FROM actions WHERE kind = 'register_hooks'") == 1
+    page = (await house.as_("owner").get("settings/webhooks")).text
+    assert 'hx-trigger="every 2s"' in page
+    assert "wrong key" in page
+    await house.run("UPDATE actions SET state = 'applied'")
+    assert "every 2s" not in (await house.as_("owner").get("settings/webhooks", part=True)).text
+
+
+@pytest.mark.database
+async def test_scopes_say_what_a_missing_one_would_add(house: House) -> None:
+    page = (await house.as_("owner").get("settings/scopes")).text
+    assert "Approval of promotions" in page
+
+
+@pytest.mark.database
+async def test_a_held_record_is_released_or_kept_before_an_uninstall(house: House) -> None:
+    await add_order(house, "1001")
+    await add_order(house, "1002", "released")
+    page = (await house.as_("owner").get("settings/uninstall")).text
+    assert "Order 1001" in page
+    assert "Order 1002" not in page
+    record = {"kind": "order", "id": "1001"}
+    for _ in range(2):
+        await house.as_("owner").post("settings/uninstall/keep", record)
+    assert await house.run("SELECT count(*) FROM audit_log WHERE event = 'hold_stays_after_uninstall'") == 1
+    assert "Stays held" in (await house.as_("owner").get("settings/uninstall", part=True)).text
+    for _ in range(2):
+        await house.as_("manager").post("settings/uninstall/release", record)
+    assert await house.run("SELECT count(*) FROM deliveries WHERE source = 'panel'") == 1
+    assert "Being released" in (await house.as_("owner").get("settings/uninstall")).text
+    await house.as_("owner").post("settings/uninstall/release", {"kind": "order", "id": "1002"})
+    assert await house.run("SELECT count(*) FROM deliveries") == 1
+    assert (await house.as_("owner").post("settings/uninstall/release")).status_code == 404
