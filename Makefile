@@ -2,7 +2,7 @@
 #
 #   make demo           the app, a worker and both simulated services on this machine; prints one address to open
 #   make demo ONCE=1    the workflows without a browser: prints a table and ends
-#   make test           everything that CI runs
+#   make test           everything that CI runs; PART=unit runs one part of it
 #   make check          format, lint and types only
 #   make lock           make requirements.lock anew from pyproject.toml
 #   make clean          remove what was made here, the demo's data included
@@ -25,21 +25,21 @@ install: $(STAMP)
 $(STAMP): requirements.lock pyproject.toml
 	@PYTHON="$(PYTHON)" sh scripts/make-venv.sh $(VENV)
 	@echo "Installing the locked packages into $(VENV) ..."
-	@$(BIN)/pip install --quiet --require-hashes -r requirements.lock
-	@$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@$(BIN)/pip install -qq --require-hashes -r requirements.lock
+	@$(BIN)/pip install -qq --no-deps --no-build-isolation -e .
 	@touch $@
 
 demo: $(STAMP)
 	@$(BIN)/bcapp demo $(if $(ONCE),--once)
 
 test: $(STAMP)
-	@$(BIN)/python -m tests.run
+	@$(BIN)/python -m tests.run $(PART)
 
 check: $(STAMP)
 	@$(BIN)/python -m tests.run check
 
 lock: $(STAMP)
-	@$(BIN)/pip install --quiet uv
+	@$(BIN)/pip install -qq uv
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate --quiet --upgrade --output-file requirements.lock
 
