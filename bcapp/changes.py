@@ -242,5 +242,5 @@ async def _tell(services: Services, change: Change, kind: str, text: str) -> Non
         },
     )
     if task_id is not None:
-        payload = {"task_id": task_id}
+        payload = {"task_id": task_id, "to": "owner"}
         await queue_action(db, change.store_hash, ActionKind.SEND_MAIL, change.record, now, payload=payload)

@@ -263,7 +263,9 @@ def decide_rule(
         unknown = unknown or unsure
     if rule.mode == "monitor":
         return decision("would_ask", "Monitor: would have asked.", groups)
-    if rule.live_since is None or (facts.created_at < rule.live_since and not rule.included):
+    # The store tells whole seconds only: an order of the second in which the rule went live counts as after it.
+    boundary = rule.live_since.replace(microsecond=0) if rule.live_since else None
+    if boundary is None or (facts.created_at < boundary and not rule.included):
         return decision("before_boundary", "Created before the rule went live.", groups)
     if rule.paused_why:
         return decision("paused", f"The rule is paused: {rule.paused_why}", groups)

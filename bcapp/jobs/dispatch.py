@@ -16,6 +16,7 @@ from pgqueuer.models import Job
 from pgqueuer.qm import QueueManager
 from pgqueuer.queries import Queries
 
+from bcapp import changes, stores
 from bcapp.core.intents import AskPerson
 from bcapp.core.model import RecordKey
 from bcapp.core.stores import StoreDoing
@@ -158,6 +159,8 @@ class Worker:
         await db.execute("beat", {"id": self._id, "now": now, "release": self._release})
         await db.execute("bury_workers", {"before": now - timedelta(minutes=10)})
         await db.execute("clear_deliveries", {"before": now - KEEP_DONE})
+        await changes.apply_due(self._services)
+        await stores.drop_ended(self._services)
         await seal(self._services)
 
 

@@ -40,13 +40,16 @@ PROBES = (timedelta(minutes=1), timedelta(minutes=10), timedelta(minutes=60))
 
 
 async def send_mail(work: Work) -> Outcome:
-    """Mail a task to the person who gets alarms, else to the owner. At most once."""
+    """Mail a task to the person who gets alarms, else (or when the payload says so) to the owner. At most once."""
     db, now = work.services.db, work.services.clock.now()
     task = await db.fetch_one("fetch_task", {"store_hash": work.store.hash, "id": int(work.action.payload["task_id"])})
     if task is None or task["done_at"] is not None:
         return skipped("The task is done already.", look=False)
     of = {"store_hash": work.store.hash}
-    person = await db.fetch_one("fetch_alarm_person", of) or await db.fetch_one("fetch_owner_person", of)
+    first, second = "fetch_alarm_person", "fetch_owner_person"
+    if work.action.payload.get("to") == "owner":
+        first, second = second, first
+    person = await db.fetch_one(first, of) or await db.fetch_one(second, of)
     if person is None:
         return skipped("Nobody is named for alarms. Name a person in Settings.", look=False)
     url = work.services.settings.smtp_url
@@ -243,6 +246,8 @@ async def probe_uninstall(work: Work) -> Outcome:
 async def finish_uninstall(work: Work) -> Outcome:
     """Cancel what is open at the signature service, mail the list of held records, then destroy the secrets."""
     db, store_hash, now = work.services.db, work.store.hash, work.services.clock.now()
+    if work.store.state == "uninstalled" and work.retried:
+        return Outcome(why="The secrets were destroyed already.", intents=(Note("uninstalled"),), look=False)
     if work.store.state != "uninstalling":
         return skipped("The store is not leaving.", look=False)
     left = []
