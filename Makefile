@@ -4,7 +4,7 @@
 #   make demo ONCE=1    the workflows without a browser: prints a table and ends
 #   make test           everything that CI runs; PART=unit runs one part of it
 #   make check          format, lint and types only
-#   make lock           make requirements.lock anew from pyproject.toml
+#   make lock           make requirements.lock and .txt anew from pyproject.toml
 #   make clean          remove what was made here, the demo's data included
 #
 # PYTHON=/path/to/python3 chooses the interpreter that .venv is made with; it must be 3.11 or newer.
@@ -38,10 +38,14 @@ test: $(STAMP)
 check: $(STAMP)
 	@$(BIN)/python -m tests.run check
 
+# requirements.lock: everything, for developing and for one small machine. requirements.txt: what a platform installs.
+COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate --quiet
+
 lock: $(STAMP)
 	@$(BIN)/pip install -qq uv
-	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-header --no-annotate --quiet --upgrade --output-file requirements.lock
+	@$(COMPILE) --all-extras --upgrade --output-file requirements.lock
+	@$(COMPILE) --constraint requirements.lock --output-file requirements.txt
 
 # The built-in PostgreSQL under var/ stops with the last process that uses it; a running demo must be ended first.
 clean:
