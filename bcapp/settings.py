@@ -86,10 +86,8 @@ class Settings(BaseSettings):
     @field_validator("frame_ancestors")
     @classmethod
     def _store_or_wildcard(cls, value: str) -> str:
-        if value not in ("store", "wildcard") and not all(
-            p.startswith(("https://", "http://localhost", "http://127.0.0.1")) for p in value.split()
-        ):
-            raise ValueError("is store, wildcard, or a list of origins separated by spaces")
+        if value not in ("store", "wildcard") and not (value.split() and all(map(_is_origin, value.split()))):
+            raise ValueError("is store, wildcard, or a list of origins (https://host) separated by spaces")
         return value
 
     @model_validator(mode="after")
@@ -109,6 +107,14 @@ class Settings(BaseSettings):
     def secure(self) -> bool:
         """Whether the app is served over https; only then can cookies be Secure and Partitioned."""
         return self.app_url.startswith("https://")
+
+
+def _is_origin(value: str) -> bool:
+    """Tell whether a value is an origin that may frame us: https, or plain http on this machine."""
+    parts = urlsplit(value)
+    host = parts.hostname or ""
+    local = host in LOOPBACK or host.endswith(".localhost")
+    return bool(host) and not parts.path and (parts.scheme == "https" or (parts.scheme == "http" and local))
 
 
 def load_settings(**given: Any) -> Settings:

@@ -48,10 +48,18 @@ class Row:
 
 def run_demo(*, once: bool) -> int:
     """Run the demo until interrupted, or drive it once and end. 0 only if every row went its whole way."""
+    try:
+        return _run(once)
+    except DemoFailed as exc:
+        print(exc, file=sys.stderr)
+        return 1
+
+
+def _run(once: bool) -> int:
     settings = SandboxSettings(speed=60.0 if once else 10.0, spec_dir=find_specs(), history=True)
     settings.spec_exceptions = ROOT / "tests" / "spec_exceptions.yaml"
-    port = SANDBOX_PORT if not once else 0
-    app_port = APP_PORT if not once else _free_port()
+    port = _port(SANDBOX_PORT) if not once else 0
+    app_port = _port(APP_PORT) if not once else _free_port()
     settings.app_url = f"http://127.0.0.1:{app_port}"
     if not once:
         # Another site than the app's, so that the browser frames us as the real control panel does.
@@ -134,6 +142,16 @@ def _answers(port: int) -> bool:
         return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=2, trust_env=False).status_code == 200
     except httpx.HTTPError:
         return False
+
+
+def _port(wanted: int) -> int:
+    """Return the port that the demo is known by, or a free one when somebody else has it."""
+    with socket.socket() as s:
+        try:
+            s.bind(("127.0.0.1", wanted))
+        except OSError:
+            return _free_port()
+    return wanted
 
 
 def _free_port() -> int:

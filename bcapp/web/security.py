@@ -33,6 +33,8 @@ def origin_of(address: str) -> str:
 def any_store(settings: Settings) -> str:
     """Who may frame a page before a store is known: every control panel, and BigCommerce's install dialog."""
     hosts = [ANY_CONTROL_PANEL, origin_of(settings.bc_login_url)]
+    if settings.frame_ancestors not in ("store", "wildcard"):
+        hosts = settings.frame_ancestors.split()  # the operator's own list counts everywhere
     return " ".join(dict.fromkeys(hosts))
 
 
