@@ -86,6 +86,15 @@ class UpdateRequest:
 
 
 @dataclass(frozen=True)
+class JudgeRequest:
+    """What our own check of a completed request found. checked: right | conflict."""
+
+    request_id: int
+    checked: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class ConfirmRequest:
     """A manager confirmed a completed request that our own check had refused."""
 
@@ -135,6 +144,7 @@ Intent = (
     | Act
     | MoveRequest
     | UpdateRequest
+    | JudgeRequest
     | ConfirmRequest
     | AskPerson
     | SettleTasks

@@ -14,6 +14,7 @@ from bcapp.core.intents import (
     CancelRequest,
     ConfirmRequest,
     Intent,
+    JudgeRequest,
     MoveHold,
     MoveRequest,
     Note,
@@ -71,6 +72,16 @@ class Writer:
                 await self._move_request(intent)
             case UpdateRequest():
                 await self._update_request(intent)
+            case JudgeRequest():
+                await self._db.execute(
+                    "set_checked",
+                    {
+                        "store_hash": self._store.hash,
+                        "id": intent.request_id,
+                        "checked": intent.checked,
+                        "why": intent.why,
+                    },
+                )
             case ConfirmRequest():
                 await self._confirm(intent)
             case AskPerson():

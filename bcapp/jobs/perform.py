@@ -122,7 +122,9 @@ async def perform(services: Services, vendors: Vendors, store_hash: str, action_
 
 
 def _may_work(store: Store, kind: ActionKind) -> bool:
-    return kind in LEAVING if store.state is StoreState.UNINSTALLING else store.may(StoreDoing.WORK)
+    if store.state in (StoreState.UNINSTALLING, StoreState.UNINSTALLED):
+        return kind in LEAVING  # the last one may have died between destroying the secrets and its own end
+    return store.may(StoreDoing.WORK)
 
 
 async def _workflow_of(services: Services, action: Action) -> str:

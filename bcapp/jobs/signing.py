@@ -20,7 +20,7 @@ from bcapp.core.agreements import (
     template_fields,
 )
 from bcapp.core.check import check_completion
-from bcapp.core.intents import AskPerson, MoveRequest, Note, PauseRule, UpdateRequest
+from bcapp.core.intents import AskPerson, JudgeRequest, MoveRequest, Note, PauseRule, UpdateRequest
 from bcapp.core.model import Gone, Money, OrderFacts, SignatureRequest
 from bcapp.core.provider import ProviderDocument, event_of
 from bcapp.core.requests import entry_for, first_reminder
@@ -485,30 +485,23 @@ async def check_right(work: Work) -> Outcome:
         except AppError as exc:
             if isinstance(exc, RemoteError):
                 raise
-            return await _judged(work, request, (f"The signed PDF could not be read: {exc}",))
+            return _judged(request, (f"The signed PDF could not be read: {exc}",))
     right, wrong = check_completion(request, document, missing, request.provider_document)
-    return await _judged(work, request, () if right else wrong)
+    return _judged(request, () if right else wrong)
 
 
-async def _judged(work: Work, request: SignatureRequest, wrong: tuple[str, ...]) -> Outcome:
-    async with work.services.db.transaction():
-        await work.services.db.execute(
-            "set_checked",
-            {
-                "store_hash": work.store.hash,
-                "id": request.id,
-                "checked": "conflict" if wrong else "right",
-                "why": " ".join(wrong),
-            },
-        )
+def _judged(request: SignatureRequest, wrong: tuple[str, ...]) -> Outcome:
+    """The verdict, and what follows from it in the same commit: no alarm may be lost between the two."""
+    why = " ".join(wrong)
     if wrong:
-        text = "What was signed is not what was asked. " + " ".join(wrong) + " Open the request and decide."
+        text = f"What was signed is not what was asked. {why} Open the request and decide."
         return conflict(
-            " ".join(wrong),
+            why,
+            JudgeRequest(request.id, "conflict", why),
             Note("completion_refused", request.id),
             AskPerson("conflict", text, request.id, alarm=True),
         )
-    return Outcome(intents=(Note("completion_checked", request.id),))
+    return Outcome(intents=(JudgeRequest(request.id, "right"), Note("completion_checked", request.id)))
 
 
 async def fetch_evidence(work: Work) -> Outcome:
