@@ -1,3 +1,3 @@
 """Fixtures by subject; each file of tests/fixtures says what it offers."""
 
-pytest_plugins = ["tests.fixtures.database", "tests.fixtures.world"]
+pytest_plugins = ["tests.fixtures.database", "tests.fixtures.world", "tests.fixtures.processes"]

@@ -1,0 +1,560 @@
+"""For every kind of action: how one gets going, which call is its effect, and what must be true at the end.
+
+A scene goes through four steps, each called once: prepare (the journey up to the action), go (the call is caught and
+waits to be killed), after the crash the action has to end by itself, then finish (the journey to its end) and check.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, ClassVar
+
+from bcapp.core.actions import ActionKind, Recovery, recovery
+from bcapp.core.model import RecordKey
+from bcapp.db.accounts import ask_once
+from bcapp.db.rules import count_backlog
+from tests.crash.stage import Moment, Stage, WorldOf, open_store
+from tests.fixtures.world import World, set_up
+
+K = ActionKind
+DONE_SECONDS = 60.0
+HELD, PAID = 12, 11
+
+
+class Scene:
+    """One action of a kind, killed at the stage's moment."""
+
+    kind: ClassVar[ActionKind]
+    arrivals: ClassVar[int] = 1
+    ends: ClassVar[tuple[str, ...]] = ("applied",)
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.world: World = stage.world
+        self.record = RecordKey("order", "0")
+        self.problem: BaseException | None = None
+        self.ended: dict[str, Any] = {}
+
+    @property
+    def name(self) -> str:
+        return str(self.kind)
+
+    async def prepare(self) -> None:
+        raise NotImplementedError
+
+    async def go(self) -> None:
+        raise NotImplementedError
+
+    async def finish(self) -> None:
+        """Take the journey to its end."""
+
+    def check(self) -> None:
+        """Count at the vendors."""
+
+    async def action(self) -> dict[str, Any]:
+        """The action that is caught: the first of its kind for the record."""
+        rows = await self.world.raw(
+            "SELECT * FROM actions WHERE kind = $1 AND store_hash = $2 AND record_kind = $3 AND record_id = $4"
+            " ORDER BY id LIMIT 1",
+            str(self.kind),
+            self.world.store_hash,
+            self.record.kind,
+            self.record.id,
+        )
+        return rows[0] if rows else {}
+
+    async def caught(self) -> None:
+        """The action is started, and was not before."""
+        action = await self.action()
+        assert (action["state"], action["attempt"]) == ("started", 1), action
+
+    async def recovered(self) -> None:
+        """A new worker ends the action within the time in which the queue notices the dead one."""
+
+        async def asked() -> bool:
+            self.ended = await self.action()
+            return self.ended["state"] not in ("pending", "started")
+
+        await self.world.until(asked, DONE_SECONDS, f"{self.kind} of {self.record} ended")
+        wanted = ("skipped",) if recovery(self.kind) is Recovery.AT_MOST_ONCE else self.ends
+        assert self.ended["state"] in wanted, self.ended
+
+    def once(self, found: list[Any], what: str) -> None:
+        """It happened once; what may happen at most once does not happen again after a crash before it."""
+        wanted = 1
+        if recovery(self.kind) is Recovery.AT_MOST_ONCE and self.stage.moment is Moment.UNSENT:
+            wanted = 0
+        assert len(found) == wanted, f"{what}: {len(found)} times, not {wanted}: {found}"
+
+
+class OrderScene(Scene):
+    """An order of its own, with a buyer of its own."""
+
+    payment: ClassVar[str] = "paid"
+    caught_before_sent: ClassVar[bool] = False  # the action comes so early that the order may not be announced yet
+
+    async def prepare(self) -> None:
+        self.email = f"{self.kind}@buyers.test"
+        self.order = self.world.place(payment=self.payment, email=self.email, quiet=self.caught_before_sent)
+        self.record = RecordKey("order", str(self.order.id))
+        if not self.caught_before_sent:
+            self.request = await self.world.request_is(self.order.id, "sent", seconds=60)
+            await self.world.hold_is(self.order.id, "held", seconds=60)
+
+    def announce(self) -> None:
+        self.world.store.emit("store/order/created", {"type": "order", "id": self.order.id})
+
+    async def go(self) -> None:
+        self.arm()
+        await self.act()
+
+    def arm(self) -> None:
+        raise NotImplementedError
+
+    async def act(self) -> None:
+        self.announce()
+
+    def catch(self, service: str, method: str, path: str, body: str | None = None) -> None:
+        self.stage.catch(self.name, service, method, path, body, times=self.arrivals)
+
+    @property
+    def path(self) -> str:
+        return f"/stores/{self.world.store_hash}/v2/orders/{self.order.id}$"
+
+    async def finish(self) -> None:
+        self.request = await self.world.request_is(self.order.id, "sent", seconds=60)
+        await self.world.hold_is(self.order.id, "held", seconds=60)
+        await self.world.sign(self.request, self.signer)
+        await self.released()
+
+    @property
+    def signer(self) -> str:
+        return self.email
+
+    async def released(self) -> None:
+        await self.world.order_is(self.order.id, PAID, seconds=60)
+        self.hold = await self.world.hold_is(self.order.id, "released", seconds=60)
+
+    def check(self) -> None:
+        self.one_document()
+        assert self.puts() == [HELD, PAID], self.puts()
+        assert self.hold["found"]["status_id"] == PAID, self.hold["found"]
+
+    def one_document(self) -> None:
+        documents = self.stage.executed(
+            "POST", "/documents/$", lambda b: str(b.get("name", "")).startswith(f"Order {self.order.id},")
+        )
+        sent = self.stage.executed(
+            "POST", "requests/$", lambda b: f"order {self.order.id} at" in str(b.get("subject", ""))
+        )
+        assert len(documents) == 1, f"{len(documents)} documents"
+        assert len(sent) == 1, f"{len(sent)} sends"
+        assert len(self.stage.mails(self.email, "invitation")) == 1
+
+    def puts(self) -> list[int]:
+        """The statuses that were written to the order, oldest first."""
+        return [c.body["status_id"] for c in self.stage.executed("PUT", self.path, lambda b: "status_id" in b)]
+
+
+class HoldOrder(OrderScene):
+    kind, caught_before_sent = K.HOLD_ORDER, True
+
+    def arm(self) -> None:
+        self.catch("bigcommerce", "PUT", self.path, '"status_id"')
+
+    def check(self) -> None:
+        super().check()
+        assert self.ended["found"]["status_id"] == PAID
+        assert self.ended["left_as"]["status_id"] == HELD
+
+
+class PrepareDocument(OrderScene):
+    """Rendering calls no vendor for an effect: the worker is stopped by rows that the test holds.
+
+    UNSENT: the PDF is rendered and cannot be kept. Else: it is kept and the action cannot end.
+    """
+
+    kind, caught_before_sent = K.PREPARE_DOCUMENT, True
+
+    def arm(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.world.sandbox.faults.add(
+            "bigcommerce",
+            "PUT",
+            self.path,
+            "late",
+            hook=lambda: asyncio.run_coroutine_threadsafe(self._hold_request(), loop).result(20),
+            body_regex='"status_id"',
+        )
+
+    async def _hold_request(self) -> None:
+        """Runs while the order is being held, which comes before the document."""
+        request = await self.stage.lock("SELECT 1 FROM requests WHERE record_id = $1 FOR UPDATE", self.record.id)
+        self.waiting = asyncio.create_task(self._wait(request))
+
+    async def _wait(self, request: Any) -> None:
+        assert await self.stage.blocked(request, 1, 30) == 1
+        if self.stage.moment is not Moment.UNSENT:
+            action = await self.action()
+            mine = await self.stage.lock("SELECT 1 FROM actions WHERE id = $1 FOR UPDATE", action["id"])
+            await request.execute("ROLLBACK")
+            assert await self.stage.blocked(mine, 1) == 1
+            self.kept = (await self.world.requests(self.order.id))[0]["document_sha256"]
+            assert self.kept is not None
+        self.stage.gate.arrived.append(self.name)
+
+    def check(self) -> None:
+        super().check()
+        if self.stage.moment is not Moment.UNSENT:
+            assert self.request["document_sha256"] == self.kept  # not rendered anew
+
+
+class CreateDocument(OrderScene):
+    kind, caught_before_sent = K.CREATE_DOCUMENT, True
+
+    def arm(self) -> None:
+        self.catch("signature", "POST", "/documents/$", f"Order {self.order.id},")
+
+
+class SendRequest(OrderScene):
+    kind, caught_before_sent = K.SEND_REQUEST, True
+
+    def arm(self) -> None:
+        self.catch("signature", "POST", "requests/$", f"order {self.order.id} at")
+
+
+class WriteMetafields(OrderScene):
+    kind, caught_before_sent = K.WRITE_METAFIELDS, True
+
+    def arm(self) -> None:
+        path = f"/stores/{self.world.store_hash}/v3/orders/{self.order.id}/metafields$"
+        self.catch("bigcommerce", "POST", path, '"key": ?"detail"')
+
+    async def finish(self) -> None:
+        await super().finish()
+
+        async def asked() -> bool:
+            return self.fields().get("state") == ["signed"]
+
+        await self.world.until(asked, 60, "the metafield says signed")
+
+    def fields(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for field in self.world.store.metafields_of("order", self.order.id):
+            found.setdefault(field["key"], []).append(field["value"])
+        return found
+
+    def check(self) -> None:
+        super().check()
+        assert {key: len(values) for key, values in self.fields().items()} == {"state": 1, "detail": 1}
+
+
+class ReleaseOrder(OrderScene):
+    kind = K.RELEASE_ORDER
+
+    def arm(self) -> None:
+        self.catch("bigcommerce", "PUT", self.path, '"status_id"')
+
+    async def act(self) -> None:
+        await self.world.sign(self.request, self.email)
+
+    async def finish(self) -> None:
+        await self.released()
+
+    def check(self) -> None:
+        super().check()
+        assert self.ended["found"]["status_id"] == HELD
+
+
+class WriteStaffNote(ReleaseOrder):
+    kind = K.WRITE_STAFF_NOTE
+
+    def arm(self) -> None:
+        self.catch("bigcommerce", "PUT", self.path, '"staff_notes"')
+
+    def check(self) -> None:
+        OrderScene.check(self)
+        line = f"Signed: request {self.request['id']}."
+        assert self.world.store.orders[self.order.id].staff_notes.splitlines().count(line) == 1
+        self.once(self.stage.executed("PUT", self.path, lambda b: "staff_notes" in b), "notes written")
+
+
+class CaptureOrder(OrderScene):
+    kind, payment = K.CAPTURE_ORDER, "authorized"
+
+    def arm(self) -> None:
+        self.catch("bigcommerce", "POST", f"/orders/{self.order.id}/payment_actions/capture$")
+
+    async def act(self) -> None:
+        await self.world.sign(self.request, self.email)
+
+    async def finish(self) -> None:
+        self.hold = await self.world.hold_is(self.order.id, "released", seconds=60)
+
+    def check(self) -> None:
+        self.one_document()
+        assert self.puts() == []
+        captures = [t for t in self.world.store.orders[self.order.id].transactions if t["event"] == "capture"]
+        assert len(captures) == 1, captures
+        self.once(self.stage.executed("POST", f"/orders/{self.order.id}/payment_actions/capture$"), "captures")
+        assert self.ended["found"]["payment_status"] == "authorized"
+
+
+class CheckCompletion(OrderScene):
+    """The check and the evidence each fetch the signed PDF, in no fixed order: both are caught."""
+
+    kind, arrivals = K.CHECK_COMPLETION, 2
+
+    def arm(self) -> None:
+        self.catch("signature", "GET", f"/downloads/.*Order {self.order.id}, agreement_signed")
+
+    async def act(self) -> None:
+        await self.world.sign(self.request, self.email)
+
+    async def finish(self) -> None:
+        await self.released()
+        wanted = ["sent_document", "signed_document", "signing_log"]
+
+        async def asked() -> bool:
+            rows = await self.world.raw(
+                "SELECT part, verified FROM evidence WHERE request_id = $1 ORDER BY part", self.request["id"]
+            )
+            return [r["part"] for r in rows if r["verified"]] == wanted
+
+        await self.world.until(asked, 60, "the evidence is kept, each part once")
+        judged = await self.world.raw("SELECT checked FROM requests WHERE id = $1", self.request["id"])
+        assert judged[0]["checked"] == "right"
+
+
+class FetchEvidence(CheckCompletion):
+    kind = K.FETCH_EVIDENCE
+
+
+class CancelRequest(OrderScene):
+    """A callback may tell the end of the request before the action is taken up again, which then has nothing to do."""
+
+    kind, ends = K.CANCEL_REQUEST, ("applied", "skipped")
+
+    def arm(self) -> None:
+        self.catch("signature", "POST", f"/{self.request['provider_request']}/cancel")
+
+    async def act(self) -> None:
+        await self.world.command(self.order.id, "cancel", request_id=self.request["id"])
+
+    async def finish(self) -> None:
+        self.request = await self.world.request_is(self.order.id, "cancelled", seconds=60)
+        self.hold = await self.world.hold_is(self.order.id, "kept", seconds=60)
+
+    def check(self) -> None:
+        self.one_document()
+        self.once(self.stage.executed("POST", f"/{self.request['provider_request']}/cancel"), "cancelled")
+        self.once(self.stage.mails(self.email, "notice"), "told of the cancelling")
+        assert self.puts() == [HELD]
+
+
+class ResendRequest(OrderScene):
+    kind = K.RESEND_REQUEST
+
+    def arm(self) -> None:
+        self.catch("signature", "POST", f"/{self.request['provider_request']}/resend")
+
+    async def act(self) -> None:
+        await self.world.command(self.order.id, "resend", request_id=self.request["id"])
+
+    def check(self) -> None:
+        super().check()
+        self.once(self.stage.mails(self.email, "reminder"), "reminded")
+
+
+class MendAddress(OrderScene):
+    kind = K.MEND_ADDRESS
+    right = "right-address@buyers.test"
+
+    def arm(self) -> None:
+        self.catch("signature", "POST", f"/{self.request['provider_request']}/forward_signer")
+
+    async def act(self) -> None:
+        payload = {"position": 0, "email": self.right}
+        await self.world.command(self.order.id, "mend", request_id=self.request["id"], payload=payload)
+
+    @property
+    def signer(self) -> str:
+        return self.right
+
+    def check(self) -> None:
+        super().check()
+        self.once(self.stage.executed("POST", f"/{self.request['provider_request']}/forward_signer"), "forwarded")
+        self.once(self.stage.mails(self.right, "invitation"), "invited at the right address")
+
+
+class SendMail(OrderScene):
+    """A bounced invitation is an alarm, and an alarm is a mail of ours. The mail server is caught by its recipient."""
+
+    kind = K.SEND_MAIL
+    told = "cleo@northfield.test"
+
+    def arm(self) -> None:
+        """The post of the stage catches by itself."""
+
+    async def act(self) -> None:
+        await asyncio.to_thread(self.world.sandbox.signature.bounce, self.email)
+
+    async def finish(self) -> None:
+        assert (await self.world.request_is(self.order.id, "sent"))["bounced"]
+
+    def check(self) -> None:
+        self.one_document()
+        self.once([m for m in self.stage.mails(self.told, "app") if "came back" in m.text], "mailed")
+
+
+class TestAccount(Scene):
+    __test__ = False
+    kind = K.TEST_ACCOUNT
+
+    async def prepare(self) -> None:
+        self.record = RecordKey("account", str(self.world.account_id))
+
+    async def go(self) -> None:
+        self.stage.catch(self.name, "signature", "GET", "/templates/$")
+        now, actor = self.world.services.clock.now(), f"user:{self.world.store.owner.id}"
+        said = await ask_once(self.world.db, self.world.store_hash, self.kind, self.record, actor=actor, now=now)
+        assert said == "asked"
+
+    async def finish(self) -> None:
+        rows = await self.world.raw("SELECT state, report FROM signature_accounts WHERE id = $1", int(self.record.id))
+        assert rows[0]["state"] == "working", rows
+
+
+class CountBacklog(Scene):
+    kind = K.COUNT_BACKLOG
+
+    async def prepare(self) -> None:
+        for _ in range(3):
+            self.world.place(quiet=True, email="backlog@buyers.test")
+        rule_id = await self.world.rule("Counted", live=False, at_least="800.00")
+        self.record = RecordKey("rule", str(rule_id))
+
+    async def go(self) -> None:
+        self.stage.catch(self.name, "bigcommerce", "GET", f"/stores/{self.world.store_hash}/v2/orders$")
+        assert await count_backlog(
+            self.world.db, self.world.store_hash, int(self.record.id), self.world.services.clock.now()
+        )
+
+    async def finish(self) -> None:
+        rows = await self.world.raw("SELECT state, groups FROM backlogs WHERE rule_id = $1", int(self.record.id))
+        assert rows[0]["state"] == "counted"
+        for group in rows[0]["groups"]:
+            assert group["count"] == len(group["records"]) == len(set(group["records"])), group
+        listed = {i for group in rows[0]["groups"] for i in group["records"]}
+        mine = {str(o.id) for o in self.world.store.orders.values() if o.billing["email"] == "backlog@buyers.test"}
+        assert len(mine) == 3
+        assert mine <= listed
+
+
+class RegisterHooks(Scene):
+    """The install of a small store registers its webhooks."""
+
+    kind = K.REGISTER_HOOKS
+
+    async def prepare(self) -> None:
+        self.world = WorldOf(self.world, open_store(self.world, 1))
+        self.record = RecordKey("store", self.world.store_hash)
+
+    async def go(self) -> None:
+        self.stage.catch(self.name, "bigcommerce", "POST", f"/stores/{self.world.store_hash}/v3/hooks$")
+        await asyncio.to_thread(self.world.bc.auth.install, self.world.store)
+
+    def check(self) -> None:
+        scopes = [h.scope for h in self.world.bc.webhooks.of_store(self.world.store_hash)]
+        assert len(scopes) == len(set(scopes)) == 9, scopes
+
+
+class ProbeUninstall(Scene):
+    kind = K.PROBE_UNINSTALL
+
+    async def prepare(self) -> None:
+        self.world = WorldOf(self.world, open_store(self.world, 2))
+        self.record = RecordKey("store", self.world.store_hash)
+        await asyncio.to_thread(self.world.bc.auth.install, self.world.store)
+
+    async def go(self) -> None:
+        self.stage.catch(self.name, "bigcommerce", "GET", f"/stores/{self.world.store_hash}/v2/time$")
+        await asyncio.to_thread(self.world.bc.auth.uninstall, self.world.store)
+
+    async def finish(self) -> None:
+        await self.gone()
+        probes = await self.world.raw(
+            "SELECT id FROM actions WHERE store_hash = $1 AND kind IN ('probe_uninstall', 'finish_uninstall')",
+            self.world.store_hash,
+        )
+        assert len(probes) == 2  # one of each
+
+    async def gone(self) -> None:
+        async def asked() -> bool:
+            rows = await self.world.raw(
+                "SELECT state, access_token FROM stores WHERE store_hash = $1", self.world.store_hash
+            )
+            return rows[0]["state"] == "uninstalled" and rows[0]["access_token"] is None
+
+        await self.world.until(asked, 60, "the store's secrets are destroyed")
+
+
+class FinishUninstall(ProbeUninstall):
+    """A store leaves while an order is held and a request is open."""
+
+    kind = K.FINISH_UNINSTALL
+
+    async def prepare(self) -> None:
+        self.world = WorldOf(self.world, open_store(self.world, 3))
+        self.record = RecordKey("store", self.world.store_hash)
+        await set_up(self.world)
+        await self.world.rule()
+        order = self.world.place(email="leaving@buyers.test", lines=[(self.world.dear, 9)])
+
+        async def asked() -> Any:
+            rows = await self.world.raw(
+                "SELECT * FROM requests WHERE store_hash = $1 AND record_id = $2 AND status = 'sent'",
+                self.world.store_hash,
+                str(order.id),
+            )
+            return rows[0] if rows else None
+
+        self.request = await self.world.until(asked, 60, "the small store's request is sent")
+
+    async def go(self) -> None:
+        self.stage.catch(self.name, "signature", "POST", f"/{self.request['provider_request']}/cancel")
+        await asyncio.to_thread(self.world.bc.auth.uninstall, self.world.store)
+
+    async def finish(self) -> None:
+        await self.gone()
+
+    def check(self) -> None:
+        self.once(self.stage.mails("leaving@buyers.test", "notice"), "told of the cancelling")
+        told = [m for m in self.stage.mails("cleo@northfield.test", "app") if "still held" in m.subject]
+        assert len(told) <= 1, told
+
+
+SCENES: dict[ActionKind, type[Scene]] = {
+    scene.kind: scene
+    for scene in (
+        HoldOrder,
+        ReleaseOrder,
+        CaptureOrder,
+        PrepareDocument,
+        CreateDocument,
+        SendRequest,
+        CancelRequest,
+        ResendRequest,
+        MendAddress,
+        CheckCompletion,
+        FetchEvidence,
+        WriteMetafields,
+        WriteStaffNote,
+        SendMail,
+        TestAccount,
+        RegisterHooks,
+        CountBacklog,
+        ProbeUninstall,
+        FinishUninstall,
+    )
+}
