@@ -34,7 +34,7 @@ MEANWHILE = (
     "Somebody else saved this agreement meanwhile. Open it again to see what they changed; "
     "what you typed is still here."
 )
-FIRST_TEXT = """# Purchase agreement
+FIRST_TEXT = """# Parties and goods
 
 This agreement is between {{store.name}} and {{billing.company}}, {{billing.name}}.
 
@@ -43,6 +43,8 @@ You order the following for {{order.total}}, delivered to:
 {{shipping.address}}
 
 {{order.items}}
+
+# Terms
 
 1. The goods stay ours until they are paid.
 2. Claims are raised within 14 days of delivery.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -27,6 +28,11 @@ ORDER_STATUS = {
     6: "Declined", 7: "Awaiting payment", 8: "Awaiting pickup", 9: "Awaiting shipment", 10: "Completed",
     11: "Awaiting fulfillment", 12: "Manual verification required", 13: "Disputed", 14: "Partially refunded",
 }  # fmt: skip
+
+
+def input_label(external_id: str) -> str:
+    """Return what a signer typed into, as the document called it: its label without the signer's number at the end."""
+    return re.sub(r"_[0-9]{1,2}$", "", external_id).replace("_", " ").strip().capitalize()
 
 
 def status_name(status_id: object) -> str:

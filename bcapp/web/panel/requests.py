@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bcapp.core.model import RecordKey, SignatureRequest
-from bcapp.core.rules import parse_definition, sentence
+from bcapp.core.rules import parse_definition
 from bcapp.core.states import RequestStatus, SignerState, Wanted
 from bcapp.db import audit, chunks, panel_requests
 from bcapp.db.actions import queue_heads
@@ -24,8 +24,9 @@ from bcapp.services import Services
 from bcapp.web import session
 from bcapp.web.forms import read_form
 from bcapp.web.panel import Visit, panel, previews
-from bcapp.web.panel.facts import change_rows
+from bcapp.web.panel.facts import change_rows, input_label
 from bcapp.web.panel.history import PARTS, action_word, timeline, worst_state
+from bcapp.web.panel.rule_form import said
 from bcapp.web.panel.screen import (
     WHY_CHARACTERS,
     Given,
@@ -154,7 +155,7 @@ async def show_request(request: Request, visit: Visit) -> Response:
     trace = next((t for t in row["trace"] if t["rule_id"] == found.rule_id), None) if found.rule_id else None
     why = ""
     if row["definition"] is not None:
-        why = sentence(parse_definition(row["definition"]), (await list_choices(db, store_hash)).names)
+        why = said(parse_definition(row["definition"]), await list_choices(db, store_hash))
     now_snapshot = row["facts"].get("snapshot") if row["facts"] else None
     own = [a for a in around.actions if a["request_id"] == found.id]
     seen = visit.may("requests.facts")
@@ -174,6 +175,7 @@ async def show_request(request: Request, visit: Visit) -> Response:
         sees_facts=seen,
         evidence=evidence,
         parts=PARTS,
+        input_label=input_label,
         why=why,
         trace=trace,
         changes=change_rows(found.snapshot, now_snapshot) if seen and isinstance(now_snapshot, dict) else [],

@@ -10,10 +10,11 @@ from typing import Any
 from starlette.datastructures import FormData
 
 from bcapp.core.fields import OPERATORS, ORDER_FIELDS, FieldType
-from bcapp.core.rules import Condition, InvalidRule, RuleDefinition, check_definition, parse_money
+from bcapp.core.rules import Condition, InvalidRule, RuleDefinition, check_definition, parse_money, sentence
 from bcapp.db.rules import Choices
 from bcapp.web.panel.screen import Given
 
+NOTHING_YET = "…"
 NAME_CHARACTERS = 120
 MOST_ROWS = 60  # in this editor; a policy file may hold more
 MOST_APPROVERS = 5
@@ -208,6 +209,23 @@ def definition_of(form: RuleForm) -> RuleDefinition:
 
 def _whole(text: str) -> int:
     return int(text) if text.isascii() and text.strip().isdecimal() and len(text) < 16 else 0
+
+
+def said(definition: RuleDefinition, choices: Choices) -> str:
+    """Return the rule as a sentence with the names of people, agreements and channels; a gap where a value lacks."""
+    channels = {str(c["id"]): str(c["name"]) for c in choices.channels}
+
+    def shown(condition: Condition) -> Condition:
+        known = ORDER_FIELDS.get(condition.field)
+        values = condition.values
+        if condition.field == "channel":
+            values = tuple(channels.get(v, v) for v in values)
+        if not values and known and known.type is not FieldType.FLAG:
+            values = (NOTHING_YET,)
+        return replace(condition, values=values)
+
+    groups = tuple(tuple(shown(c) for c in group) for group in definition.groups)
+    return sentence(replace(definition, groups=groups), choices.names)
 
 
 # where check_definition says it -> the form's field

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from bcapp.core.changes import Subject
 from bcapp.core.fields import OPERATOR_WORDS, ORDER_FIELDS
-from bcapp.core.rules import RuleDefinition, dump_definition, parse_definition, sentence
+from bcapp.core.rules import RuleDefinition, dump_definition, parse_definition
 from bcapp.db import rules
 from bcapp.db.panel_requests import user_names
 from bcapp.db.rules import Choices, Rule
@@ -29,6 +29,7 @@ from bcapp.web.panel.rule_form import (
     definition_of,
     form_of,
     new_form,
+    said,
 )
 from bcapp.web.panel.rule_form import read_form as read_rule
 from bcapp.web.panel.screen import Given, answer, frame, path_id, query_text
@@ -47,13 +48,13 @@ async def show_rules(request: Request, visit: Visit) -> Response:
     db, store_hash = visit.services.db, visit.store.hash
     archived = query_text(request, "show") == "archived"
     found = await rules.list_rules(db, store_hash, visit.now, archived=archived)
-    names = (await rules.list_choices(db, store_hash)).names
+    choices = await rules.list_choices(db, store_hash)
     return answer(
         request,
         visit,
         "panel/rules.html",
         active="rules",
-        rules=[(rule, sentence(rule.definition, names)) for rule in found],
+        rules=[(rule, said(rule.definition, choices)) for rule in found],
         archived=archived,
     )
 
@@ -89,7 +90,7 @@ async def _editor(
         errors=form.errors,
         version=rule.version if rule else 0,
         action=url(f"rules/{rule.id}" if rule else "rules/new"),
-        sentence=sentence(definition_of(form), choices.names),
+        sentence=said(definition_of(form), choices),
         fields=ORDER_FIELDS,
         operator_words=OPERATOR_WORDS,
         sequences=SEQUENCES,
@@ -204,12 +205,12 @@ async def show_versions(request: Request, visit: Visit) -> Response:
     db, store_hash = visit.services.db, visit.store.hash
     rule = await _fetch(visit, path_id(request))
     rows = await db.fetch_all("panel_rule_versions", {"store_hash": store_hash, "rule_id": rule.id})
-    names = (await rules.list_choices(db, store_hash)).names
+    choices = await rules.list_choices(db, store_hash)
     who = await user_names(db, store_hash)
     versions = [
         (
             row["version"],
-            _said(row["definition"], names),
+            said(parse_definition(row["definition"]), choices),
             who.get(row["author"], f"User {row['author']}"),
             row["created_at"],
         )
@@ -219,10 +220,6 @@ async def show_versions(request: Request, visit: Visit) -> Response:
         request, visit, "panel/rule_versions.html", active="rules", rule=rule, versions=versions,
         can_restore=visit.may("rules.edit") and not rule.archived,
     )  # fmt: skip
-
-
-def _said(definition: dict[str, Any], names: dict[str, str]) -> str:
-    return sentence(parse_definition(definition), names)
 
 
 @panel("rules.edit")
@@ -346,7 +343,7 @@ async def go_live(request: Request, visit: Visit) -> Response:
         "backlog",
         active="rules",
         rule=rule,
-        sentence=sentence(rule.definition, (await rules.list_choices(db, store_hash)).names),
+        sentence=said(rule.definition, await rules.list_choices(db, store_hash)),
         backlog=backlog,
         groups=groups,
         changes=await waiting(visit, Subject.RULE, str(rule.id)),
