@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest_asyncio
+from pydantic import SecretStr
 from starlette.applications import Starlette
 
 from bcapp.app import create_app
@@ -117,9 +118,9 @@ async def house(database: Database) -> AsyncIterator[House]:
     clock = FixedClock(START)
     settings = Settings(
         app_url=APP_URL,
-        secret_keys=KEY,
+        secret_keys=SecretStr(KEY),
         bc_client_id="client",
-        bc_client_secret="x" * 40,
+        bc_client_secret=SecretStr("x" * 40),
         bc_app_id="77",
         bc_sdk_url=f"{APP_URL}/sdk/bc-sdk.js",
     )
