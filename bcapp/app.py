@@ -20,7 +20,7 @@ from bcapp.db import DatabaseAway
 from bcapp.errors import RefusedByUs, Stale, UnreadableInput
 from bcapp.jobs.intake import Intake
 from bcapp.services import Services
-from bcapp.web import health, oauth, webhooks
+from bcapp.web import health, oauth, signers, webhooks
 from bcapp.web.access import AccessLog
 from bcapp.web.counts import Counts
 from bcapp.web.forms import TooLarge
@@ -70,6 +70,7 @@ def routes() -> list[BaseRoute]:
     return [
         *webhooks.ROUTES,
         *oauth.ROUTES,
+        *signers.ROUTES,
         *health.ROUTES,
         *panel_routes(),
         Mount("/static", app=VersionedStatic(), name="static"),
