@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import asyncpg
+
 from bcapp.core.actions import ActionKind, lane, priority
 from bcapp.core.model import RecordKey
 from bcapp.core.states import ActionState
@@ -69,24 +71,28 @@ async def queue_action(
     due_at: datetime | None = None,
 ) -> int:
     """Add an action at the end of its lane and queue it when it may run at once. Call inside a transaction."""
-    due = due_at or now
-    action_id = await db.fetch_val(
-        "add_action",
-        {
-            "store_hash": store_hash,
-            "kind": str(kind),
-            "record_kind": record.kind,
-            "record_id": record.id,
-            "lane": lane(kind, request_id),
-            "request_id": request_id,
-            "payload": dict(payload or {}),
-            "priority": priority(kind),
-            "due_at": due,
-            "now": now,
-        },
-    )
+    values = {
+        "store_hash": store_hash,
+        "kind": str(kind),
+        "record_kind": record.kind,
+        "record_id": record.id,
+        "lane": lane(kind, request_id),
+        "request_id": request_id,
+        "payload": dict(payload or {}),
+        "priority": priority(kind),
+        "due_at": due_at or now,
+        "now": now,
+    }
+    for last in (False, False, True):
+        try:
+            async with db.transaction():  # a savepoint: somebody else may take the same place of the lane
+                action_id = int(await db.fetch_val("add_action", values))
+            break
+        except asyncpg.UniqueViolationError:
+            if last:
+                raise
     await queue_heads(db, store_hash, record, now)
-    return int(action_id)
+    return action_id
 
 
 async def queue_heads(db: Database, store_hash: str, record: RecordKey, now: datetime) -> None:

@@ -423,6 +423,7 @@ CREATE TABLE budgets (                                      -- per store and ser
     opened_at    timestamptz,
     last_error   text NOT NULL DEFAULT '',
     calls_at     timestamptz,
+    alarmed_at   timestamptz,                               -- that the breaker is open was said
     PRIMARY KEY (store_hash, service, account_id)
 );
 
@@ -498,6 +499,14 @@ CREATE TABLE audit_chain (                                  -- insert-only: the 
     PRIMARY KEY (store_hash, position),
     UNIQUE (store_hash, audit_id)
 );
+
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% takes new rows only', TG_TABLE_NAME;
+END
+$$;
+CREATE TRIGGER audit_chain_insert_only BEFORE UPDATE OR DELETE ON audit_chain FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER audit_log_insert_only BEFORE UPDATE OR DELETE ON audit_log FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 -- global
 CREATE TABLE refusals (                                     -- counted, nothing else kept: deliveries of unknown stores

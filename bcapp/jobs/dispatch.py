@@ -24,6 +24,7 @@ from bcapp.db import connect_raw
 from bcapp.db.deliveries import say_look
 from bcapp.db.stores import fetch_store
 from bcapp.jobs.apply import Writer
+from bcapp.jobs.gates import breaker_record
 from bcapp.jobs.look import look
 from bcapp.jobs.perform import perform
 from bcapp.jobs.queue import LOOK, PERFORM, enqueue, look_job, perform_job
@@ -40,6 +41,7 @@ DEQUEUE = timedelta(seconds=2)
 PER_STORE = 20  # actions of one store in flight
 MOST = 500
 HOLD_LATE = timedelta(seconds=30)
+BREAKER_LATE = timedelta(seconds=60)
 KEEP_DONE = timedelta(days=7)
 UPKEEP_EVERY = 15  # ticks
 
@@ -103,6 +105,7 @@ class Worker:
             self._queue_due,
             self._due_requests,
             self._late_holds,
+            self._open_breakers,
             self._sweeps,
         ]
         if self._ticks % UPKEEP_EVERY == 1:
@@ -147,6 +150,12 @@ class Worker:
         for row in await db.fetch_all("late_holds", {"before": now - HOLD_LATE}):
             await alarm_late_hold(self._services, row["store_hash"], RecordKey(row["record_kind"], row["record_id"]))
 
+    async def _open_breakers(self) -> None:
+        """A service that does not answer for a minute is an alarm; what waits for it goes on by itself."""
+        now, db = self._services.clock.now(), self._services.db
+        for row in await db.fetch_all("open_breakers", {"before": now - BREAKER_LATE}):
+            await alarm_breaker(self._services, row["store_hash"], row["service"], row["account_id"])
+
     async def _sweeps(self) -> None:
         now, db = self._services.clock.now(), self._services.db
         for row in await db.fetch_all("due_sweeps", {"now": now, "most": 20}):
@@ -179,6 +188,27 @@ async def alarm_late_hold(services: Services, store_hash: str, record: RecordKey
             "Put it on hold by hand if your shipping tool could import it."
         )
         await Writer(services, store, record, "", now).write([AskPerson("hold_late", text, alarm=True)])
+
+
+SERVICES = {"bigcommerce": "BigCommerce", "core_signature": "The signature service"}
+
+
+async def alarm_breaker(services: Services, store_hash: str, service: str, account_id: int) -> None:
+    """Say once per outage that a service does not answer."""
+    now, db = services.clock.now(), services.db
+    store = await fetch_store(db, store_hash)
+    if store is None:
+        return
+    key = {"store_hash": store_hash, "service": service, "account_id": account_id}
+    record = RecordKey(*breaker_record(store_hash, account_id))
+    async with db.transaction():
+        if await db.fetch_val("mark_breaker_alarmed", {**key, "now": now}) is None:
+            return
+        text = (
+            f"{SERVICES[service]} has not answered for a minute. Orders stay held and requests wait; "
+            "everything goes on by itself once it answers."
+        )
+        await Writer(services, store, record, "", now).write([AskPerson("breaker", text, alarm=True)])
 
 
 def _parts(job: Job, count: int) -> list[str]:

@@ -61,6 +61,10 @@ class RowGate:
                 await self._db.execute(
                     "note_call", {**self._key, "remaining": known, "resets_at": resets_at, "now": now}
                 )
+                if not self._was_clean:
+                    kind, record_id = breaker_record(self._key["store_hash"], self._key["account_id"])
+                    of = {"store_hash": self._key["store_hash"], "record_kind": kind, "record_id": record_id}
+                    await self._db.execute("settle_breaker", {**of, "now": now})
                 self._was_clean = not is_low
         else:
             row = await self._db.fetch_one("note_failure", {**self._key, "error": error[:200], "now": now})
@@ -68,6 +72,11 @@ class RowGate:
             if failures >= FAILURES_TO_OPEN:
                 seconds = min(LONGEST_OPEN, 5.0 * 2 ** min(failures - FAILURES_TO_OPEN, 10))
                 await self._db.execute("open_breaker", {**self._key, "open_until": _later(now, seconds), "now": now})
+
+
+def breaker_record(store_hash: str, account_id: int) -> tuple[str, str]:
+    """Return which record a breaker's task belongs to: the signature account, or the store itself."""
+    return ("account", str(account_id)) if account_id else ("store", store_hash)
 
 
 def _later(now: datetime, seconds: float) -> datetime:

@@ -214,6 +214,14 @@ async def _look_at_order(
     before = await db.fetch_one("fetch_record", of)
     assert before is not None
     rules = await read_rules(services, store.hash, workflow.SLUG, record)
+    if not rules and all(d.topic != "command" and d.source in ("bigcommerce", "sweep") for d in due):
+        hold = await fetch_hold(db, store.hash, record)
+        if hold is None and not await requests_of(db, store.hash, record):
+            # No rule could ask and nothing was asked: not worth a call. Opening its page or a rule looks at it.
+            async with db.transaction():
+                await db.execute("touch_record", {**of, "now": started})
+                await finish_deliveries(db, store.hash, list(due), started)
+            return
     needs, days = reads_for(rules)
     client = await vendors.bigcommerce(store.hash)
     facts = await read_order(client, int(record.id), history_days=days, needs=needs, trees=vendors.trees)

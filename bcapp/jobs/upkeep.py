@@ -10,7 +10,7 @@ from typing import Any
 from bcapp.bigcommerce.facts import read_order
 from bcapp.core.actions import ActionKind
 from bcapp.core.agreements import freeze_template
-from bcapp.core.intents import Act, Note
+from bcapp.core.intents import Act, AskPerson, Intent, Note
 from bcapp.core.model import Gone
 from bcapp.core.rules import RuleInForce, decide_rule, parse_definition
 from bcapp.core.states import ActionState
@@ -114,16 +114,17 @@ async def register_hooks(work: Work) -> Outcome:
     headers = {KEY_HEADER: key}
     client = await work.vendors.bigcommerce(store_hash)
     there = {h["scope"]: h for h in await client.hooks() if h.get("destination") == destination}
-    made, mended, refused = [], [], []
+    made, mended, refused, silent = list[str](), list[str](), list[str](), False
     for scope in HOOK_SCOPES:
         hook = there.get(scope)
         try:
             if hook is None:
                 hook = await client.create_hook(scope, destination, headers)
                 made.append(scope)
-            elif not hook.get("is_active") or (hook.get("headers") or {}).get(KEY_HEADER) != key:
+            elif not (active := bool(hook.get("is_active"))) or (hook.get("headers") or {}).get(KEY_HEADER) != key:
                 hook = await client.update_hook(int(hook["id"]), is_active=True, headers=headers)
                 mended.append(scope)
+                silent = silent or not active
         except BigCommerceError as exc:
             if not exc.permanent:
                 raise
@@ -143,8 +144,15 @@ async def register_hooks(work: Work) -> Outcome:
     async with db.transaction():
         for name in ("orders", "hooks"):
             await db.execute("add_sweep", {"store_hash": store_hash, "name": name, "cursor": now, "due_at": now})
+        if made or mended:
+            # What they missed meanwhile is read back at once: exactly the time since the last sweep.
+            await db.execute("bring_sweep_forward", {"store_hash": store_hash, "name": "orders", "due_at": now})
     detail = {"made": made, "mended": mended, "refused": refused}
-    return Outcome(left_as=detail, intents=(Note("hooks_registered", None, detail),), look=False)
+    intents: list[Intent] = [Note("hooks_registered", None, detail)]
+    if silent:
+        text = "BigCommerce had switched webhooks off. They are on again, and what they missed is being read back."
+        intents.append(AskPerson("hooks_off", text, alarm=True))
+    return Outcome(left_as=detail, intents=tuple(intents), look=False)
 
 
 async def count_backlog(work: Work) -> Outcome:

@@ -147,6 +147,7 @@ def _answers(port: int) -> bool:
 def _port(wanted: int) -> int:
     """Return the port that the demo is known by, or a free one when somebody else has it."""
     with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             s.bind(("127.0.0.1", wanted))
         except OSError:

@@ -90,7 +90,7 @@ INSERT INTO budgets (store_hash, service, account_id, remaining, resets_at, call
 VALUES (:store_hash, :service, :account_id, CAST(:remaining AS integer), :resets_at, :now)
 ON CONFLICT (store_hash, service, account_id) DO UPDATE
    SET remaining = excluded.remaining, resets_at = excluded.resets_at, calls_at = :now, failures = 0,
-       open_until = NULL, opened_at = NULL, last_error = '';
+       open_until = NULL, opened_at = NULL, alarmed_at = NULL, last_error = '';
 
 -- note_wait --
 INSERT INTO budgets (store_hash, service, account_id, wait_until, calls_at)
@@ -109,6 +109,22 @@ RETURNING failures, opened_at;
 UPDATE budgets SET open_until = :open_until, opened_at = COALESCE(opened_at, :now)
  WHERE store_hash = :store_hash AND service = :service AND account_id = :account_id
 RETURNING opened_at;
+
+-- open_breakers --
+-- global: the tick asks which services of any store do not answer for a while and nobody was told.
+SELECT store_hash, service, account_id, last_error FROM budgets
+ WHERE opened_at < :before AND open_until IS NOT NULL AND alarmed_at IS NULL LIMIT 50;
+
+-- mark_breaker_alarmed --
+UPDATE budgets SET alarmed_at = :now
+ WHERE store_hash = :store_hash AND service = :service AND account_id = :account_id AND alarmed_at IS NULL
+RETURNING service;
+
+-- settle_breaker --
+-- The service answers again; its task has no reason any more.
+UPDATE tasks SET done_at = :now
+ WHERE store_hash = :store_hash AND kind = 'breaker' AND record_kind = :record_kind AND record_id = :record_id
+   AND done_at IS NULL;
 
 -- due_sweeps --
 -- global: the tick asks which sweeps of any store are due.
