@@ -7,6 +7,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable
+from getpass import getpass
 
 from bcapp.errors import AppError, SettingsError
 from bcapp.logs import configure_logging
@@ -116,7 +117,7 @@ def _migrate(args: argparse.Namespace) -> int:
 def _connect(args: argparse.Namespace) -> int:
     from bcapp.operate import connect
 
-    secret = sys.stdin.readline().strip()
+    secret = getpass("Client secret: ") if sys.stdin.isatty() else sys.stdin.readline().strip()
     print(asyncio.run(connect(_settings(), args, secret)))
     return 0
 
