@@ -141,15 +141,11 @@ def _condition_problem(condition: Condition) -> str | None:
     if known.argument:
         if not condition.argument.strip():
             return f"{known.label} needs: {known.argument.lower()}."
-        if known.argument == "Days" and not (
-            condition.argument.isdecimal()
-            and condition.argument.isascii()
-            and 1 <= int(condition.argument) <= MOST_DAYS
-        ):
+        if known.argument == "Days" and _days(condition.argument) is None:
             return f"Days are a whole number from 1 to {MOST_DAYS}."
     if known.type is FieldType.FLAG:
         return None
-    values = [v for v in condition.values if v.strip()]
+    values = _values(condition)
     if not values:
         return f"{known.label} needs a value."
     if any(len(v) > 250 for v in values):
@@ -168,6 +164,16 @@ def _condition_problem(condition: Condition) -> str | None:
     return None
 
 
+def _days(text: str) -> int | None:
+    """Read a number of days, None when it is not one from 1 to MOST_DAYS."""
+    return int(text) if re.fullmatch("[0-9]{1,3}", text) and 1 <= int(text) <= MOST_DAYS else None
+
+
+def _values(condition: Condition) -> list[str]:
+    """Return what was filled in: a form sends its blank rows too."""
+    return [v for v in condition.values if v.strip()]
+
+
 def _number(text: str) -> Decimal:
     if not re.fullmatch(r"-?[0-9]{1,12}(\.[0-9]{1,4})?", text.strip()):
         raise ValueError(f"{text[:40]!r} is not a number")
@@ -182,31 +188,29 @@ def evaluate(condition: Condition, facts: OrderFacts, now: datetime) -> Conditio
     known = ORDER_FIELDS.get(condition.field)
     if known is None or _condition_problem(condition):
         return _traced(condition, "", "unknown")
-    value = known.read(facts, condition.argument, now)
+    value, values = known.read(facts, condition.argument, now), _values(condition)
     if isinstance(value, Unknown):
         return _traced(condition, value.why, "unknown")
     if isinstance(value, Money):
-        wanted = parse_money(condition.values[0])
+        wanted = parse_money(values[0])
         seen = f"{value.amount:f} {value.currency}"
         if wanted.currency != value.currency:
             # Not a zero and not unknown: the rule simply says nothing about this currency, and the trace says so.
             return _traced(condition, f"{seen}: another currency than {wanted.currency}", "currency")
         return _traced(condition, seen, _outcome(_compare(value.amount, condition.operator, wanted.amount)))
     if isinstance(value, Decimal):
-        return _traced(
-            condition, f"{value:f}", _outcome(_compare(value, condition.operator, _number(condition.values[0])))
-        )
+        return _traced(condition, f"{value:f}", _outcome(_compare(value, condition.operator, _number(values[0]))))
     if isinstance(value, bool):
         return _traced(condition, "yes" if value else "no", _outcome(value == (condition.operator == "is_true")))
     if isinstance(value, frozenset):
         return _evaluate_set(condition, known, value)
-    wanted_text, text = condition.values[0].casefold(), str(value).casefold()
+    wanted_text, text = values[0].casefold(), str(value).casefold()
     holds = {"is": text == wanted_text, "is_not": text != wanted_text, "contains": wanted_text in text}
     return _traced(condition, str(value), _outcome(holds[condition.operator]))
 
 
 def _evaluate_set(condition: Condition, known: Field, value: frozenset[str]) -> ConditionTrace:
-    wanted = {v.strip().casefold() for v in condition.values}
+    wanted = {v.strip().casefold() for v in _values(condition)}
     hit = any(v.casefold() in wanted for v in value)
     seen = ", ".join(sorted(value)[:20])
     return _traced(condition, seen, _outcome(hit == (condition.operator in ("is_any_of", "has_any_of"))))
@@ -299,10 +303,8 @@ def needs_of(rules: Sequence[RuleInForce]) -> tuple[frozenset[str], int]:
                 known = ORDER_FIELDS.get(condition.field)
                 if known:
                     needs |= known.needs
-                    if known.argument == "Days" and condition.argument.isdecimal():
-                        days = max(days, min(int(condition.argument), MOST_DAYS))
-                    elif "history" in known.needs:
-                        days = max(days, 1)
+                    if "history" in known.needs:
+                        days = max(days, _days(condition.argument) or 1)
     return frozenset(needs), days
 
 

@@ -1,0 +1,637 @@
+"""Rules: what is refused on save, what is decided and why, against a second evaluator written for this test."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from bcapp.core.fields import OPERATOR_WORDS, OPERATORS, ORDER_FIELDS, FieldType
+from bcapp.core.model import History, Money, OrderFacts
+from bcapp.core.rules import (
+    MOST_CONDITIONS,
+    ApprovalLimit,
+    Condition,
+    ConditionTrace,
+    Directory,
+    InvalidRule,
+    RuleDefinition,
+    check_definition,
+    decide_rule,
+    dump_definition,
+    evaluate,
+    needs_of,
+    parse_definition,
+    parse_money,
+    sentence,
+)
+from tests.core.facts import BUYER, NOW, STOVE, TENT, definition, order, person, rule
+
+CHANNELS = frozenset({1, 2})
+ALL_OPERATORS = sorted({o for operators in OPERATORS.values() for o in operators})
+
+
+# Money ----------------------------------------------------------------------------------------------------
+
+
+@given(st.decimals(0, 999_999_999, places=2), st.sampled_from(["USD", "EUR", "JPY"]))
+def test_money_survives_being_written_and_read(amount: Decimal, currency: str) -> None:
+    assert parse_money(f"{amount:f} {currency}") == Money(amount, currency)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "100",
+        "USD",
+        "USD 100",
+        "100.00USD",
+        "100.00 usd",
+        "100.00 US",
+        "100.00 USDX",
+        "1,000.00 USD",
+        "1.000,00 EUR",
+        "-1 USD",
+        "+1 USD",
+        "1e3 USD",
+        "NaN USD",
+        "Infinity USD",
+        ".5 USD",
+        "5. USD",
+        "1.23456 USD",
+        "1" * 1000 + " USD",
+        "1." + "0" * 1000 + " USD",
+        "1" * 100_000,
+        "١٠٠ USD",  # digits, but not ours
+        "１００ USD",
+        "100\x00 USD",
+        "100.00 USD; DROP",
+        "0x10 USD",
+        "1_000 USD",
+    ],
+)
+def test_hostile_money_is_refused_in_a_short_sentence(text: str) -> None:
+    with pytest.raises(ValueError, match="is not an amount with its currency") as refused:
+        parse_money(text)
+    assert len(str(refused.value)) < 200
+
+
+@given(st.text())
+def test_money_is_read_or_refused_and_nothing_else(text: str) -> None:
+    try:
+        money = parse_money(text)
+    except ValueError:
+        return
+    assert money.amount.is_finite()
+    assert money.amount >= 0
+    assert len(money.currency) == 3
+
+
+# Evaluation, twice ----------------------------------------------------------------------------------------
+
+
+def naive(condition: Condition, facts: OrderFacts) -> str:
+    """A second evaluator: a plain reading of the documentation, sharing no code with the first."""
+    name, operator, argument = condition.field, condition.operator, condition.argument
+    history = facts.history
+    if history is None and name in ("first_order", "orders_in_days", "sum_in_days"):
+        return "unknown"
+    flags = {"guest": facts.customer_id == 0, "first_order": history is not None and history.orders_before == 0}
+    if name in flags:
+        return "pass" if flags[name] is (operator == "is_true") else "fail"
+    recent: list[Money] = []
+    if history is not None and argument.isdigit():
+        recent = [m for at, m in history.recent if facts.created_at - at <= timedelta(days=int(argument))]
+    if name in ("total", "sum_in_days"):
+        amount = facts.total.amount
+        if name == "sum_in_days":
+            if {m.currency for m in recent} - {facts.total.currency}:
+                return "unknown"
+            for m in recent:
+                amount += m.amount
+        number, currency = condition.values[0].split()
+        if currency != facts.total.currency:
+            return "currency"
+        return "pass" if _holds(amount, operator, Decimal(number)) else "fail"
+    if name == "orders_in_days":
+        return "pass" if _holds(Decimal(len(recent) + 1), operator, Decimal(condition.values[0])) else "fail"
+    seen: set[str] = set()
+    for item in facts.items:
+        if name == "sku" and item.sku:
+            seen.add(item.sku)
+        if name == "brand" and item.brand_name:
+            seen.add(item.brand_name)
+        if name == "category":
+            seen |= {str(c) for c in item.categories}
+        if name == "custom_field":
+            seen |= {v for k, v in item.custom_fields if k.lower() == argument.lower()}
+    if name == "shipping_country":
+        seen = {a.country for a in facts.shipping} or {facts.billing.country}
+    if name == "channel":
+        seen = {str(facts.channel_id)}
+    if name == "customer_group":
+        seen = {str(facts.customer_group_id)}
+    if name == "payment_method":
+        seen = {facts.payment_method}
+    common = {s.lower() for s in seen} & {v.strip().lower() for v in condition.values}
+    return "pass" if bool(common) == operator.endswith("any_of") else "fail"
+
+
+def _holds(value: Decimal, operator: str, wanted: Decimal) -> bool:
+    difference = value - wanted
+    if operator == "at_least":
+        return difference >= 0
+    if operator == "more_than":
+        return difference > 0
+    if operator == "at_most":
+        return difference <= 0
+    if operator == "less_than":
+        return difference < 0
+    assert operator == "is"
+    return difference == 0
+
+
+AMOUNTS = st.sampled_from(["0", "0.01", "499.99", "500", "500.00", "500.01", "600.00", "1200.00"])
+CURRENCIES = st.sampled_from(["USD", "EUR"])
+MONEY = st.builds(lambda a, c: f"{a} {c}", AMOUNTS, CURRENCIES)
+VALUES: dict[str, st.SearchStrategy[str]] = {
+    "sku": st.sampled_from(["TENT-4", "tent-4", "STOVE-1", "TENT", " TENT-4 "]),
+    "category": st.sampled_from(["2", "23", "24"]),
+    "brand": st.sampled_from(["Northfield", "NORTHFIELD", "Other"]),
+    "custom_field": st.sampled_from(["yes", "YES", "no"]),
+    "shipping_country": st.sampled_from(["GB", "DE", "US"]),
+    "channel": st.sampled_from(["1", "2", "9"]),
+    "customer_group": st.sampled_from(["0", "3", "4"]),
+    "payment_method": st.sampled_from(["Credit Card", "credit card", "Bank Deposit"]),
+    "orders_in_days": st.sampled_from(["0", "1", "2", "3", "-1", "1.5"]),
+}
+ARGUMENTS = {"custom_field": ["regulated", "Regulated", "other"], "orders_in_days": ["1", "30", "366"]}
+ARGUMENTS["sum_in_days"] = ARGUMENTS["orders_in_days"]
+
+
+@st.composite
+def conditions(draw: st.DrawFn) -> Condition:
+    """A condition that may be saved."""
+    known = ORDER_FIELDS[draw(st.sampled_from(sorted(ORDER_FIELDS)))]
+    operator = draw(st.sampled_from(OPERATORS[known.type]))
+    argument = draw(st.sampled_from(ARGUMENTS.get(known.name, [""])))
+    match known.type:
+        case FieldType.FLAG:
+            values: tuple[str, ...] = ()
+        case FieldType.MONEY:
+            values = (draw(MONEY),)
+        case FieldType.NUMBER:
+            values = (draw(VALUES[known.name]),)
+        case _:
+            values = tuple(draw(st.lists(VALUES[known.name], min_size=1, max_size=3)))
+    return Condition(known.name, operator, values, argument)
+
+
+@st.composite
+def orders(draw: st.DrawFn) -> OrderFacts:
+    money = st.builds(lambda a, c: Money(Decimal(a), c), AMOUNTS, CURRENCIES)
+    ages = st.sampled_from([timedelta(hours=1), timedelta(days=1), timedelta(days=29), timedelta(days=400)])
+    facts = order(
+        total=draw(money),
+        customer_id=draw(st.sampled_from([0, 7])),
+        customer_group_id=draw(st.sampled_from([0, 3])),
+        channel_id=draw(st.sampled_from([1, 2])),
+        payment_method=draw(st.sampled_from(["Credit Card", "Bank Deposit", ""])),
+        items=tuple(draw(st.lists(st.sampled_from([TENT, STOVE, replace(TENT, sku="", brand_name="")]), max_size=3))),
+        shipping=tuple(draw(st.lists(st.sampled_from([BUYER, replace(BUYER, country="DE")]), max_size=2))),
+    )
+    recent = draw(st.lists(st.tuples(ages, money), max_size=3))
+    past = History(len(recent), (), tuple((facts.created_at - age, m) for age, m in recent))
+    return replace(facts, history=draw(st.sampled_from([None, past])))
+
+
+@given(conditions(), orders())
+def test_both_evaluators_agree(condition: Condition, facts: OrderFacts) -> None:
+    assert evaluate(condition, facts, NOW).outcome == naive(condition, facts)
+
+
+@given(st.lists(st.lists(conditions(), min_size=1, max_size=3).map(tuple), max_size=3).map(tuple), orders())
+def test_groups_are_and_with_or_inside(groups: tuple[tuple[Condition, ...], ...], facts: OrderFacts) -> None:
+    outcomes = [{naive(c, facts) for c in group} for group in groups]
+    trace = decide_rule(rule(definition=definition(groups=groups)), facts, storefront_channels=CHANNELS, now=NOW)
+    if any(not group & {"pass", "unknown"} for group in outcomes):
+        assert trace.decision == "no_match"
+    else:
+        assert trace.decision == "asks"
+        surely = all("pass" in group for group in outcomes)
+        assert ("could not be judged" in trace.sentence) is not surely
+
+
+# Refused on save ------------------------------------------------------------------------------------------
+
+RIGHT: dict[FieldType, str] = {
+    FieldType.MONEY: "100.00 USD",
+    FieldType.NUMBER: "3",
+    FieldType.TEXT: "word",
+    FieldType.CHOICE: "1",
+    FieldType.COUNTRY: "DE",
+    FieldType.LIST: "TENT-4",
+    FieldType.FLAG: "",
+}
+HUGE = "9" * 5000
+WRONG: dict[FieldType, tuple[tuple[str, ...], ...]] = {
+    FieldType.MONEY: ((), ("",), (" ", ""), ("100",), ("abc",), ("1 USD", "2 USD"), (HUGE + " USD",), ("NaN USD",)),
+    FieldType.NUMBER: ((), ("",), ("three",), ("1", "2"), ("1e5",), (HUGE,), ("NaN",), ("--1",), ("١",)),
+    FieldType.TEXT: ((), ("",), ("a", "b"), ("x" * 251,)),
+    FieldType.CHOICE: ((), ("",), ("x" * 251,)),
+    FieldType.COUNTRY: ((), ("",), ("Germany",), ("de",), ("D",), ("DE", "XXX"), ("ДЕ",)),
+    FieldType.LIST: ((), ("", " "), ("ok", "x" * 251)),
+    FieldType.FLAG: (),
+}
+
+
+def argument_of(name: str) -> str:
+    return {"Days": "30", "Custom field name": "regulated", "": ""}[ORDER_FIELDS[name].argument]
+
+
+def problems(given_: RuleDefinition) -> dict[str, str]:
+    with pytest.raises(InvalidRule) as refused:
+        check_definition(given_)
+    return dict(refused.value.problems)
+
+
+def every_row(table: dict[FieldType, tuple[tuple[str, ...], ...]]) -> list[Any]:
+    return [
+        pytest.param(name, operator, values, id=f"{name}-{operator}-{str(values)[:20]}")
+        for name, known in ORDER_FIELDS.items()
+        for operator in OPERATORS[known.type]
+        for values in table[known.type]
+    ]
+
+
+@pytest.mark.parametrize(("name", "operator", "values"), every_row(WRONG))
+def test_a_wrong_value_is_refused_at_its_row(name: str, operator: str, values: tuple[str, ...]) -> None:
+    good = Condition("total", "at_least", ("1 USD",))
+    bad = Condition(name, operator, values, argument_of(name))
+    found = problems(definition(groups=((good,), (good, bad))))
+    assert list(found) == ["groups.1.1"]
+    assert len(found["groups.1.1"]) < 200
+    assert evaluate(bad, order(), NOW).outcome == "unknown"
+
+
+@pytest.mark.parametrize(("name", "operator", "values"), every_row({k: ((v,),) for k, v in RIGHT.items()}))
+def test_a_right_value_is_taken(name: str, operator: str, values: tuple[str, ...]) -> None:
+    check_definition(definition(groups=((Condition(name, operator, values, argument_of(name)),),)))
+
+
+@pytest.mark.parametrize("name", ORDER_FIELDS)
+def test_an_operator_of_another_type_is_refused(name: str) -> None:
+    known = ORDER_FIELDS[name]
+    for operator in {*ALL_OPERATORS, "", "like", "__class__"} - set(OPERATORS[known.type]):
+        bad = Condition(name, operator, (RIGHT[known.type],), argument_of(name))
+        assert list(problems(definition(groups=((bad,),)))) == ["groups.0.0"]
+        assert evaluate(bad, order(), NOW).outcome == "unknown"
+
+
+@pytest.mark.parametrize("name", [n for n, f in ORDER_FIELDS.items() if f.argument])
+@pytest.mark.parametrize("argument", ["", "  "])
+def test_a_missing_argument_is_refused(name: str, argument: str) -> None:
+    known = ORDER_FIELDS[name]
+    bad = Condition(name, OPERATORS[known.type][0], (RIGHT[known.type],), argument)
+    assert list(problems(definition(groups=((bad,),)))) == ["groups.0.0"]
+
+
+@pytest.mark.parametrize("days", ["0", "367", "-1", "1.5", "ten", "٣", "²", HUGE, "1" * 4301])
+@pytest.mark.parametrize("name", ["orders_in_days", "sum_in_days"])
+def test_days_are_a_whole_number_of_at_most_a_year(name: str, days: str) -> None:
+    known = ORDER_FIELDS[name]
+    bad = Condition(name, "at_least", (RIGHT[known.type],), days)
+    assert "from 1 to 366" in problems(definition(groups=((bad,),)))["groups.0.0"]
+    assert evaluate(bad, order(), NOW).outcome == "unknown"
+    needs_of([rule(definition=definition(groups=((bad,),)))])  # a stored one of an older release is read all the same
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"customer": False}, "signers"),
+        ({"agreement_id": 0}, "agreement"),
+        ({"account_id": 0}, "account"),
+        ({"sequence": "sideways"}, "sequence"),
+        ({"expiry_days": 0}, "expiry_days"),
+        ({"expiry_days": 366}, "expiry_days"),
+        ({"most_per_hour": 0}, "limits"),
+        ({"most_per_day": 1_000_001}, "limits"),
+        ({"groups": ((Condition("guest", "is_true"),) * (MOST_CONDITIONS + 1),)}, "groups"),
+    ],
+)
+def test_what_is_not_a_condition_is_refused_by_its_name(changes: dict[str, Any], where: str) -> None:
+    assert list(problems(definition(**changes))) == [where]
+
+
+def test_every_problem_is_told_at_once() -> None:
+    bad = definition(groups=((Condition("gone", "is"),),), customer=False, account_id=0, expiry_days=0)
+    assert list(problems(bad)) == ["groups.0.0", "signers", "account", "expiry_days"]
+
+
+TEXTS = st.text(max_size=300)
+
+
+@given(st.sampled_from([*ORDER_FIELDS, "gone"]), st.sampled_from([*ALL_OPERATORS, "?"]), st.lists(TEXTS), TEXTS)
+@example("total", "at_least", ["", "100.00 USD"], "")
+@example("orders_in_days", "at_least", ["1"], "9" * 5000)
+def test_what_may_be_saved_can_be_judged_and_said(name: str, operator: str, values: list[str], argument: str) -> None:
+    condition = Condition(name, operator, tuple(values), argument)
+    given_ = definition(groups=((condition,),))
+    outcome = evaluate(condition, order(), NOW).outcome
+    assert outcome in ("pass", "fail", "currency", "unknown")
+    if outcome == "unknown":
+        assert list(problems(given_)) == ["groups.0.0"]
+    else:
+        check_definition(given_)
+    assert decide_rule(rule(definition=given_), order(), storefront_channels=CHANNELS, now=NOW).sentence
+    assert sentence(given_)
+    needs_of([rule(definition=given_)])
+
+
+def test_a_blank_value_beside_a_right_one_is_left_aside() -> None:
+    assert evaluate(Condition("total", "at_least", ("", "100.00 USD")), order(), NOW).outcome == "pass"
+    no_method = order(payment_method="")
+    assert evaluate(Condition("payment_method", "is_any_of", ("", "Cash")), no_method, NOW).outcome == "fail"
+
+
+# Stored and read again ------------------------------------------------------------------------------------
+
+DEFINITIONS = st.builds(
+    RuleDefinition,
+    groups=st.lists(st.lists(conditions(), max_size=3).map(tuple), max_size=3).map(tuple),
+    internal=st.booleans(),
+    approvers=st.lists(st.integers(1, 9)).map(tuple),
+    customer=st.booleans(),
+    agreement_id=st.integers(0, 9),
+    sequence=st.sampled_from(["together", "internal_first", "customer_first"]),
+    account_id=st.integers(0, 9),
+    expiry_days=st.integers(1, 365),
+    buyer_may_forward=st.booleans(),
+    most_per_hour=st.integers(1, 9),
+    most_per_day=st.integers(1, 9),
+    channels=st.lists(st.integers(1, 9)).map(tuple),
+)
+
+
+@given(DEFINITIONS)
+def test_a_definition_is_read_as_it_was_written(given_: RuleDefinition) -> None:
+    assert parse_definition(dump_definition(given_)) == given_
+
+
+@given(DEFINITIONS)
+def test_a_definition_of_a_newer_release_is_read(given_: RuleDefinition) -> None:
+    assert parse_definition({**dump_definition(given_), "later": [1]}) == given_
+
+
+def test_a_definition_of_an_older_release_has_defaults() -> None:
+    assert parse_definition({}) == RuleDefinition()
+
+
+# Decisions ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("facts", "changes", "decision", "says"),
+    [
+        ({}, {}, "asks", "Asks: every condition of “Large orders” holds."),
+        ({"status_id": 0}, {}, "not_placed", "Incomplete is not an order yet."),
+        ({"channel_id": 9}, {}, "not_storefront", "Channel 9 is not one of the storefronts"),
+        ({"channel_id": 2}, {"definition": definition(channels=(1,))}, "not_storefront", "Channel 2"),
+        ({"channel_id": 9}, {"definition": definition(channels=(9,))}, "not_storefront", "Channel 9"),
+        ({"channel_id": 2}, {"definition": definition(channels=(2,))}, "asks", "Asks:"),
+        (
+            {"total": Money(Decimal("499.99"), "USD")},
+            {},
+            "no_match",
+            "order total is 499.99 USD, the rule wants: is at",
+        ),
+        ({"total": Money(Decimal("9000"), "EUR")}, {}, "no_match", "another currency than USD"),
+        ({}, {"mode": "monitor"}, "would_ask", "Monitor: would have asked."),
+        ({"total": Money(Decimal("1"), "USD")}, {"mode": "monitor"}, "no_match", "Does not ask"),
+        ({}, {"paused_why": "it ran away."}, "paused", "The rule is paused: it ran away."),
+        ({}, {"live_since": None}, "before_boundary", "Created before the rule went live."),
+        ({"created_at": NOW - timedelta(days=2)}, {}, "before_boundary", "Created before"),
+        ({"created_at": NOW - timedelta(days=2)}, {"included": True}, "asks", "Asks:"),
+        ({"created_at": NOW - timedelta(days=2)}, {"included": True, "live_since": None}, "before_boundary", "Created"),
+        ({}, {"definition": definition(groups=())}, "asks", "Asks:"),
+        ({}, {"definition": definition(groups=((),))}, "asks", "Asks:"),
+    ],
+)
+def test_a_decision_and_its_sentence(facts: dict[str, Any], changes: dict[str, Any], decision: str, says: str) -> None:
+    trace = decide_rule(rule(**changes), order(**facts), storefront_channels=CHANNELS, now=NOW)
+    assert trace.decision == decision
+    assert says in trace.sentence
+    assert trace.asks is (decision == "asks")
+
+
+@pytest.mark.parametrize(
+    ("created", "live", "decision"),
+    [
+        (timedelta(), timedelta(), "asks"),
+        (timedelta(), timedelta(milliseconds=999), "asks"),  # the store tells whole seconds only
+        (timedelta(), timedelta(seconds=1), "before_boundary"),
+        (timedelta(seconds=1), timedelta(), "asks"),
+    ],
+)
+def test_the_boundary_is_a_second_wide(created: timedelta, live: timedelta, decision: str) -> None:
+    at = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+    trace = decide_rule(
+        rule(live_since=at + live), order(created_at=at + created), storefront_channels=CHANNELS, now=NOW
+    )
+    assert trace.decision == decision
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        Condition("first_order", "is_true"),
+        Condition("first_order", "is_false"),
+        Condition("orders_in_days", "at_least", ("3",), "30"),
+        Condition("sum_in_days", "less_than", ("3 USD",), "30"),
+        Condition("gone", "is", ("x",)),
+    ],
+)
+def test_what_cannot_be_judged_asks(condition: Condition) -> None:
+    stranger = order(history=None, customer_id=0)
+    unsure = rule(definition=definition(groups=((condition,),)))
+    trace = decide_rule(unsure, stranger, storefront_channels=CHANNELS, now=NOW)
+    assert trace.asks
+    assert "could not be judged" in trace.sentence
+    settled = rule(definition=definition(groups=((condition, Condition("guest", "is_true")),)))
+    assert "every condition" in decide_rule(settled, stranger, storefront_channels=CHANNELS, now=NOW).sentence
+    refused = rule(definition=definition(groups=((condition,), (Condition("guest", "is_false"),))))
+    assert decide_rule(refused, stranger, storefront_channels=CHANNELS, now=NOW).decision == "no_match"
+
+
+def test_splitting_an_order_does_not_help() -> None:
+    big = rule(definition=definition(groups=((Condition("sum_in_days", "at_least", ("1000.00 USD",), "7"),),)))
+    earlier = ((NOW - timedelta(days=2), Money(Decimal("400.00"), "USD")),)
+    assert not decide_rule(big, order(), storefront_channels=CHANNELS, now=NOW).asks
+    assert decide_rule(big, order(history=History(1, (), earlier)), storefront_channels=CHANNELS, now=NOW).asks
+
+
+def test_the_trace_shows_what_each_condition_saw() -> None:
+    two = definition(
+        groups=((Condition("total", "at_least", ("500.00 USD",)),), (Condition("sku", "has_any_of", ("A",)),))
+    )
+    trace = decide_rule(rule(definition=two), order(), storefront_channels=CHANNELS, now=NOW)
+    assert trace.groups == (
+        (ConditionTrace("total", "at_least", ("500.00 USD",), "", "600.00 USD", "pass"),),
+        (ConditionTrace("sku", "has_any_of", ("A",), "", "TENT-4", "fail"),),
+    )
+
+
+@pytest.mark.parametrize(
+    ("condition", "needs", "days"),
+    [
+        (Condition("total", "at_least", ("1 USD",)), frozenset(), 0),
+        (Condition("category", "has_any_of", ("1",)), frozenset({"catalog"}), 0),
+        (Condition("first_order", "is_true"), frozenset({"history"}), 1),
+        (Condition("sum_in_days", "at_least", ("1 USD",), "90"), frozenset({"history"}), 90),
+        (Condition("gone", "is", ("x",)), frozenset(), 0),
+    ],
+)
+def test_needs_of(condition: Condition, needs: frozenset[str], days: int) -> None:
+    assert needs_of([rule(definition=definition(groups=((condition,),)))]) == (needs, days)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (
+            {},
+            "When an order is placed and order total is at least 500.00 USD, ask the buyer to sign Terms.",
+        ),
+        ({"groups": ()}, "When an order is placed, ask the buyer to sign Terms."),
+        (
+            {"groups": ((Condition("guest", "is_false"), Condition("sku", "has_any_of", ("A", "B"))),)},
+            "When an order is placed and (not guest checkout or sku has any of A, B), ask the buyer to sign Terms.",
+        ),
+        (
+            {"internal": True, "sequence": "internal_first", "groups": ()},
+            "When an order is placed, ask the approver whose limit covers it to approve, "
+            "then ask the buyer to sign Terms.",
+        ),
+        (
+            {"internal": True, "approvers": (7, 8), "sequence": "customer_first", "groups": ()},
+            "When an order is placed, ask the buyer to sign Terms, then ask Dana, person 8 to approve.",
+        ),
+        (
+            {"groups": ((Condition("sum_in_days", "more_than", ("9 USD",), "30"),),)},
+            "When an order is placed and sum of recent days (30 days) is more than 9 USD, ask the buyer to sign Terms.",
+        ),
+        (
+            {"groups": ((Condition("custom_field", "has_none_of", ("yes",), "regulated"),),)},
+            "When an order is placed and product custom field “regulated” has none of yes, "
+            "ask the buyer to sign Terms.",
+        ),
+    ],
+)
+def test_a_rule_as_a_sentence(changes: dict[str, Any], says: str) -> None:
+    assert sentence(definition(**changes), {"agreement:4": "Terms", "person:7": "Dana"}) == says
+
+
+def test_every_operator_has_words() -> None:
+    assert set(OPERATOR_WORDS) == set(ALL_OPERATORS)
+
+
+# Who approves ---------------------------------------------------------------------------------------------
+
+DANA, CLEO, DEPUTY = person(1), person(2), person(3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "acts"),
+    [
+        ({}, 1),
+        ({"state": "left"}, None),
+        ({"state": "left", "deputy_id": 3}, None),
+        ({"state": "away"}, None),
+        ({"state": "away", "deputy_id": 3}, 3),
+        ({"deputy_id": 3}, 1),  # a deputy without dates acts only while the person is away
+        ({"deputy_id": 3, "deputy_from": NOW}, 3),
+        ({"deputy_id": 3, "deputy_from": NOW + timedelta(seconds=1)}, 1),
+        ({"deputy_id": 3, "deputy_from": NOW - timedelta(days=1), "deputy_until": NOW}, 1),
+        ({"deputy_id": 3, "deputy_from": NOW - timedelta(days=1), "deputy_until": NOW + timedelta(days=1)}, 3),
+        ({"state": "away", "deputy_id": 3, "deputy_until": NOW}, None),
+        ({"state": "away", "deputy_id": 99}, None),
+    ],
+)
+def test_who_acts_for_a_person(changes: dict[str, Any], acts: int | None) -> None:
+    directory = Directory({1: replace(DANA, **changes), 3: DEPUTY})
+    found = directory.acting(1, NOW)
+    assert (found.id if found else None) == acts
+
+
+@pytest.mark.parametrize("state", ["away", "left"])
+def test_a_deputy_who_is_away_acts_for_nobody(state: str) -> None:
+    directory = Directory({1: replace(DANA, state="away", deputy_id=3), 3: replace(DEPUTY, state=state)})
+    assert directory.acting(1, NOW) is None
+
+
+LIMITS = (
+    ApprovalLimit(2, "USD", None),
+    ApprovalLimit(1, "USD", Decimal("2000")),
+    ApprovalLimit(1, "EUR", Decimal("9")),
+)
+PEOPLE = {1: DANA, 2: CLEO, 3: DEPUTY}
+
+
+@pytest.mark.parametrize(
+    ("amount", "approver"),
+    [
+        (Money(Decimal("0"), "USD"), 1),
+        (Money(Decimal("1999.99"), "USD"), 1),
+        (Money(Decimal("2000"), "USD"), 1),
+        (Money(Decimal("2000.01"), "USD"), 2),
+        (Money(Decimal("9999999"), "USD"), 2),
+        (Money(Decimal("9"), "EUR"), 1),
+        (Money(Decimal("9.01"), "EUR"), None),
+        (Money(Decimal("1"), "CHF"), None),
+    ],
+)
+def test_the_smallest_limit_that_covers_it_approves(amount: Money, approver: int | None) -> None:
+    found = Directory(PEOPLE, LIMITS).approver_for(amount, NOW)
+    assert (found.id if found else None) == approver
+
+
+def test_who_is_away_without_a_deputy_is_stepped_over() -> None:
+    away = Directory({**PEOPLE, 1: replace(DANA, state="away")}, LIMITS)
+    found = away.approver_for(Money(Decimal("5"), "USD"), NOW)
+    assert found is not None
+    assert found.id == 2
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.integers(0, 50)), min_size=1, max_size=6, unique=True),
+    st.integers(0, 60),
+)
+def test_limits_cover_every_amount_exactly_once(steps: list[int | None], amount: int) -> None:
+    limits = tuple(ApprovalLimit(n, "USD", None if s is None else Decimal(s)) for n, s in enumerate(steps, 1))
+    people = {n: person(n) for n in range(1, len(steps) + 1)}
+    found = Directory(people, limits).approver_for(Money(Decimal(amount), "USD"), NOW)
+    covering = [s for s in steps if s is None or amount <= s]
+    if not covering:
+        assert found is None
+    else:
+        assert found is not None
+        given_ = steps[found.id - 1]
+        bounded = [s for s in covering if s is not None]
+        assert given_ == (min(bounded) if bounded else None)
+
+
+@given(st.permutations(list(LIMITS)))
+def test_the_order_of_the_limits_is_irrelevant(limits: list[ApprovalLimit]) -> None:
+    for amount in ("1", "2000", "2001"):
+        money = Money(Decimal(amount), "USD")
+        assert Directory(PEOPLE, tuple(limits)).approver_for(money, NOW) == Directory(PEOPLE, LIMITS).approver_for(
+            money, NOW
+        )
