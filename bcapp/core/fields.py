@@ -43,7 +43,7 @@ class Field:
     example: str
     read: Callable[[OrderFacts, str, datetime], Any]
     argument: str = ""
-    needs: frozenset[str] = frozenset()  # which reads it costs: catalog, history
+    needs: frozenset[str] = frozenset()  # which reads it costs: catalog, group, history
 
 
 OPERATORS: dict[FieldType, tuple[str, ...]] = {
@@ -102,7 +102,7 @@ def _sum_in_days(facts: OrderFacts, days: str, _now: datetime) -> Money | Unknow
     return Money(facts.total.amount + sum((m.amount for m in others), Decimal()), facts.total.currency)
 
 
-_CATALOG, _HISTORY = frozenset({"catalog"}), frozenset({"history"})
+_CATALOG, _GROUP, _HISTORY = frozenset({"catalog"}), frozenset({"group"}), frozenset({"history"})
 
 ORDER_FIELDS: dict[str, Field] = {
     f.name: f
@@ -122,7 +122,7 @@ ORDER_FIELDS: dict[str, Field] = {
         Field("channel", FieldType.CHOICE, "Channel", "The storefront, by channel number.", "1",
               lambda o, a, n: frozenset({str(o.channel_id)})),
         Field("customer_group", FieldType.CHOICE, "Customer group", "By group number; 0 is no group.", "3",
-              lambda o, a, n: frozenset({str(o.customer_group_id)})),
+              lambda o, a, n: frozenset({str(o.customer_group_id)}), needs=_GROUP),
         Field("payment_method", FieldType.CHOICE, "Payment method", "As the order shows it.", "Purchase Order",
               lambda o, a, n: frozenset({o.payment_method})),
         Field("guest", FieldType.FLAG, "Guest checkout", "The buyer has no account.", "",

@@ -198,10 +198,13 @@ async def read_directory(services: Services, store_hash: str) -> Directory:
     )
 
 
-def reads_for(rules: Sequence[RuleInForce]) -> tuple[Needs, int | None]:
-    """Return the reads that these rules cost. Transactions always: they tell a payment from a person's hand."""
+def reads_for(rules: Sequence[RuleInForce], *, transactions: bool) -> tuple[Needs, int | None]:
+    """Return the reads that these rules cost, and the days of history."""
     needs, days = needs_of(rules)
-    return Needs(catalog="catalog" in needs, group=True, history="history" in needs, transactions=True), days or None
+    parts = Needs(
+        catalog="catalog" in needs, group="group" in needs, history="history" in needs, transactions=transactions
+    )
+    return parts, days or None
 
 
 async def _look_at_order(
@@ -214,15 +217,16 @@ async def _look_at_order(
     before = await db.fetch_one("fetch_record", of)
     assert before is not None
     rules = await read_rules(services, store.hash, workflow.SLUG, record)
+    hold = await fetch_hold(db, store.hash, record)
     if not rules and all(d.topic != "command" and d.source in ("bigcommerce", "sweep") for d in due):
-        hold = await fetch_hold(db, store.hash, record)
         if hold is None and not await requests_of(db, store.hash, record):
             # No rule could ask and nothing was asked: not worth a call. Opening its page or a rule looks at it.
             async with db.transaction():
                 await db.execute("touch_record", {**of, "now": started})
                 await finish_deliveries(db, store.hash, list(due), started)
             return
-    needs, days = reads_for(rules)
+    # Transactions tell a payment from a person's hand once there is a hold, and when an authorisation ends.
+    needs, days = reads_for(rules, transactions=hold is not None or store.settings.hold_method == "capture")
     client = await vendors.bigcommerce(store.hash)
     facts = await read_order(client, int(record.id), history_days=days, needs=needs, trees=vendors.trees)
     if isinstance(facts, Gone) and before["looked_at"] is None:

@@ -178,7 +178,7 @@ async def count_backlog(work: Work) -> Outcome:
     status_at, after_id = int(cursor.get("status_at", 0)), int(cursor.get("after_id", 0))
     counted = int(cursor.get("counted", 0))
     client = await work.vendors.bigcommerce(work.store.hash)
-    needs, days = reads_for([rule])
+    needs, days = reads_for([rule], transactions=False)
     read = 0
     while status_at < len(OPEN_STATUSES) and read < SLICE and counted < MOST_COUNTED:
         status = OPEN_STATUSES[status_at]
