@@ -217,6 +217,8 @@ class Writer:
         elif state in (HoldState.RELEASED, HoldState.BYPASSED, HoldState.REFUSED):
             values["opened_at"] = self._now
         await self._db.execute("save_hold", values)
+        # A look that read the order before our own write would take the old status for a person's hand.
+        await self._db.execute("raise_record_version", self._of)
         if state is not now_state:
             self.changed = True
             await self._note("hold_moved", None, {"from": now_state, "to": state})

@@ -71,6 +71,10 @@ UPDATE records
 UPDATE records SET version = version + 1, gone_since = COALESCE(gone_since, :now), looked_at = :now
  WHERE store_hash = :store_hash AND kind = :kind AND id = :id;
 
+-- raise_record_version --
+-- What a look that is under way has read is older than this: it must read again.
+UPDATE records SET version = version + 1 WHERE store_hash = :store_hash AND kind = :record_kind AND id = :record_id;
+
 -- touch_record --
 UPDATE records SET version = version + 1, looked_at = :now
  WHERE store_hash = :store_hash AND kind = :kind AND id = :id;
