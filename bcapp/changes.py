@@ -237,7 +237,7 @@ async def _tell(services: Services, change: Change, kind: str, text: str) -> Non
             "record_kind": change.record.kind,
             "record_id": change.record.id,
             "text": text,
-            "alarm": True,
+            "alarm": kind != "change_applied",  # what was applied is told, nobody has to act
             "now": now,
         },
     )

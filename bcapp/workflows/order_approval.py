@@ -25,7 +25,15 @@ from bcapp.core.release import DIGITAL_DONE, ENDED, SHIPPED
 from bcapp.core.rules import RuleInForce, RuleTrace, decide_rule
 from bcapp.core.settings import AWAITING_PAYMENT
 from bcapp.core.snapshot import ORDER_PROJECTION, difference, fingerprint, order_snapshot
-from bcapp.core.states import HoldEvent, HoldState, Purpose, RequestStatus, SignerRole, Wanted
+from bcapp.core.states import (
+    HOLD_TRANSITIONS,
+    HoldEvent,
+    HoldState,
+    Purpose,
+    RequestStatus,
+    SignerRole,
+    Wanted,
+)
 from bcapp.workflows.protocol import Command, Situation
 
 SLUG, LABEL, RECORD_KIND = "order_approval", "Order approval", "order"
@@ -125,20 +133,17 @@ def _decide_open(s: Situation, facts: OrderFacts, traces: tuple[RuleTrace, ...])
 
 
 def _override(s: Situation, command: Command) -> Iterator[Intent]:
-    for request in s.requests:
-        if request.is_open:
-            yield CancelRequest(request.id, "staff")
-    if s.hold is not None and s.hold.state in (
-        HoldState.HOLDING,
-        HoldState.HELD,
-        HoldState.KEPT,
-        HoldState.RELEASING,
-        HoldState.JOINED,
-    ):
+    open_requests = [r for r in s.requests if r.is_open]
+    for request in open_requests:
+        yield CancelRequest(request.id, "staff")
+    state = s.hold.state if s.hold else HoldState.NONE
+    if s.hold is not None and (state, HoldEvent.OVERRIDE) in HOLD_TRANSITIONS and state is not HoldState.OVERRIDDEN:
         yield MoveHold(HoldEvent.OVERRIDE, command.why)
         yield Act(ActionKind.CAPTURE_ORDER if s.hold.method == "capture" else ActionKind.RELEASE_ORDER)
-        yield Note("hold_overridden", None, {"why": command.why}, command.actor)
         yield SettleTasks(("not_signed", "let_go", "cannot_ask", "hold_late", "release_failed"))
+    elif not open_requests:
+        return  # there is nothing to let go
+    yield Note("hold_overridden", None, {"why": command.why}, command.actor)
 
 
 # What is wanted -------------------------------------------------------------------------------------------
@@ -182,6 +187,10 @@ def _needs(
                 yield CancelRequest(latest.id, "record")
                 yield Note("no_longer_needed", latest.id)
             continue
+        if need.state == "good" and latest is not None and latest.is_open and latest.id not in cancelled:
+            # Edited back to what an earlier round signed: nobody may go on being asked about the text between.
+            yield CancelRequest(latest.id, "record")
+            yield Note("no_longer_needed", latest.id)
         if need.state == "ask" and _is_shipped(facts):
             kind = "edited_after_shipping" if latest is not None else "shipped_unsigned"
             text = (
@@ -440,7 +449,8 @@ def _hold(s: Situation, facts: OrderFacts, needs: list[Need], asked: list[OpenRe
     by_hand = any(a.blocks for a in asked)
     is_busy = any(a.kind in HOLD_WORK for a in s.open_actions)
     if not blocking and not any(c.kind == "send" and c.payload.get("hold") for c in s.commands):
-        if hold is not None and state in (HoldState.HELD, HoldState.KEPT) and not is_busy:
+        # Holding without work under way: the hold failed and may stand all the same; the release finds out.
+        if hold is not None and state in (HoldState.HOLDING, HoldState.HELD, HoldState.KEPT) and not is_busy:
             if facts.fraud_review:
                 text = (
                     f"{facts.label} is signed, and its payment is held for review. Finish the review, then move it on."
@@ -484,7 +494,10 @@ def _hold(s: Situation, facts: OrderFacts, needs: list[Need], asked: list[OpenRe
         return
     lost = [n for n in blocking if n.state in ("not_signed", "cannot")]
     if lost and state is not HoldState.KEPT:
-        yield MoveHold(HoldEvent.NOT_SIGNED, _not_signed_why(lost[0]))
+        why = _not_signed_why(lost[0])
+        yield MoveHold(HoldEvent.NOT_SIGNED, why[0].upper() + why[1:])
+        if lost[0].why == "conflict":
+            return  # the check has told it already, with what was wrong
         yield AskPerson(
             "not_signed", f"{facts.label}: {_not_signed_why(lost[0])}", lost[0].latest.id if lost[0].latest else None
         )

@@ -52,6 +52,8 @@ def task_link(frame: Frame, task: Task) -> tuple[str, str] | None:
         "rule_paused": ("See the rules", "rules"),
         "hooks_off": ("Open webhooks", "settings/webhooks"),
         "change_waits": ("Decide", "people/changes"),
+        "change_applied": ("See the changes", "people/changes"),
+        "change_refused": ("See the changes", "people/changes"),
     }
     if task.kind in by_kind:
         label, path = by_kind[task.kind]
