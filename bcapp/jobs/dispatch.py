@@ -43,6 +43,7 @@ MOST = 500
 HOLD_LATE = timedelta(seconds=30)
 BREAKER_LATE = timedelta(seconds=60)
 KEEP_DONE = timedelta(days=7)
+KEEP_QUEUE_LOG = timedelta(days=1)
 UPKEEP_EVERY = 15  # ticks
 
 
@@ -168,6 +169,8 @@ class Worker:
         await db.execute("beat", {"id": self._id, "now": now, "release": self._release})
         await db.execute("bury_workers", {"before": now - timedelta(minutes=10)})
         await db.execute("clear_deliveries", {"before": now - KEEP_DONE})
+        for name in ("clear_queue_log", "clear_queue_statistics"):
+            await db.execute(name, {"before": now - KEEP_QUEUE_LOG})
         await changes.apply_due(self._services)
         await stores.drop_ended(self._services)
         await seal(self._services)

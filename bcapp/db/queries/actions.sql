@@ -182,3 +182,13 @@ SELECT id, happened_at, actor, event, record_kind, record_id, request_id, detail
 -- add_link --
 INSERT INTO audit_chain (store_hash, position, audit_id, row_sha256, chain_hash, sealed_at)
 VALUES (:store_hash, :position, :audit_id, :row_sha256, :chain_hash, :now);
+
+-- clear_queue_log --
+-- global: the queue's own log of jobs that ended; our rows are the truth, so a day of it is plenty.
+DELETE FROM pgqueuer_log
+ WHERE ctid IN (SELECT ctid FROM pgqueuer_log WHERE created < :before LIMIT 20000);
+
+-- clear_queue_statistics --
+-- global: the queue's own counts per second.
+DELETE FROM pgqueuer_statistics
+ WHERE ctid IN (SELECT ctid FROM pgqueuer_statistics WHERE created < :before LIMIT 20000);
