@@ -166,7 +166,10 @@ HOLD_TRANSITIONS: dict[tuple[HoldState, HoldEvent], HoldState] = {
     (_H.OVERRIDDEN, _V.LEFT_AS_IS): _H.OVERRIDDEN,
     (_H.REFUSED, _V.LEFT_AS_IS): _H.REFUSED,
     **{(s, _V.LET_GO): _H.BYPASSED for s in (_H.HOLDING, _H.HELD, _H.KEPT, _H.BYPASSED)},
-    **{(s, _V.OVERRIDE): _H.OVERRIDDEN for s in (_H.HOLDING, _H.HELD, _H.KEPT, _H.RELEASING, _H.JOINED, _H.OVERRIDDEN)},
+    **{
+        (s, _V.OVERRIDE): _H.OVERRIDDEN
+        for s in (_H.NONE, _H.HOLDING, _H.HELD, _H.KEPT, _H.RELEASING, _H.JOINED, _H.OVERRIDDEN)
+    },
     **{(s, _V.NOT_SIGNED): _H.KEPT for s in (_H.HOLDING, _H.HELD, _H.KEPT)},
     (_H.JOINED, _V.NOT_SIGNED): _H.JOINED,
     (_H.KEPT, _V.ASKED_AGAIN): _H.HELD,

@@ -137,12 +137,15 @@ def _override(s: Situation, command: Command) -> Iterator[Intent]:
     for request in open_requests:
         yield CancelRequest(request.id, "staff")
     state = s.hold.state if s.hold else HoldState.NONE
-    if s.hold is not None and (state, HoldEvent.OVERRIDE) in HOLD_TRANSITIONS and state is not HoldState.OVERRIDDEN:
+    is_held = (state, HoldEvent.OVERRIDE) in HOLD_TRANSITIONS and state not in (HoldState.NONE, HoldState.OVERRIDDEN)
+    if is_held and s.hold is not None:
         yield MoveHold(HoldEvent.OVERRIDE, command.why)
         yield Act(ActionKind.CAPTURE_ORDER if s.hold.method == "capture" else ActionKind.RELEASE_ORDER)
         yield SettleTasks(("not_signed", "let_go", "cannot_ask", "hold_late", "release_failed"))
     elif not open_requests:
         return  # there is nothing to let go
+    elif state is HoldState.NONE:
+        yield MoveHold(HoldEvent.OVERRIDE, command.why)  # nor may it be held later, when the store can hold orders
     yield Note("hold_overridden", None, {"why": command.why}, command.actor)
 
 
