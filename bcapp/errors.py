@@ -14,6 +14,11 @@ AppError
     ├── SignatureError
     │   └── CredentialsRefused   the token endpoint or the API refused our client
     └── CircuitOpen         not called at all: the breaker is open or the budget is spent
+
+Beside the code that raises them, because only its callers catch them:
+  db: DatabaseAway, QueryError · db/embedded: EmbeddedPostgresError · db/migrate: MigrationFailed · db/chunks: NotKept
+  secrets: SealBroken, UnknownKey · documents: FieldsDiffer, DocumentTooHeavy, WorkFailed, RenderFailed
+  mail: MailNotSet, MailFailed · core/agreements: MissingValue
 """
 
 
