@@ -71,7 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     sandbox.add_argument("--app-url", default="http://127.0.0.1:8000")
     bench = add("bench", _bench, "Print ratios of one run on this machine.")
     bench.add_argument("what", choices=("ingest", "roundtrip"))
-    bench.add_argument("--seconds", type=float, default=3.0)
+    bench.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
+    bench.add_argument("--gate", action="store_true", help="end with 1 when a ratio that gates is missed")
     return parser
 
 
@@ -153,7 +154,7 @@ def _sandbox(args: argparse.Namespace) -> int:
 def _bench(args: argparse.Namespace) -> int:
     from bcapp.sandbox.bench import run_bench
 
-    return run_bench(args.what, args.seconds)
+    return run_bench(args.what, args.seconds, gate=args.gate)
 
 
 if __name__ == "__main__":
