@@ -92,8 +92,9 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _no_sandbox_clock_beside_the_real_thing(self) -> Settings:
-        real = (BIGCOMMERCE_API, BIGCOMMERCE_LOGIN)
-        if self.countersign_clock_url and (self.bc_api_url in real or self.bc_login_url in real):
+        real = {urlsplit(url).hostname for url in (BIGCOMMERCE_API, BIGCOMMERCE_LOGIN)}
+        used = {urlsplit(url).hostname for url in (self.bc_api_url, self.bc_login_url)}
+        if self.countersign_clock_url and real & used:
             raise ValueError(
                 "COUNTERSIGN_CLOCK_URL moves time for the sandbox and is refused beside the real BigCommerce"
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bcapp.core.actions import ActionKind
@@ -194,14 +194,15 @@ def _needs(
             # Edited back to what an earlier round signed: nobody may go on being asked about the text between.
             yield CancelRequest(latest.id, "record")
             yield Note("no_longer_needed", latest.id)
-        if need.state == "ask" and _is_shipped(facts):
-            kind = "edited_after_shipping" if latest is not None else "shipped_unsigned"
-            text = (
-                f"{facts.label} was changed after it was signed, and it is already shipped."
-                if latest is not None
-                else f"{facts.label} was shipped before it could be held. Send it for signature by hand."
-            )
-            yield AskPerson(kind, text)
+        if need.state == "ask" and _is_shipped(facts) and (latest is None or latest.id not in again):
+            if latest is None:
+                text = f"{facts.label} was shipped before it could be held. Send it for signature by hand."
+                yield AskPerson("shipped_unsigned", text)
+            elif any(r.status is RequestStatus.COMPLETED for r in requests):
+                text = f"{facts.label} was changed after it was signed, and it is already shipped."
+                yield AskPerson("edited_after_shipping", text)
+            else:  # edited and shipped, never signed: it blocks as it stands, and nobody is asked by itself any more
+                yield replace(need, state="waiting" if latest.is_open else "not_signed", why=str(latest.status))
             continue
         if need.state == "ask" and latest is None and rule_now is not None:
             reached = _limit_reached(rule_now)
@@ -477,7 +478,7 @@ def _hold(s: Situation, facts: OrderFacts, needs: list[Need], asked: list[OpenRe
         return
     if method == "capture" and facts.payment_status != "authorized":
         method = "status"
-    asking = bool(asked) or by_hand
+    asking = (bool(asked) or by_hand) and not _is_shipped(facts)
     if state is HoldState.NONE and facts.is_digital and method == "status":
         yield MoveHold(HoldEvent.TOO_LATE, "A digital order is delivered at once and cannot be held.", method)
         return

@@ -310,6 +310,14 @@ TABLE: dict[str, tuple[Situation, list[str]]] = {
         situation(replace(EDITED, status_id=2), requests=(GOOD,), hold=hold(HoldState.RELEASED)),
         ["task edited_after_shipping"],
     ),
+    "edited and shipped, never signed: no release": (
+        situation(replace(EDITED, status_id=2), requests=(SENT,), hold=hold()),
+        ["hold let_go", "task let_go"],
+    ),
+    "declined, edited and shipped: no release": (
+        situation(replace(EDITED, status_id=2), requests=(ended(RequestStatus.DECLINED),), hold=hold(HoldState.KEPT)),
+        ["hold let_go", "task let_go"],
+    ),
     "edited after declining": (
         situation(replace(EDITED, status_id=12), requests=(ended(RequestStatus.DECLINED),), hold=hold(HoldState.KEPT)),
         ["ask customer 2", "hold asked_again"],
@@ -489,6 +497,15 @@ COMMANDS: dict[str, tuple[Situation, list[str]]] = {
             commands=(command("ask_again", 50),),
         ),
         [],
+    ),
+    "ask again what is shipped": (
+        situation(
+            order(status_id=2),
+            requests=(ended(RequestStatus.DECLINED),),
+            hold=hold(HoldState.BYPASSED),
+            commands=(command("ask_again"),),
+        ),
+        ["ask customer 2"],
     ),
     "resend": (
         situation(HELD_ORDER, requests=(SENT,), hold=hold(), commands=(command("resend"),)),
