@@ -34,6 +34,7 @@ from bcapp.db.stores import Store
 from bcapp.services import Services
 
 READ_AGAIN = timedelta(minutes=15)
+WRITE_BACK_WAITS = timedelta(seconds=2)  # what happens in quick succession is written back once
 
 
 class Writer:
@@ -317,7 +318,7 @@ class Writer:
             return
         waiting = await self._db.fetch_all("open_actions", self._of)
         if not any(a["kind"] == ActionKind.WRITE_METAFIELDS and a["state"] == "pending" for a in waiting):
-            await self._act(ActionKind.WRITE_METAFIELDS, None, {})
+            await self._act(ActionKind.WRITE_METAFIELDS, None, {}, self._now + WRITE_BACK_WAITS)
 
 
 def _exposed(store: Store, hold: Hold | None, found: dict[str, Any] | None, now: datetime) -> int | None:

@@ -168,8 +168,8 @@ async def write_metafields(work: Work) -> Outcome:
         "link": f"/s/{work.store.hash}/orders/{work.order_id}",
     }
     text = json.dumps(detail, separators=(",", ":"))
-    await client.put_metafield(work.order_id, NAMESPACE, "state", state, permission_set="read")
-    await client.put_metafield(work.order_id, NAMESPACE, "detail", text, permission_set="app_only")
+    wanted = {"state": (state, "read"), "detail": (text, "app_only")}
+    await client.set_metafields(work.order_id, NAMESPACE, wanted)
     return Outcome(left_as={"state": state}, look=False)
 
 

@@ -9,7 +9,7 @@ from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.queries import Queries
 
 LOOK, PERFORM = "look", "perform"
-LOOK_PRIORITY = 100
+LOOK_PRIORITY = 85  # behind holds and releases, before everything else: a burst of looks must not delay a hold
 
 
 async def enqueue(connection: Any, jobs: Sequence[tuple[str, bytes, int, str]]) -> None:

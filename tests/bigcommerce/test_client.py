@@ -127,6 +127,18 @@ async def test_a_metafield_is_made_and_then_changed(client: BigCommerce, sandbox
     assert {r["permission_set"] for r in rows} == {"app_only"}
 
 
+async def test_metafields_are_written_only_where_they_differ(client: BigCommerce, sandbox: Sandbox) -> None:
+    order_id = place(sandbox)
+    await client.put_metafield(order_id, "countersign", "request", "71")
+    wanted = {"state": ("sent", "read"), "detail": ("{}", "app_only")}
+    assert await client.set_metafields(order_id, "countersign", wanted) == 2
+    assert await client.set_metafields(order_id, "countersign", wanted) == 0
+    assert await client.set_metafields(order_id, "countersign", {**wanted, "state": ("completed", "read")}) == 1
+    rows = await client.metafields(order_id, namespace="countersign")
+    told = {r["key"]: (r["value"], r["permission_set"]) for r in rows}
+    assert told == {"request": ("71", "app_only"), "detail": ("{}", "app_only"), "state": ("completed", "read")}
+
+
 async def test_customers_are_found_by_id_and_by_address(client: BigCommerce, sandbox: Sandbox) -> None:
     customers = sandbox.bigcommerce.store.customers
     known = list(customers)[:3]
