@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from getpass import getpass
 
+import uvloop
+
 from bcapp.errors import AppError, SettingsError
 from bcapp.logs import configure_logging
 from bcapp.settings import Settings, load_settings
@@ -85,21 +87,21 @@ def _settings() -> Settings:
 def _web(args: argparse.Namespace) -> int:
     from bcapp.web.server import run_web
 
-    asyncio.run(run_web(_settings(), args.host, args.port))
+    uvloop.run(run_web(_settings(), args.host, args.port))
     return 0
 
 
 def _serve(args: argparse.Namespace) -> int:
     from bcapp.web.server import run_web
 
-    asyncio.run(run_web(_settings(), args.host, args.port, with_worker=True))
+    uvloop.run(run_web(_settings(), args.host, args.port, with_worker=True))
     return 0
 
 
 def _worker(args: argparse.Namespace) -> int:
     from bcapp.worker import run_worker
 
-    asyncio.run(run_worker(_settings()))
+    uvloop.run(run_worker(_settings()))
     return 0
 
 

@@ -142,6 +142,12 @@ class Process:
             self._process.kill()
             self._process.wait(10)
 
+    def cpu_seconds(self) -> float:
+        """Return the processor time that it has taken so far. Source: proc(5), /proc/pid/stat, utime and stime."""
+        assert self._process is not None
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def tail(self) -> str:
         return self._log.read_text(errors="replace")[-1500:] if self._log.exists() else ""
 
@@ -206,6 +212,7 @@ def _measure_ingest(dsn: str, seconds: float, folder: Path) -> list[Aim]:
     key, dsns = asyncio.run(_prepare(dsn, environment))
     ports = {kind: free_port() for kind in KINDS}
     given = {"key": key, "client_secret": secret}
+    servers: dict[str, Process] = {}
     with contextlib.ExitStack() as stack:
         for kind in KINDS:
             log = folder / f"{kind}.log"
@@ -215,7 +222,7 @@ def _measure_ingest(dsn: str, seconds: float, folder: Path) -> list[Aim]:
             else:
                 words = ["-m", "bcapp.sandbox.rivals", kind, str(ports[kind])]
                 process = Process(words, base_environment(), log, {**given, "dsn": dsns[kind]})
-            stack.enter_context(started(process, ports[kind]))
+            servers[kind] = stack.enter_context(started(process, ports[kind]))
 
         def load(kind: str, seconds: float, rate: float = 0.0) -> Tally:
             asyncio.run(_empty(dsns[kind]))
@@ -230,11 +237,14 @@ def _measure_ingest(dsn: str, seconds: float, folder: Path) -> list[Aim]:
         rates: dict[str, list[float]] = {kind: [] for kind in KINDS}
         for number in range(ROUNDS):
             for kind in KINDS:
+                before = servers[kind].cpu_seconds()
                 tally = load(kind, seconds)
+                spent = (servers[kind].cpu_seconds() - before) / max(tally.acknowledged, 1) * 1e6
                 rates[kind].append(tally.per_second)
                 print(
                     f"round {number + 1}  {kind:10}{tally.per_second:>8.0f}/s   "
-                    f"p50 {tally.percentile(0.5):6.1f} ms   p99 {tally.percentile(0.99):6.1f} ms",
+                    f"p50 {tally.percentile(0.5):6.1f} ms   p99 {tally.percentile(0.99):6.1f} ms   "
+                    f"{spent:5.0f} µs of the server's processor each",
                     flush=True,
                 )
         steady = load("app", max(seconds, 3.0), STEADY_RATE)

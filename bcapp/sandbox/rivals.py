@@ -9,7 +9,6 @@ Runs as a process of its own: python -m bcapp.sandbox.rivals KIND PORT, with the
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hmac
 import json
@@ -20,6 +19,7 @@ from typing import Any
 
 import asyncpg
 import databases
+import uvloop
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -101,7 +101,7 @@ async def serve(kind: str, port: int, given: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    asyncio.run(serve(sys.argv[1], int(sys.argv[2]), json.load(sys.stdin)))
+    uvloop.run(serve(sys.argv[1], int(sys.argv[2]), json.load(sys.stdin)))
 
 
 if __name__ == "__main__":
