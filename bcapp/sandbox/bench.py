@@ -50,8 +50,9 @@ ROUNDS = 3
 OPTIONS = {"max_wal_size": "4GB", "checkpoint_timeout": "30min"}  # no checkpoint falls into one measurement only
 CONNECTIONS = 64
 STEADY_RATE = 1_000.0
-ORDERS = 30
+ORDERS = 20
 BURST = 20
+PAUSE = 1.0  # seconds between two orders: what follows from one must not be in the way of the next
 PATIENCE = 60.0
 STORE = "bench1"
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV")
@@ -357,26 +358,33 @@ def _measure_roundtrip(server: SandboxServer, app_url: str, worker: Process, fol
             begun = server.sandbox.clock.now().timestamp()
             return store.place_order(lines=[(dear, 2)], customer_id=next(iter(store.customers))).id, begun
 
-        def held_at(order_id: int) -> float | None:
-            for call in reversed(server.sandbox.calls):
-                if call.method == "PUT" and call.executed and call.path.endswith(f"/orders/{order_id}"):
+        def first_call(order_id: int, method: str) -> float | None:
+            for call in list(server.sandbox.calls):
+                if call.method == method and call.executed and call.path.endswith(f"/orders/{order_id}"):
                     return call.at.timestamp()
             return None
 
-        times = []
+        def held_at(order_id: int) -> float | None:
+            return first_call(order_id, "PUT")
+
+        read, held = [], []
         for _ in range(ORDERS):
             order_id, begun = place()
             wait_until(partial(held_at, order_id), f"order {order_id} is held", worker.tail)
-            times.append(((held_at(order_id) or 0) - begun) * 1000)
-            time.sleep(0.1)
-        times.sort()
-        print(f"event to hold: p50 {statistics.median(times):.0f} ms, longest {times[-1]:.0f} ms, {ORDERS} orders")
+            read.append(((first_call(order_id, "GET") or 0) - begun) * 1000)
+            held.append(((held_at(order_id) or 0) - begun) * 1000)
+            time.sleep(PAUSE)
+        print(
+            f"{ORDERS} orders, from the event to reading the order: p50 {statistics.median(read):.0f} ms; "
+            f"to its hold: p50 {statistics.median(held):.0f} ms, longest {max(held):.0f} ms",
+            flush=True,
+        )
         recovery = _measure_recovery(worker, place, held_at)
     finally:
         driver.browser.close()
         driver.http.close()
     return [
-        Aim("event to hold issued, p50", statistics.median(times), 150.0, " ms", at_most=True),
+        Aim("event to hold issued, p50", statistics.median(held), 150.0, " ms", at_most=True),
         Aim(f"all {BURST} orders held after kill -9 of the worker", recovery, 15.0, " s", at_most=True),
     ]
 
