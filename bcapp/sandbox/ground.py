@@ -32,6 +32,7 @@ class SandboxSettings:
     app_url: where the app's callbacks and its framed pages live.
     public_url: where browsers reach the sandbox; the server sets it to its own address when it is empty.
     panel_url: where the control panel lives when that is another host; "{hash}" in it stands for the store's hash.
+    reach: origins that only browsers can resolve, and where the sandbox itself finds them (see reach.py).
     speed: divides every waiting time of the vendors (retry ladders, background steps); 1.0 is the real pace.
     spec_dir: folder that holds `bigcommerce/*.yml`; None means that nothing is validated.
     spec_exceptions: YAML file of the deviations that are allowed, each with its reason.
@@ -45,6 +46,7 @@ class SandboxSettings:
     app_url: str = "http://127.0.0.1:8000"
     public_url: str = ""
     panel_url: str = ""
+    reach: dict[str, str] = field(default_factory=dict)
     speed: float = 1.0
     spec_dir: Path | None = None
     spec_exceptions: Path | None = None

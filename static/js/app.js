@@ -123,7 +123,17 @@
   document.addEventListener("htmx:finally:swap", (event) => {
     const { ctx } = event.detail;
     if (ctx.target === "#page" || ctx.target?.id === "page") byId("announcer").textContent = document.title;
+    takeFocus(!isPoll(ctx));
   });
+
+  // What a new page or a refusal wants read first. Browsers ignore `autofocus` in other sites' frames; a poll takes none.
+  function takeFocus(wanted) {
+    const dialog = document.querySelector("dialog[open]");
+    const places = [...document.querySelectorAll("[data-focus]")];
+    for (const place of places) place.removeAttribute("data-focus");
+    if (wanted) places.find((place) => !dialog || dialog.contains(place))?.focus();
+  }
+  takeFocus(true);
 
   // 7. Dialogs. `close` does not bubble, so it is caught on its way down.
   function closeDialogs() {

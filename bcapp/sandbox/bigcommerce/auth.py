@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from bcapp.sandbox.bigcommerce.store import SCOPES, Refused, Store, User
 from bcapp.sandbox.bigcommerce.webhooks import Webhooks
 from bcapp.sandbox.ground import Ground, parse_body
+from bcapp.sandbox.reach import hooks
 
 CALLBACK_SECONDS = 30.0
 JWT_SECONDS = 24 * 3600
@@ -171,7 +172,13 @@ class Auth:
 
     def _visit(self, url: str) -> httpx.Response:
         # Apps under test have certificates of a local authority.
-        with httpx.Client(verify=False, timeout=CALLBACK_SECONDS, trust_env=False, follow_redirects=True) as http:
+        with httpx.Client(
+            verify=False,
+            timeout=CALLBACK_SECONDS,
+            trust_env=False,
+            follow_redirects=True,
+            event_hooks=hooks(self.ground.settings.reach),
+        ) as http:
             return http.get(url, headers={"Referer": "https://login.bigcommerce.com/"})
 
     # The token endpoint.

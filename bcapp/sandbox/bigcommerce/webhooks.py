@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from bcapp.sandbox.ground import Ground, Ticker
+from bcapp.sandbox.reach import async_hooks
 
 # bigcommerce.md 2.5: seconds before each of the eleven retries, cumulative 173,040 s.
 LADDER = (60, 180, 300, 600, 900, 1800, 3600, 7200, 21600, 50400, 86400)
@@ -269,7 +270,13 @@ class Webhooks:
         limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
         try:
             # Test destinations have certificates of a local authority, hence no verification.
-            async with httpx.AsyncClient(verify=False, timeout=ANSWER_SECONDS, limits=limits, trust_env=False) as http:
+            async with httpx.AsyncClient(
+                verify=False,
+                timeout=ANSWER_SECONDS,
+                limits=limits,
+                trust_env=False,
+                event_hooks=async_hooks(self.ground.settings.reach),
+            ) as http:
                 while True:
                     self._deactivate_quiet()
                     for delivery in self._due(AT_ONCE - len(tasks)):

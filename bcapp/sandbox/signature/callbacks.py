@@ -15,6 +15,7 @@ import httpx
 import orjson
 
 from bcapp.sandbox.ground import Ground, Ticker
+from bcapp.sandbox.reach import async_hooks
 from bcapp.sandbox.signature.records import Account, Delivery, Document, Event, Signer, Store
 from bcapp.sandbox.signature.shapes import Shapes
 
@@ -122,7 +123,11 @@ class Callbacks:
 
     async def _send(self, one: Delivery) -> None:
         if self._http is None:
-            self._http = httpx.AsyncClient(trust_env=False, headers={"User-Agent": "Signature-Sandbox"})
+            self._http = httpx.AsyncClient(
+                trust_env=False,
+                headers={"User-Agent": "Signature-Sandbox"},
+                event_hooks=async_hooks(self._ground.settings.reach),
+            )
         with self._ground.lock:
             if one.event.document.deleted:
                 self._store.deliveries.remove(one)

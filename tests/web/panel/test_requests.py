@@ -215,7 +215,7 @@ async def test_a_part_does_not_take_the_focus(desk: Desk) -> None:
     await desk.order(1001)
     request_id = await desk.request(1001)
     answer = await desk.house.as_("owner").get(f"requests/{request_id}", part=True)
-    assert "autofocus" not in answer.text
+    assert "data-focus" not in answer.text
     assert 'hx-trigger="every 6s"' in answer.text
     await desk.house.run("UPDATE requests SET status = 'completed', checked = 'right'")
     assert "hx-trigger" not in (await desk.house.as_("owner").get(f"requests/{request_id}", part=True)).text
