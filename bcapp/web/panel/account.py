@@ -23,6 +23,7 @@ from bcapp.web.panel.changing import Change, save, waiting
 from bcapp.web.panel.settings import sections
 from bcapp.web.refusals import not_found
 from bcapp.web.render import Frame, frame_of, go, page
+from bcapp.web.security import origin_of
 
 INNER_NAMES = ("localhost", ".localhost", ".local", ".internal", ".lan", ".home", ".corp", ".intranet")
 TEST_SAYS = {
@@ -98,6 +99,16 @@ def shown(account: Account) -> dict[str, str]:
     return values
 
 
+LABELS = {
+    "name": "name",
+    "environment": "environment",
+    "tenant": "tenant",
+    "token_url": "token address",
+    "api_root": "API address",
+    "client_id": "client id",
+    "subscription": "subscription",
+    "from_email": "sender",
+}
 NEW = {
     "name": "Core Signature",
     "environment": "us",
@@ -178,6 +189,17 @@ async def show_addresses(request: Request, visit: Visit) -> Response:
     return page(request, "panel/account.html", "addresses", **await form_context(request, visit, None, values, {}))
 
 
+def goes_elsewhere(account: Account, values: Mapping[str, str]) -> bool:
+    """Tell whether the secret, or the tokens that it fetches, would go to another host than so far."""
+    return any(origin_of(getattr(account, name)) != origin_of(values[name]) for name in ("token_url", "api_root"))
+
+
+def what_changes(account: Account, given: Mapping[str, str]) -> str:
+    """Return in words what a form would change, for the person who is asked to approve it; never the secret itself."""
+    found = [f"{label} becomes {given[n] or 'empty'}" for n, label in LABELS.items() if getattr(account, n) != given[n]]
+    return ", ".join([*found, *(["another client secret"] if given["client_secret"] else [])])
+
+
 async def store_account(request: Request, visit: Visit, account: Account | None, after: str) -> Response | Inputs:
     """Save the form and queue a test; return the answer, or the inputs when the form was refused.
 
@@ -188,9 +210,11 @@ async def store_account(request: Request, visit: Visit, account: Account | None,
     db, store_hash = visit.services.db, visit.store.hash
     form = await read_form(request)
     inputs = read_account(form, visit.services.settings.signature_hosts, account)
+    secret = str(form.get("client_secret", "")).strip()
+    if account is not None and not secret and not inputs.errors and goes_elsewhere(account, inputs.values):
+        inputs.errors["client_secret"] = "Write the client secret again: it would be sent to another host than before."
     if inputs.errors:
         return inputs
-    secret = str(form.get("client_secret", "")).strip()
     given = {**{name: inputs.values[name] for name in FIELDS}, "client_secret": secret}
     connection_changes = account is None or bool(secret) or any(getattr(account, n) != given[n] for n in FIELDS[1:])
     if account is not None and account.in_use and connection_changes:
@@ -198,7 +222,7 @@ async def store_account(request: Request, visit: Visit, account: Account | None,
             Subject.SIGNATURE_ACCOUNT,
             str(account.id),
             given,
-            f"Change the signature account “{account.name}”",
+            f"Change the signature account “{account.name}”: {what_changes(account, given)}",
         )
         if not await save(visit, change):
             url = frame.url(f"settings/accounts/{account.id}")
