@@ -82,8 +82,8 @@ async def ask(
     db, now = services.db, services.clock.now()
     same = {"store_hash": store_hash, "subject": subject.value, "subject_id": subject_id, "asked_by": user_id}
     async with db.transaction():
-        managers = await db.fetch_val("count_managers", {"store_hash": store_hash})
-        when = applies_at(managers, now)
+        others = await db.fetch_val("count_other_managers", {"store_hash": store_hash, "asked_by": user_id})
+        when = applies_at(others, now)
         await db.execute("supersede_changes", {**same, "now": now})
         change_id = await db.fetch_val("add_change", {**same, "summary": summary, "now": now, "applies_at": when})
         change = Change(
@@ -141,6 +141,7 @@ async def apply_due(services: Services) -> int:
             async with services.db.transaction():
                 change = await _lock(services, row["store_hash"], row["id"])
                 if change.state is ChangeState.WAITING and change.applies_at <= services.clock.now():
+                    await _still_asked(services, change)
                     await _end(services, change, ChangeState.APPLIED, None)
                     applied += 1
         except (RefusedByUs, Stale) as exc:
@@ -150,6 +151,18 @@ async def apply_due(services: Services) -> int:
                     await _end(services, change, ChangeState.REFUSED, None)
                     await _tell(services, change, "change_refused", f"{change.summary}. It could not be made: {exc}")
     return applied
+
+
+async def _still_asked(services: Services, change: Change) -> None:
+    """Raise RefusedByUs when who asked lost the right to: nobody else ever said yes to this change."""
+    who = {
+        "store_hash": change.store_hash,
+        "asked_by": change.asked_by,
+        "subject": change.subject.value,
+        "subject_id": change.subject_id,
+    }
+    if not await services.db.fetch_val("may_still_ask", who):
+        raise RefusedByUs("Who asked for it is not a manager any more.")
 
 
 async def _lock(services: Services, store_hash: str, change_id: int) -> Change:
@@ -198,7 +211,8 @@ async def _end(services: Services, change: Change, state: ChangeState, user_id: 
 async def _apply(services: Services, change: Change) -> None:
     """Make the change as if its form were saved now; Stale or RefusedByUs when it cannot be made any more.
 
-    A rule's payload says `what`: save (name, definition, version), mode (mode, records), include (records) or archive.
+    A rule's payload says `what`: save (name, definition, version), mode (mode, records, version), include (records)
+    or archive.
     """
     db, store_hash, now = services.db, change.store_hash, services.clock.now()
     if change.subject is not Subject.RULE:
@@ -217,6 +231,8 @@ async def _apply(services: Services, change: Change) -> None:
             )  # fmt: skip
         case "mode":
             records = [str(r) for r in given.get("records", ())]
+            if given["mode"] == "live":
+                await rules.lock_version(db, store_hash, rule_id, int(given["version"]))
             await rules.set_mode(db, store_hash, rule_id, given["mode"], author, now, records=records)
         case "include":
             await rules.include(db, store_hash, rule_id, list(given["records"]), author, now)

@@ -176,8 +176,8 @@ async def test_the_audit_log_names_fields_and_no_values(services: Services) -> N
 
 @pytest.mark.unit
 def test_who_decides() -> None:
-    assert applies_at(1, NOW) == NOW
-    assert applies_at(2, NOW) == NOW + timedelta(hours=24)
+    assert applies_at(0, NOW) == NOW
+    assert applies_at(1, NOW) == NOW + timedelta(hours=24)
     waiting = ChangeState.WAITING
     assert refusal(approve=True, asked_by=1, decided_by=2, state=waiting) == ""
     assert refusal(approve=False, asked_by=1, decided_by=1, state=waiting) == ""

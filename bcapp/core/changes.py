@@ -23,12 +23,12 @@ class ChangeState(StrEnum):
     REFUSED = "refused"
 
 
-def applies_at(managers: int, now: datetime) -> datetime:
+def applies_at(others: int, now: datetime) -> datetime:
     """Return when the change applies without anybody's word: at once where nobody else could give it.
 
-    managers: owners and managers of the store, the one who asks included.
+    others: owners and managers of the store, without the one who asks. Who asks for themselves may be neither.
     """
-    return now if managers <= 1 else now + WAITS
+    return now + WAITS if others else now
 
 
 def refusal(*, approve: bool, asked_by: int, decided_by: int, state: ChangeState) -> str:

@@ -122,6 +122,12 @@ async def _add_version(
     )
 
 
+async def lock_version(db: Database, store_hash: str, rule_id: int, version: int) -> None:
+    """Hold the rule at this version until the transaction ends. Raises Stale when it has another one by now."""
+    if await db.fetch_val("lock_rule_version", {"store_hash": store_hash, "id": rule_id}) != version:
+        raise Stale("The rule was saved meanwhile. Look at it again, then ask again.")
+
+
 async def set_mode(
     db: Database, store_hash: str, rule_id: int, mode: str, author: int, now: datetime, *, records: Sequence[str] = ()
 ) -> bool:

@@ -1,6 +1,13 @@
--- count_managers --
--- Owners and managers of the store who could decide about a change.
-SELECT count(*) FROM users WHERE store_hash = :store_hash AND state = 'active' AND role IN ('owner', 'manager');
+-- count_other_managers --
+-- Owners and managers of the store who could decide about a change that this user asks for.
+SELECT count(*) FROM users
+ WHERE store_hash = :store_hash AND state = 'active' AND role IN ('owner', 'manager') AND id <> :asked_by;
+
+-- may_still_ask --
+-- Whether who asked for a change could ask for it today: as a manager, or as an approver who says it of themselves.
+SELECT EXISTS (SELECT FROM users WHERE store_hash = :store_hash AND id = :asked_by AND state = 'active'
+                  AND (role IN ('owner', 'manager')
+                       OR (CAST(:subject AS text) = 'approver' AND CAST(person_id AS text) = :subject_id)));
 
 -- add_change --
 -- A change that waits. Its encrypted payload is bound to the id and follows in the same transaction.

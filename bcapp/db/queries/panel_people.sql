@@ -23,13 +23,17 @@ SELECT p.id, p.name, p.email, p.language, p.state, p.deputy_id, p.deputy_from, p
  WHERE p.store_hash = :store_hash AND p.id = :id;
 
 -- panel_is_approver --
--- Whether anything depends on this person's approval: a limit, a rule as it stands, or standing in for somebody.
+-- Whether anything depends on this person's approval: a limit, a rule as it stands, standing in for somebody; or a
+-- change waits that could make it so, and who approves that has read this person's address.
 SELECT EXISTS (SELECT FROM approval_limits l WHERE l.store_hash = :store_hash AND l.person_id = :id)
     OR EXISTS (SELECT FROM rules r
                  JOIN rule_versions v ON v.store_hash = r.store_hash AND v.rule_id = r.id AND v.version = r.version
                 WHERE r.store_hash = :store_hash AND NOT r.archived
                   AND v.definition->'approvers' @> to_jsonb(CAST(:id AS bigint)))
-    OR EXISTS (SELECT FROM people p WHERE p.store_hash = :store_hash AND p.deputy_id = :id AND p.state <> 'left');
+    OR EXISTS (SELECT FROM people p WHERE p.store_hash = :store_hash AND p.deputy_id = :id AND p.state <> 'left')
+    OR EXISTS (SELECT FROM pending_changes c WHERE c.store_hash = :store_hash AND c.state = 'waiting'
+                  AND (c.subject IN ('rule', 'approver')
+                       OR (c.subject = 'limit' AND split_part(c.subject_id, ':', 1) = CAST(:id AS text))));
 
 -- panel_person_with_address --
 SELECT id FROM people WHERE store_hash = :store_hash AND email = :email AND id <> :id;

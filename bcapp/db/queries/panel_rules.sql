@@ -50,6 +50,9 @@ UPDATE rules SET version = version + 1, name = :name
  WHERE store_hash = :store_hash AND id = :id AND version = :version AND NOT archived
 RETURNING version;
 
+-- lock_rule_version --
+SELECT version FROM rules WHERE store_hash = :store_hash AND id = :id FOR UPDATE;
+
 -- set_rule_mode --
 -- live_since is set when it goes live, and stays what it was while it is live.
 UPDATE rules

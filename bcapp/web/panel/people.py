@@ -221,6 +221,25 @@ async def show_person(request: Request, visit: Visit) -> Response:
     return page(request, "panel/person.html", **await form_context(request, visit, person, values, {}))
 
 
+def what_changes(person: PersonEntry, given: Mapping[str, Any], names: Mapping[int, str]) -> str:
+    """Return in words what a form would change, for the person who is asked to approve it."""
+    found = []
+    if given["email"] != person.email:
+        found.append(f"the address becomes {given['email']}")
+    if given["name"] != person.name:
+        found.append(f"the name becomes {given['name']}")
+    if given["state"] != person.state:
+        found.append(f"the state becomes {STATES[given['state']].lower()}")
+    if given["deputy_id"] != person.deputy_id:
+        deputy = given["deputy_id"]
+        found.append(f"{names.get(deputy, 'somebody')} stands in" if deputy else "nobody stands in")
+    if (given["deputy_from"], given["deputy_until"]) != (person.deputy_from, person.deputy_until):
+        found.append("the days of absence change")
+    if given["language"] != person.language:
+        found.append("the language changes")
+    return ", ".join(found)
+
+
 async def _store(request: Request, visit: Visit, person: PersonEntry, given: dict[str, Any], url: str) -> Response:
     """Save what stands for one of the directory; an approver is changed by two people, or after a day."""
     if all(getattr(person, name) == value for name, value in given.items()):
@@ -228,7 +247,9 @@ async def _store(request: Request, visit: Visit, person: PersonEntry, given: dic
     db, store_hash = visit.services.db, visit.store.hash
     matters = any(getattr(person, name) != value for name, value in given.items() if name not in ("name", "language"))
     if matters and await is_approver(db, store_hash, person.id):
-        change = Change(Subject.APPROVER, str(person.id), person_payload(given), f"Change the approver {person.name}")
+        names = {p.id: p.name for p in await list_people(db, store_hash)}
+        summary = f"Change the approver {person.name}: {what_changes(person, given, names)}"
+        change = Change(Subject.APPROVER, str(person.id), person_payload(given), summary)
         return go(request, url, toast="Saved." if await save(visit, change) else WAITS)
     if await save_person(db, store_hash, person.id, given, actor=visit.actor, now=visit.now) is None:
         raise not_found()
@@ -296,7 +317,9 @@ async def set_limit(request: Request, visit: Visit) -> Response:
         context |= {"limit_values": inputs.values, "limit_errors": inputs.errors}
         return page(request, "panel/person.html", "limits", 422, **context)
     words = "without limit" if amount is None else f"up to {amount:,f} {currency}"
-    return await _change_limit(request, visit, person, currency, amount, False, f"{person.name} may approve {words}")
+    return await _change_limit(
+        request, visit, person, currency, amount, False, f"{person.name} ({person.email}) may approve {words}"
+    )
 
 
 @panel("limits.edit")

@@ -121,7 +121,7 @@ async def _fetch(visit: Visit, rule_id: int) -> Rule:
 @panel("rules.edit")
 async def new_rule(request: Request, visit: Visit) -> Response:
     choices = await rules.list_choices(visit.services.db, visit.store.hash)
-    if request.method == "GET":
+    if request.method != "POST":
         return await _editor(request, visit, None, new_form(choices, _currency(visit)), choices)
     return await _save(request, visit, None, choices)
 
@@ -169,18 +169,19 @@ async def _save(request: Request, visit: Visit, rule: Rule | None, choices: Choi
     if form.name == rule.name and definition == rule.definition:
         return go(request, back, toast="Nothing was changed.", toast_kind="info")
     try:
-        applied = await _put(visit, rule, form.name, definition)
+        applied = await _put(visit, rule, form.name, definition, choices)
     except (Stale, RefusedByUs) as exc:
         text = MEANWHILE if isinstance(exc, Stale) else str(exc)
         return await _editor(request, visit, rule, replace(form, errors={"": text}), choices, 422)
     return go(request, back, toast="Saved." if applied else f"Saved. {WAITS}")
 
 
-async def _put(visit: Visit, rule: Rule, name: str, definition: RuleDefinition) -> bool:
+async def _put(visit: Visit, rule: Rule, name: str, definition: RuleDefinition, choices: Choices) -> bool:
     """Save a version of the rule; a live one is left to a second manager. Return whether it applies already."""
     if rule.mode == "live":
         payload = {"what": "save", "name": name, "definition": dump_definition(definition), "version": rule.version}
-        return await save(visit, Change(Subject.RULE, str(rule.id), payload, f"Change the live rule “{rule.name}”"))
+        summary = f"Change the live rule “{rule.name}”. It would read: {said(definition, choices)}"
+        return await save(visit, Change(Subject.RULE, str(rule.id), payload, summary))
     await rules.save_rule(
         visit.services.db, visit.store.hash, rule.id,
         name=name, definition=definition, version=rule.version, author=visit.user.id, now=visit.now,
@@ -242,7 +243,7 @@ async def restore_version(request: Request, visit: Visit) -> Response:
     if definition == rule.definition or rule.archived:
         return go(request, back, toast="Nothing was changed.", toast_kind="info")
     try:
-        applied = await _put(visit, rule, rule.name, definition)
+        applied = await _put(visit, rule, rule.name, definition, choices)
     except (Stale, RefusedByUs) as exc:
         return go(request, back, toast=str(exc), toast_kind="danger")
     return go(request, back, toast=f"Version {version} is restored." if applied else f"Saved. {WAITS}")
@@ -333,8 +334,11 @@ async def go_live(request: Request, visit: Visit) -> Response:
         ticked = {str(v) for v in (await read_form(request)).getlist("group")}
         records = [str(r) for g in groups if str(g["key"]) in ticked for r in g["records"]]
         return await _switch(
-            request, visit, rule, {"what": "mode", "mode": "live", "records": records}, "The rule is live.",
-            f"Switch on the rule “{rule.name}”" + (f" and include {len(records)} older orders" if records else ""),
+            request, visit, rule,
+            {"what": "mode", "mode": "live", "records": records, "version": rule.version}, "The rule is live.",
+            f"Switch on the rule “{rule.name}”"
+            + (f" and include {len(records)} older orders" if records else "")
+            + f". It reads: {said(rule.definition, await rules.list_choices(db, store_hash))}",
         )  # fmt: skip
     return answer(
         request,
