@@ -201,6 +201,7 @@ class _Parser:
             self.problems.append(Problem(number, "signers are counted from 1"))
         if len(self.taken) >= MAX_BOXES:
             self.problems.append(Problem(number, f"a text may ask for {MAX_BOXES} fields at most"))
+            return Box("t" if kind == "ask" else "c", signer, label, kind)
         slug = re.sub(r"[^a-z0-9]+", "_", label.lower()).strip("_")[:24].rstrip("_") or kind
         name = next(
             n
