@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
@@ -11,6 +13,7 @@ FORM_BYTES = 256 * 1024
 UPLOAD_BYTES = 12 * 1024 * 1024
 FIELDS = 500
 FIELD_BYTES = 128 * 1024
+CHARSET = re.compile(r"charset\s*=\s*\"?([^\";\s]*)")
 
 
 class TooLarge(UnreadableInput):
@@ -23,8 +26,8 @@ async def read_body(request: Request, limit: int) -> bytes:
     The announced length is not trusted: what really comes is counted.
     """
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > limit:
-        raise TooLarge(f"the body has {announced} bytes, at most {limit} are taken")
+    if announced.isascii() and announced.isdecimal() and (len(announced) > 15 or int(announced) > limit):
+        raise TooLarge(f"the body has {announced[:20]} bytes, at most {limit} are taken")
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -41,9 +44,12 @@ async def read_form(request: Request) -> FormData:
     known = getattr(request.state, "form", None)
     if isinstance(known, FormData):
         return known
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind, _, more = request.headers.get("content-type", "").lower().partition(";")
+    kind = kind.strip()
     if kind not in ("", "application/x-www-form-urlencoded", "multipart/form-data"):
         raise UnreadableInput(f"a form was expected, not {kind[:60]}")
+    if set(CHARSET.findall(more)) - {"utf-8"}:  # Python knows encodings that make half characters, or take for ever
+        raise UnreadableInput("a form is read as UTF-8")
     limit = UPLOAD_BYTES if kind == "multipart/form-data" else FORM_BYTES
     body = await read_body(request, limit)
     form = await parse_form(request, body)

@@ -201,7 +201,9 @@ class VersionedStatic(StaticFiles):
             if path == ALL_STYLES and scope["method"] in ("GET", "HEAD")
             else await super().get_response(path, scope)
         )
-        marked = scope["query_string"].startswith(b"v=")
+        # Only the mark of what is served: a made-up one could keep today's file under tomorrow's address.
+        given = f"/static/{path}?{scope['query_string'].decode('latin-1')}"
+        marked = response.status_code == 200 and "?v=" in given and given == static_url(path)
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if marked else "no-cache"
         # The frame's own pages use them; nobody else needs to.
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")

@@ -192,7 +192,7 @@ async def new_agreement(request: Request, visit: Visit) -> Response:
     source = query_text(request, "source")
     if source not in SOURCES:
         return answer(request, visit, "panel/agreement_new.html", active="agreements")
-    if request.method == "GET":
+    if request.method != "POST":
         body = FIRST_TEXT if source == "text" else ""
         title = "Purchase agreement" if source == "text" else ""
         return await _editor(request, visit, None, Form(source=source, title=title, body=body))
