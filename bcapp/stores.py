@@ -173,6 +173,8 @@ async def install_store(services: Services, install: Install, reading: Reading) 
             if again or known["webhook_key"] is None:
                 await _new_webhook_key(services, store_hash, now)
             await db.execute("drop_uninstall_steps", {"store_hash": store_hash, "now": now})
+            consent = {"kind": "reconsent", "record_kind": "store", "record_id": store_hash, "done_by": install.user_id}
+            await db.execute("settle_notice", {**consent, "store_hash": store_hash, "now": now})
         await _put_channels(db, store_hash, reading.channels)
         await put_user(
             db, store_hash, user_id=install.user_id, email=install.user_email, locale="en", now=now,

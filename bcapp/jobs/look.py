@@ -19,12 +19,12 @@ from bcapp.core.requests import decide_request
 from bcapp.core.retry import counts, next_try
 from bcapp.core.rules import ApprovalLimit, Directory, Person, RuleInForce, needs_of, parse_definition
 from bcapp.core.snapshot import order_snapshot
-from bcapp.core.stores import StoreDoing
+from bcapp.core.stores import StoreDoing, StoreState
 from bcapp.db.actions import queue_action
 from bcapp.db.deliveries import Due, due_deliveries, finish_deliveries, read_command, say_look
 from bcapp.db.requests import fetch_hold, fetch_request, open_actions, requests_of
 from bcapp.db.stores import Store, fetch_store
-from bcapp.errors import AppError, RemoteError, Stale, TokenRefused
+from bcapp.errors import AppError, CredentialsRefused, RemoteError, Stale, TokenRefused
 from bcapp.jobs.apply import READ_AGAIN, Writer
 from bcapp.jobs.vendors import Vendors
 from bcapp.services import Services
@@ -72,8 +72,8 @@ async def look(services: Services, vendors: Vendors, store_hash: str, record: Re
 async def _set_aside(
     services: Services, store: Store | None, store_hash: str, record: RecordKey, due: Sequence[Due]
 ) -> None:
-    """A store that waits for consent keeps its deliveries; one that is leaving has no use for them."""
-    if store is not None and store.may(StoreDoing.RECEIVE):
+    """A store that waits for consent keeps its deliveries, and so does one whose uninstall is not proven yet."""
+    if store is not None and (store.may(StoreDoing.RECEIVE) or store.state is StoreState.UNINSTALLING):
         await _postpone(services, store_hash, record, timedelta(minutes=1), counted=False)
     else:
         await finish_deliveries(services.db, store_hash, list(due), services.clock.now())
@@ -100,6 +100,8 @@ async def _file_failure(
     now = services.clock.now()
     if isinstance(exc, TokenRefused) and await vendors.token_was_refused(store_hash, now):
         await ask_for_consent(services, store_hash)
+    if isinstance(exc, CredentialsRefused) and record.kind == "request":
+        await tell_account_broken(services, store_hash, int(record.id), exc)
     attempt = max(d.attempt for d in due) + 1
     again = next_try(attempt, exc, now, random())
     log.warning("look_failed", store=store_hash, kind=record.kind, record=record.id, error=_told(exc), attempt=attempt)
@@ -154,6 +156,37 @@ async def ask_for_consent(services: Services, store_hash: str) -> None:
                 RecordKey("store", store_hash),
                 now,
                 payload={"task_id": task_id},
+            )
+
+
+async def tell_account_broken(services: Services, store_hash: str, request_id: int, exc: CredentialsRefused) -> None:
+    """The merchant's client is not accepted: say it once, and let the work wait without counting attempts."""
+    request = await fetch_request(services.db, store_hash, request_id)
+    if request is None:
+        return
+    now = services.clock.now()
+    account = RecordKey("account", str(request.account_id))
+    async with services.db.transaction():
+        values = {"store_hash": store_hash, "id": request.account_id, "why": str(exc)}
+        if await services.db.fetch_val("mark_account_broken", values) is None:
+            return
+        task_id = await services.db.fetch_val(
+            "add_task",
+            {
+                "store_hash": store_hash,
+                "kind": "credentials",
+                "record_kind": account.kind,
+                "record_id": account.id,
+                "request_id": None,
+                "action_id": None,
+                "text": f"The signature account does not work: {exc} Open Settings, Signature account, and test it.",
+                "alarm": True,
+                "now": now,
+            },
+        )
+        if task_id is not None:
+            await queue_action(
+                services.db, store_hash, ActionKind.SEND_MAIL, account, now, payload={"task_id": task_id}
             )
 
 

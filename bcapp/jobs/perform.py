@@ -28,7 +28,7 @@ from bcapp.db.stores import Store, fetch_store
 from bcapp.errors import AppError, CircuitOpen, CredentialsRefused, RefusedByUs, RemoteError, Stale, TokenRefused
 from bcapp.jobs import orders, signing, upkeep
 from bcapp.jobs.apply import Writer
-from bcapp.jobs.look import ask_for_consent
+from bcapp.jobs.look import ask_for_consent, tell_account_broken
 from bcapp.jobs.outcome import Outcome, Work, skipped
 from bcapp.jobs.vendors import Vendors
 from bcapp.services import Services
@@ -36,7 +36,10 @@ from bcapp.services import Services
 log = structlog.get_logger(__name__)
 
 LEAVING = frozenset({ActionKind.PROBE_UNINSTALL, ActionKind.FINISH_UNINSTALL})
-ALARMING = frozenset({ActionKind.HOLD_ORDER, ActionKind.RELEASE_ORDER, ActionKind.CAPTURE_ORDER})
+TELLING = frozenset({ActionKind.SEND_MAIL})  # even while BigCommerce refuses our token: that is what the mail tells
+ALARMING = frozenset(
+    {ActionKind.HOLD_ORDER, ActionKind.RELEASE_ORDER, ActionKind.CAPTURE_ORDER, ActionKind.CHECK_COMPLETION}
+)
 
 
 async def do(work: Work) -> Outcome:
@@ -97,7 +100,7 @@ async def perform(services: Services, vendors: Vendors, store_hash: str, action_
     if store is None or not _may_work(store, kind) or await has_earlier(db, action):
         return
     was_started = action.state is ActionState.STARTED
-    retried = was_started or action.attempt > 0
+    retried = action.generation > 0  # not the attempt: a wait takes it back, and a new try by a person starts it anew
     started = await start_action(db, action, now)
     if started is None:
         return
@@ -124,7 +127,7 @@ async def perform(services: Services, vendors: Vendors, store_hash: str, action_
 def _may_work(store: Store, kind: ActionKind) -> bool:
     if store.state in (StoreState.UNINSTALLING, StoreState.UNINSTALLED):
         return kind in LEAVING  # the last one may have died between destroying the secrets and its own end
-    return store.may(StoreDoing.WORK)
+    return store.may(StoreDoing.WORK) or kind in TELLING
 
 
 async def _workflow_of(services: Services, action: Action) -> str:
@@ -161,8 +164,8 @@ async def _file_failure(
     now = services.clock.now()
     if isinstance(exc, TokenRefused) and kind not in LEAVING and await vendors.token_was_refused(store.hash, now):
         await ask_for_consent(services, store.hash)
-    if isinstance(exc, CredentialsRefused):
-        await _credentials_refused(services, store, action, exc)
+    if isinstance(exc, CredentialsRefused) and action.request_id is not None:
+        await tell_account_broken(services, store.hash, action.request_id, exc)
     unclear = isinstance(exc, RemoteError) and exc.unclear
     again: datetime | None
     if (recovery(kind) is Recovery.AT_MOST_ONCE and unclear) or isinstance(exc, RefusedByUs):
@@ -206,37 +209,3 @@ async def _ask_for_help(services: Services, store: Store, action: Action, kind: 
         await queue_action(
             services.db, store.hash, ActionKind.SEND_MAIL, action.record, now, payload={"task_id": task_id}
         )
-
-
-async def _credentials_refused(services: Services, store: Store, action: Action, exc: CredentialsRefused) -> None:
-    """The merchant's client is not accepted: say it once, and let the work wait without counting attempts."""
-    if action.request_id is None:
-        return
-    request = await fetch_request(services.db, store.hash, action.request_id)
-    if request is None:
-        return
-    now = services.clock.now()
-    async with services.db.transaction():
-        broken = await services.db.fetch_val(
-            "mark_account_broken", {"store_hash": store.hash, "id": request.account_id, "why": str(exc)}
-        )
-        if broken is None:
-            return
-        task_id = await services.db.fetch_val(
-            "add_task",
-            {
-                "store_hash": store.hash,
-                "kind": "credentials",
-                "record_kind": "account",
-                "record_id": str(request.account_id),
-                "request_id": None,
-                "action_id": None,
-                "text": f"The signature account does not work: {exc} Open Settings, Signature account, and test it.",
-                "alarm": True,
-                "now": now,
-            },
-        )
-        if task_id is not None:
-            await queue_action(
-                services.db, store.hash, ActionKind.SEND_MAIL, action.record, now, payload={"task_id": task_id}
-            )

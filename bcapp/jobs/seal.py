@@ -5,11 +5,32 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from bcapp.db import Database
 from bcapp.services import Services
 
 START = b"\0" * 32
+SLICE = 1000
+MOST_TOLD = 20
+
+
+@dataclass(frozen=True)
+class Chain:
+    """How a store's audit log stands. wrong: a sentence per link that does not hold, at most 20.
+
+    head: the last link's hash in hex; kept elsewhere, it proves later that nothing was cut off the end.
+    """
+
+    sealed: int
+    unsealed: int
+    head: str
+    wrong: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        return not self.wrong
 
 
 def line_hash(row: Mapping[str, Any]) -> bytes:
@@ -41,3 +62,27 @@ async def seal(services: Services) -> int:
                 await db.execute("add_link", {**values, "chain_hash": previous, "now": services.clock.now()})
                 sealed += 1
     return sealed
+
+
+async def verify(db: Database, store_hash: str) -> Chain:
+    """Compute the whole chain of a store again, and name every line that was changed, removed or put in between."""
+    position, previous = 0, START
+    wrong: list[str] = []
+    while True:
+        values = {"store_hash": store_hash, "after": position, "most": SLICE}
+        links = await db.fetch_all("audit_links_after", values)
+        if not links:
+            break
+        for link in links:
+            if link["position"] != position + 1:
+                wrong.append(f"Between links {position} and {link['position']} something was removed.")
+            position = link["position"]
+            if link["id"] is None:
+                wrong.append(f"Line {link['audit_id']} (link {position}) was removed.")
+            elif line_hash(link) != bytes(link["row_sha256"]):
+                wrong.append(f"Line {link['audit_id']} (link {position}) was changed.")
+            elif link_hash(previous, bytes(link["row_sha256"])) != bytes(link["chain_hash"]):
+                wrong.append(f"Link {position} does not follow from the one before it.")
+            previous = bytes(link["chain_hash"])
+    unsealed = await db.fetch_val("count_unsealed_lines", {"store_hash": store_hash})
+    return Chain(position, int(unsealed), previous.hex(), tuple(wrong[:MOST_TOLD]))

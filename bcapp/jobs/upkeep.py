@@ -10,11 +10,13 @@ from typing import Any
 from bcapp.bigcommerce.facts import read_order
 from bcapp.core.actions import ActionKind
 from bcapp.core.agreements import freeze_template
-from bcapp.core.intents import Act, AskPerson, Intent, Note
+from bcapp.core.intents import Act, AskPerson, Intent, MoveRequest, Note, SettleTasks
 from bcapp.core.model import Gone
 from bcapp.core.rules import RuleInForce, decide_rule, parse_definition
-from bcapp.core.states import ActionState
+from bcapp.core.states import ActionState, RequestEvent
+from bcapp.db.actions import queue_action
 from bcapp.errors import BigCommerceError, RefusedByUs, RemoteError, TokenRefused
+from bcapp.jobs.apply import Writer
 from bcapp.jobs.look import reads_for
 from bcapp.jobs.outcome import Outcome, Work, skipped
 from bcapp.jobs.signing import template_as_read
@@ -98,7 +100,10 @@ async def test_account(work: Work) -> Outcome:
                 "now": work.services.clock.now(),
             },
         )
-    return Outcome(why=why, look=False)
+        if good:
+            woken = {"store_hash": work.store.hash, "account_id": account_id, "now": work.services.clock.now()}
+            await work.services.db.execute("wake_actions_of_account", woken)
+    return Outcome(why=why, intents=(SettleTasks(("credentials",)),) if good else (), look=False)
 
 
 async def register_hooks(work: Work) -> Outcome:
@@ -248,6 +253,10 @@ async def probe_uninstall(work: Work) -> Outcome:
         return Outcome(why="BigCommerce still knows us.", intents=(next_probe,), look=False)
     async with work.services.db.transaction():
         await work.services.db.execute("resume_store", {"store_hash": work.store.hash, "now": now})
+        # What was told in this hour was not written down: it is read back at once.
+        sweep = {"store_hash": work.store.hash, "name": "orders", "due_at": now}
+        await work.services.db.execute("bring_sweep_forward", sweep)
+        await queue_action(work.services.db, work.store.hash, ActionKind.REGISTER_HOOKS, work.action.record, now)
     return Outcome(ActionState.CONFLICT, "The app is still installed; work goes on.", look=False)
 
 
@@ -258,14 +267,17 @@ async def finish_uninstall(work: Work) -> Outcome:
         return Outcome(why="The secrets were destroyed already.", intents=(Note("uninstalled"),), look=False)
     if work.store.state != "uninstalling":
         return skipped("The store is not leaving.", look=False)
-    left = []
+    left: list[int] = []
+    ended: list[Intent] = []
     for row in await db.fetch_all("open_requests_of_store", {"store_hash": store_hash}):
         if row["provider_request"] is not None:
             try:
                 client = await work.vendors.signature(store_hash, row["account_id"])
                 await client.cancel(str(row["provider_request"]))
             except (RemoteError, RefusedByUs):
-                left.append(row["id"])  # it expires by itself; the list says so
+                left.append(row["id"])  # it expires by itself, and is read again after a new install
+                continue
+        ended.append(MoveRequest(row["id"], RequestEvent.CANCELLED, "The app was uninstalled."))
     held = await db.fetch_all("held_records", {"store_hash": store_hash})
     await _mail_held(work, held)
     detail = {"held": [r["record_id"] for r in held], "left_open": left}
@@ -273,6 +285,8 @@ async def finish_uninstall(work: Work) -> Outcome:
         await db.execute("destroy_account_secrets", {"store_hash": store_hash})
         await db.execute("destroy_secrets", {"store_hash": store_hash, "now": now})
         await db.execute("stop_actions", {"store_hash": store_hash, "now": now})
+        # Here and not as the outcome: after a crash between the two nobody knows any more which ones were cancelled.
+        await Writer(work.services, work.store, work.action.record, "", now).write(ended)
     return Outcome(left_as=detail, intents=(Note("uninstalled", None, detail),), look=False)
 
 

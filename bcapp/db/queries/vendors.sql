@@ -34,6 +34,13 @@ UPDATE signature_accounts SET state = 'broken', state_why = :why
  WHERE store_hash = :store_hash AND id = :id AND state <> 'broken'
 RETURNING id;
 
+-- wake_actions_of_account --
+-- The account works again: what waited for it goes on now.
+UPDATE actions a SET due_at = :now
+  FROM requests q
+ WHERE a.store_hash = :store_hash AND a.state = 'pending' AND a.due_at > :now
+   AND q.store_hash = a.store_hash AND q.id = a.request_id AND q.account_id = :account_id;
+
 -- save_hook --
 INSERT INTO hooks (store_hash, id, scope, is_active, checked_at) VALUES (:store_hash, :id, :scope, :is_active, :now)
 ON CONFLICT (store_hash, id) DO UPDATE SET scope = excluded.scope, is_active = excluded.is_active, checked_at = :now;
