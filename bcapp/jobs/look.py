@@ -26,6 +26,7 @@ from bcapp.db.requests import fetch_hold, fetch_request, open_actions, requests_
 from bcapp.db.stores import Store, fetch_store
 from bcapp.errors import AppError, CredentialsRefused, RemoteError, Stale, TokenRefused
 from bcapp.jobs.apply import READ_AGAIN, Writer
+from bcapp.jobs.asking import ask_person
 from bcapp.jobs.vendors import Vendors
 from bcapp.services import Services
 from bcapp.workflows import BY_RECORD_KIND
@@ -110,20 +111,8 @@ async def _file_failure(
         return
     values = {"store_hash": store_hash, "record_kind": record.kind, "record_id": record.id, "now": now}
     await services.db.execute("park_deliveries", {**values, "why": _told(exc)[:500]})
-    await services.db.execute(
-        "add_task",
-        {
-            "store_hash": store_hash,
-            "kind": "look_parked",
-            "record_kind": record.kind,
-            "record_id": record.id,
-            "request_id": None,
-            "action_id": None,
-            "text": f"We could not read {record.kind} {record.id}. Mend the cause, then look at it again from Home.",
-            "alarm": False,
-            "now": now,
-        },
-    )
+    text = f"We could not read {record.kind} {record.id}. Mend the cause, then look at it again from Home."
+    await ask_person(services.db, store_hash, record, now, kind="look_parked", text=text)
 
 
 def _told(exc: Exception) -> str:
@@ -132,31 +121,10 @@ def _told(exc: Exception) -> str:
 
 async def ask_for_consent(services: Services, store_hash: str) -> None:
     """Tell a person that BigCommerce refuses our token."""
-    now = services.clock.now()
+    record, now = RecordKey("store", store_hash), services.clock.now()
+    text = "BigCommerce does not accept our access any more. Open the app from Apps and accept again."
     async with services.db.transaction():
-        task_id = await services.db.fetch_val(
-            "add_task",
-            {
-                "store_hash": store_hash,
-                "kind": "reconsent",
-                "record_kind": "store",
-                "record_id": store_hash,
-                "request_id": None,
-                "action_id": None,
-                "text": "BigCommerce does not accept our access any more. Open the app from Apps and accept again.",
-                "alarm": True,
-                "now": now,
-            },
-        )
-        if task_id is not None:
-            await queue_action(
-                services.db,
-                store_hash,
-                ActionKind.SEND_MAIL,
-                RecordKey("store", store_hash),
-                now,
-                payload={"task_id": task_id},
-            )
+        await ask_person(services.db, store_hash, record, now, kind="reconsent", text=text, alarm=True)
 
 
 async def tell_account_broken(services: Services, store_hash: str, request_id: int, exc: CredentialsRefused) -> None:
@@ -170,24 +138,8 @@ async def tell_account_broken(services: Services, store_hash: str, request_id: i
         values = {"store_hash": store_hash, "id": request.account_id, "why": str(exc)}
         if await services.db.fetch_val("mark_account_broken", values) is None:
             return
-        task_id = await services.db.fetch_val(
-            "add_task",
-            {
-                "store_hash": store_hash,
-                "kind": "credentials",
-                "record_kind": account.kind,
-                "record_id": account.id,
-                "request_id": None,
-                "action_id": None,
-                "text": f"The signature account does not work: {exc} Open Settings, Signature account, and test it.",
-                "alarm": True,
-                "now": now,
-            },
-        )
-        if task_id is not None:
-            await queue_action(
-                services.db, store_hash, ActionKind.SEND_MAIL, account, now, payload={"task_id": task_id}
-            )
+        text = f"The signature account does not work: {exc} Open Settings, Signature account, and test it."
+        await ask_person(services.db, store_hash, account, now, kind="credentials", text=text, alarm=True)
 
 
 # Orders ---------------------------------------------------------------------------------------------------
@@ -251,13 +203,13 @@ async def _look_at_order(
     assert before is not None
     rules = await read_rules(services, store.hash, workflow.SLUG, record)
     hold = await fetch_hold(db, store.hash, record)
-    if not rules and all(d.topic != "command" and d.source in ("bigcommerce", "sweep") for d in due):
-        if hold is None and not await requests_of(db, store.hash, record):
-            # No rule could ask and nothing was asked: not worth a call. Opening its page or a rule looks at it.
-            async with db.transaction():
-                await db.execute("touch_record", {**of, "now": started})
-                await finish_deliveries(db, store.hash, list(due), started)
-            return
+    is_told = all(d.topic != "command" and d.source in ("bigcommerce", "sweep") for d in due)
+    if is_told and not rules and hold is None and not await requests_of(db, store.hash, record):
+        # No rule could ask and nothing was asked: not worth a call. Opening its page or a rule looks at it.
+        async with db.transaction():
+            await db.execute("touch_record", {**of, "now": started})
+            await finish_deliveries(db, store.hash, list(due), started)
+        return
     # Transactions tell a payment from a person's hand once there is a hold, and when an authorisation ends.
     needs, days = reads_for(rules, transactions=hold is not None or store.settings.hold_method == "capture")
     client = await vendors.bigcommerce(store.hash)

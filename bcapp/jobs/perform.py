@@ -18,7 +18,6 @@ from bcapp.db.actions import (
     finish_action,
     has_earlier,
     postpone_action,
-    queue_action,
     queue_heads,
     start_action,
 )
@@ -28,6 +27,7 @@ from bcapp.db.stores import Store, fetch_store
 from bcapp.errors import AppError, CircuitOpen, CredentialsRefused, RefusedByUs, RemoteError, Stale, TokenRefused
 from bcapp.jobs import orders, signing, upkeep
 from bcapp.jobs.apply import Writer
+from bcapp.jobs.asking import ask_person
 from bcapp.jobs.look import ask_for_consent, tell_account_broken
 from bcapp.jobs.outcome import Outcome, Work, skipped
 from bcapp.jobs.vendors import Vendors
@@ -188,24 +188,15 @@ async def _file_failure(
 
 
 async def _ask_for_help(services: Services, store: Store, action: Action, kind: ActionKind, why: str) -> None:
-    now = services.clock.now()
-    alarm = kind in ALARMING
-    what = str(kind).replace("_", " ")
-    task_id = await services.db.fetch_val(
-        "add_task",
-        {
-            "store_hash": store.hash,
-            "kind": f"failed:{kind}",
-            "record_kind": action.record.kind,
-            "record_id": action.record.id,
-            "request_id": action.request_id,
-            "action_id": action.id,
-            "text": f"“{what.capitalize()}” did not work: {why} Mend the cause, then try it again.",
-            "alarm": alarm,
-            "now": now,
-        },
+    what = str(kind).replace("_", " ").capitalize()
+    await ask_person(
+        services.db,
+        store.hash,
+        action.record,
+        services.clock.now(),
+        kind=f"failed:{kind}",
+        text=f"“{what}” did not work: {why} Mend the cause, then try it again.",
+        alarm=kind in ALARMING,
+        request_id=action.request_id,
+        action_id=action.id,
     )
-    if task_id is not None and alarm:
-        await queue_action(
-            services.db, store.hash, ActionKind.SEND_MAIL, action.record, now, payload={"task_id": task_id}
-        )
