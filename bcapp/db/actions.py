@@ -15,7 +15,9 @@ from bcapp.core.states import ActionState
 from bcapp.db import Database
 from bcapp.jobs.queue import enqueue, perform_job
 
-LEASE = timedelta(seconds=90)  # longer than any call; the queue's heartbeat notices a dead runner much sooner
+# Longer than an action's calls together (an upload alone may take 95 s): a second runner beside one that still breathes
+# could make a second document. The queue's heartbeat notices a dead runner much sooner.
+LEASE = timedelta(seconds=180)
 
 
 @dataclass(frozen=True)

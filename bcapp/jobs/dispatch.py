@@ -17,6 +17,7 @@ from pgqueuer.qm import QueueManager
 from pgqueuer.queries import Queries
 
 from bcapp import changes, stores
+from bcapp.core.actions import ActionKind
 from bcapp.core.intents import AskPerson
 from bcapp.core.model import RecordKey
 from bcapp.core.stores import StoreDoing
@@ -26,7 +27,7 @@ from bcapp.db.stores import fetch_store
 from bcapp.jobs.apply import Writer
 from bcapp.jobs.gates import breaker_record
 from bcapp.jobs.look import look
-from bcapp.jobs.perform import perform
+from bcapp.jobs.perform import LEAVING, TELLING, perform
 from bcapp.jobs.queue import LOOK, PERFORM, enqueue, look_job, perform_job
 from bcapp.jobs.seal import seal
 from bcapp.jobs.sweeps import sweep
@@ -39,6 +40,9 @@ TICK_SECONDS = 2.0
 HEARTBEAT = timedelta(seconds=5)
 DEQUEUE = timedelta(seconds=2)
 PER_STORE = 20  # actions of one store in flight
+# Jobs of one worker: more of them than a processor and ten database connections can serve only wait for each other,
+# and what was queued first in priority does not end first.
+AT_ONCE = 20
 MOST = 500
 HOLD_LATE = timedelta(seconds=30)
 BREAKER_LATE = timedelta(seconds=60)
@@ -76,15 +80,17 @@ class Worker:
                 store_hash, action_id = _parts(job, 2)
                 await perform(self._services, self._vendors, store_hash, int(action_id))
 
-            ticking = asyncio.create_task(self._tick_for_ever())
+            # Sweeps call out and may take long: what is due must not wait for them.
+            loops = [asyncio.create_task(loop()) for loop in (self._tick_for_ever, self._sweep_for_ever)]
             try:
                 await manager.run(
-                    dequeue_timeout=DEQUEUE, batch_size=20, max_concurrent_tasks=60, heartbeat_timeout=HEARTBEAT
+                    dequeue_timeout=DEQUEUE, batch_size=10, max_concurrent_tasks=AT_ONCE, heartbeat_timeout=HEARTBEAT
                 )
             finally:
                 self._stopping.set()
-                ticking.cancel()
-                await asyncio.gather(ticking, return_exceptions=True)
+                for loop in loops:
+                    loop.cancel()
+                await asyncio.gather(*loops, return_exceptions=True)
         finally:
             await connection.close(timeout=5)
 
@@ -99,6 +105,14 @@ class Worker:
             await self.tick()
             await asyncio.sleep(TICK_SECONDS)
 
+    async def _sweep_for_ever(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                await self._sweeps()
+            except Exception:
+                log.exception("tick_failed", part="sweeps")
+            await asyncio.sleep(TICK_SECONDS)
+
     async def tick(self) -> None:
         """Queue what is due; each part fails alone, is logged, and comes again in two seconds."""
         self._ticks += 1
@@ -107,7 +121,6 @@ class Worker:
             self._due_requests,
             self._late_holds,
             self._open_breakers,
-            self._sweeps,
         ]
         if self._ticks % UPKEEP_EVERY == 1:
             parts.append(self._upkeep)
@@ -120,8 +133,9 @@ class Worker:
     async def _queue_due(self) -> None:
         now, db = self._services.clock.now(), self._services.db
         limits = {"now": now, "per_store": PER_STORE, "most": MOST}
+        kinds = {"kinds": list(ActionKind), "telling": list(TELLING), "leaving": list(LEAVING)}
         looks = await db.fetch_all("due_looks", limits)
-        actions = await db.fetch_all("due_actions", limits)
+        actions = await db.fetch_all("due_actions", {**limits, **kinds})
         jobs = [look_job(r["store_hash"], r["record_kind"], r["record_id"]) for r in looks]
         jobs += [perform_job(r["store_hash"], r["id"], r["attempt"], r["priority"]) for r in actions]
         if jobs:

@@ -61,12 +61,15 @@ UPDATE actions SET state = 'pending', why = '', due_at = :now, attempt = 0, fini
 RETURNING id, record_kind, record_id, lane, kind;
 
 -- due_actions --
--- global: the tick of every worker asks what is due in any store, first of its lane, at most some per store.
+-- global: the tick of every worker asks what is due in any store, first of its lane, at most some per store. What
+-- nobody may do now (the store waits for consent or is leaving, a newer release queued it) must not crowd out the rest.
 SELECT store_hash, id, attempt, priority
   FROM (SELECT a.store_hash, a.id, a.attempt, a.priority, a.due_at,
                row_number() OVER (PARTITION BY a.store_hash ORDER BY a.priority, a.due_at) AS place
-          FROM actions a
-         WHERE a.state IN ('pending', 'started') AND a.due_at <= :now
+          FROM actions a JOIN stores s ON s.store_hash = a.store_hash
+         WHERE a.state IN ('pending', 'started') AND a.due_at <= :now AND a.kind = ANY(CAST(:kinds AS text[]))
+           AND (s.state = 'active' OR a.kind = ANY(CASE WHEN s.state = 'reconsent' THEN CAST(:telling AS text[])
+                                                        ELSE CAST(:leaving AS text[]) END))
            AND NOT EXISTS (SELECT 1 FROM actions b
                             WHERE b.store_hash = a.store_hash AND b.record_kind = a.record_kind
                               AND b.record_id = a.record_id AND b.lane = a.lane AND b.seq < a.seq
@@ -127,8 +130,11 @@ UPDATE tasks SET done_at = :now
    AND done_at IS NULL;
 
 -- due_sweeps --
--- global: the tick asks which sweeps of any store are due.
-SELECT store_hash, name, cursor, generation FROM sweeps WHERE due_at <= :now ORDER BY due_at LIMIT :most;
+-- global: the tick asks which sweeps of any store are due; those of stores that do not work stay due and must not
+-- crowd out the rest.
+SELECT w.store_hash, w.name, w.cursor, w.generation
+  FROM sweeps w JOIN stores s ON s.store_hash = w.store_hash AND s.state = 'active'
+ WHERE w.due_at <= :now ORDER BY w.due_at LIMIT :most;
 
 -- take_sweep --
 UPDATE sweeps SET generation = generation + 1, due_at = :next_due
