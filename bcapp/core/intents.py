@@ -40,6 +40,7 @@ class CancelRequest:
 
     request_id: int
     why: str
+    said: str = ""  # what the person typed who took it back
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class MoveHold:
     why: str
     method: str = ""
     found: dict[str, Any] | None = None  # overwrite what counts as found (a payment moved the order meanwhile)
+    left: dict[str, Any] | None = None  # what our hold wrote: the settings may name another status by the time it opens
 
 
 @dataclass(frozen=True)

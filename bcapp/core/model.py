@@ -187,6 +187,7 @@ class SignatureRequest:
     provider_document_url: str = ""
     inputs: tuple[dict[str, Any], ...] = ()
     round_why: str = ""
+    status_why: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -210,6 +211,10 @@ class Hold:
     wanted_at: datetime | None = None
     held_at: datetime | None = None
     alarmed_at: datetime | None = None
+
+    def status_held(self, chosen: int) -> int:
+        """Return the status that this hold wrote; chosen: what the settings name now, for one not placed yet."""
+        return int((self.left_as or {}).get("status_id") or chosen)
 
 
 @dataclass(frozen=True)

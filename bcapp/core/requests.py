@@ -134,7 +134,8 @@ def _signer(signer: Signer, document: ProviderDocument, bounced: frozenset[str],
         state = SignerState.BOUNCED
     elif entry.email_viewed:
         state = SignerState.OPENED
-    elif entry.emailed:
+    elif entry.emailed and state is not SignerState.BOUNCED:
+        # Only events tell of a bounce, and not every read asks for them: what is known stays until it was opened.
         state = SignerState.EMAILED
     if state is not signer.state and at is None:
         at = now

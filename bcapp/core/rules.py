@@ -294,18 +294,20 @@ def _no_match_sentence(group: Sequence[ConditionTrace]) -> str:
 
 
 def needs_of(rules: Sequence[RuleInForce]) -> tuple[frozenset[str], int]:
-    """Return which costly reads the rules' fields need, and how many days of history (0: none)."""
+    """Return which costly reads the rules' fields need, and how many days of history (0: all of it, if any)."""
     needs: set[str] = set()
-    days = 0
+    days, whole = 0, False
     for rule in rules:
         for group in rule.definition.groups:
             for condition in group:
                 known = ORDER_FIELDS.get(condition.field)
                 if known:
                     needs |= known.needs
-                    if "history" in known.needs:
+                    if "history" in known.needs and known.argument == "Days":
                         days = max(days, _days(condition.argument) or 1)
-    return frozenset(needs), days
+                    elif "history" in known.needs:
+                        whole = True
+    return frozenset(needs), 0 if whole else days
 
 
 def sentence(definition: RuleDefinition, names: Mapping[str, str] | None = None) -> str:

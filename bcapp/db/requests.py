@@ -21,6 +21,7 @@ def request_from_row(row: Mapping[str, Any], signers: tuple[Signer, ...] = ()) -
         record=RecordKey(row["record_kind"], row["record_id"]),
         round=row["round"],
         round_why=row["round_why"],
+        status_why=row["status_why"],
         projection=row["projection"],
         fingerprint=row["fingerprint"],
         snapshot=row["snapshot"],

@@ -83,6 +83,7 @@ class Writer:
                         "why": intent.why,
                     },
                 )
+                self.changed = True
             case ConfirmRequest():
                 await self._confirm(intent)
             case AskPerson():
@@ -185,7 +186,8 @@ class Writer:
 
     async def _cancel(self, intent: CancelRequest) -> None:
         wanted = await self._db.fetch_val(
-            "want_cancel", {"store_hash": self._store.hash, "id": intent.request_id, "why": intent.why}
+            "want_cancel",
+            {"store_hash": self._store.hash, "id": intent.request_id, "why": intent.why, "said": intent.said[:500]},
         )
         if wanted is None:
             return  # it ended meanwhile, or was cancelled before: a second click changes nothing
@@ -203,7 +205,7 @@ class Writer:
             "state": str(state),
             "why": intent.why,
             "found": intent.found if intent.found is not None else (hold.found if hold else None),
-            "left_as": hold.left_as if hold else None,
+            "left_as": intent.left if intent.left is not None else (hold.left_as if hold else None),
             "wanted_at": hold.wanted_at if hold and hold.wanted_at else self._now,
             "held_at": hold.held_at if hold else None,
             "opened_at": None,
@@ -211,7 +213,9 @@ class Writer:
         }
         if intent.event is HoldEvent.WANTED:
             values |= {"wanted_at": self._now, "held_at": None}
-            if intent.found is None:
+            is_ours = now_state in (HoldState.HOLDING, HoldState.HELD, HoldState.KEPT, HoldState.RELEASING)
+            if intent.found is None and not is_ours:
+                # It stood free: what is found now is what it goes back to. Else what was found before our hold stays.
                 values |= {"found": None, "left_as": None}
         elif intent.event is HoldEvent.PLACED and now_state is HoldState.HOLDING:
             values |= {"held_at": self._now, "exposed_seconds": _exposed(self._store, hold, values["found"], self._now)}
@@ -243,7 +247,8 @@ class Writer:
                 "now": self._now,
             },
         )
-        if intent.event is RequestEvent.SENT:
+        if not status.is_end and status is not RequestStatus.QUEUED:
+            # Also when the first read finds it opened already: from now on it is read again until it ends.
             await self._db.execute(
                 "set_read_due",
                 {"store_hash": self._store.hash, "id": request.id, "read_due_at": self._now + READ_AGAIN},
@@ -293,7 +298,7 @@ class Writer:
             {"store_hash": self._store.hash, "id": request.id, "checked": "confirmed", "why": intent.why},
         )
         self.changed = True
-        await self._note("completion_confirmed", request.id, {"why": intent.why}, intent.actor)
+        await self._note("completion_confirmed", request.id, {}, intent.actor)
         await say_look(self._db, self._store.hash, self._record, self._now)
 
     async def _ask_person(self, intent: AskPerson) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from bcapp.core.actions import ActionKind
 from bcapp.core.intents import AskPerson, MoveHold, SettleTasks
-from bcapp.core.model import Hold
+from bcapp.core.model import Hold, SignatureRequest
 from bcapp.core.release import DIGITAL_DONE, ENDED, SHIPPED, release_order
-from bcapp.core.states import HoldEvent, HoldState
+from bcapp.core.states import HoldEvent, HoldState, RequestStatus, Wanted
 from bcapp.db.requests import fetch_hold, requests_of
 from bcapp.errors import BigCommerceError
 from bcapp.jobs.outcome import Outcome, Work, conflict, skipped
@@ -61,7 +62,8 @@ async def hold_order(work: Work) -> Outcome:
     # What a payment left behind (kept with the hold) outlives what this write found.
     kept = {**found, **(hold.found or {})} if not ours else {**(hold.found or {}), "payment_status": payment}
     return Outcome(
-        left_as={"status_id": status}, intents=(MoveHold(HoldEvent.PLACED, "Held until it is signed.", found=kept),)
+        left_as={"status_id": status},
+        intents=(MoveHold(HoldEvent.PLACED, "Held until it is signed.", found=kept, left={"status_id": wanted}),),
     )
 
 
@@ -81,7 +83,7 @@ async def release_hold(work: Work) -> Outcome:
         payment_status=payment,
         is_digital=bool(order.get("order_is_digital")),
         fraud_review=payment == "held for review" or any(t.get("fraud_review") for t in transactions),
-        hold_status=work.store.settings.hold_status,
+        hold_status=hold.status_held(work.store.settings.hold_status),
         found_status=int((hold.found or {}).get("status_id") or 0),
         joined=False,
     )
@@ -116,6 +118,9 @@ async def capture_order(work: Work) -> Outcome:
     if status in ENDED:
         return skipped("The order ended meanwhile.", MoveHold(HoldEvent.LEFT_AS_IS, "The order ended meanwhile."))
     await work.found(status_id=status, payment_status=payment)
+    if not work.store.settings.release_capture:
+        why = "Signed; the payment is captured by hand."
+        return Outcome(why=why, intents=(MoveHold(HoldEvent.OPENED, why), SettleTasks(("hold_late", "release_failed"))))
     if payment == "held for review":
         why = "Its payment is held for review."
         return conflict(
@@ -127,7 +132,10 @@ async def capture_order(work: Work) -> Outcome:
         except BigCommerceError as exc:
             if not exc.permanent:
                 raise
-            return _not_captured(work, "The authorisation has ended or the gateway refused.")
+            # An earlier try whose answer was lost, or a person, may have taken it already: then this one is refused.
+            now = await client.fetch_order(work.order_id)
+            if str((now or {}).get("payment_status") or "").lower() not in CAPTURED:
+                return _not_captured(work, "The authorisation has ended or the gateway refused.")
         after = await client.fetch_order(work.order_id)
         payment = str((after or {}).get("payment_status") or "").lower()
     if payment not in CAPTURED and payment != "authorized":
@@ -152,7 +160,7 @@ async def write_metafields(work: Work) -> Outcome:
         return skipped(GONE, look=False)
     hold = await _hold(work)
     requests = [r for r in await requests_of(work.services.db, work.store.hash, work.action.record) if not r.simulated]
-    state = _state_word(hold, [r.is_good for r in requests if r.is_open or r.is_good])
+    state = _state_word(hold, requests)
     detail: dict[str, Any] = {
         "hold": str(hold.state) if hold else "none",
         "requests": [
@@ -173,12 +181,17 @@ async def write_metafields(work: Work) -> Outcome:
     return Outcome(left_as={"state": state}, look=False)
 
 
-def _state_word(hold: Hold | None, good: list[bool]) -> str:
-    if good and all(good):
-        return "signed"
+def _state_word(hold: Hold | None, requests: Sequence[SignatureRequest]) -> str:
+    """Return how the newest round of every signature wanted stands together, in a word for others."""
+    newest = {(r.rule_id, r.purpose): r for r in requests if r.is_good or r.wanted is Wanted.OPEN}.values()
     if hold is not None and hold.state is HoldState.KEPT:
         return "not signed"
-    return "waiting for signature" if good else "no signature wanted"
+    if not newest:
+        return "no signature wanted"
+    if all(r.is_good for r in newest):
+        return "signed"
+    is_waiting = any(r.is_open or (r.status is RequestStatus.COMPLETED and not r.checked) for r in newest)
+    return "waiting for signature" if is_waiting else "not signed"
 
 
 async def write_staff_note(work: Work) -> Outcome:

@@ -7,6 +7,7 @@ from typing import Any
 
 from bcapp.bigcommerce.facts import ALL, read_order
 from bcapp.callbacks import callback_address, callback_digest, new_callback_token
+from bcapp.core.actions import ActionKind
 from bcapp.core.agreements import (
     FIELDS,
     agreement_page,
@@ -20,7 +21,7 @@ from bcapp.core.agreements import (
     template_fields,
 )
 from bcapp.core.check import check_completion
-from bcapp.core.intents import AskPerson, JudgeRequest, MoveRequest, Note, PauseRule, UpdateRequest
+from bcapp.core.intents import Act, AskPerson, JudgeRequest, MoveRequest, Note, PauseRule, SettleTasks, UpdateRequest
 from bcapp.core.model import Gone, Money, OrderFacts, SignatureRequest
 from bcapp.core.provider import ProviderDocument, event_of
 from bcapp.core.requests import entry_for, first_reminder
@@ -28,6 +29,7 @@ from bcapp.core.rules import parse_definition, sentence
 from bcapp.core.snapshot import fingerprint, order_snapshot
 from bcapp.core.states import REQUEST_TRANSITIONS, Purpose, RequestEvent, RequestStatus, SignerRole, Wanted
 from bcapp.db import chunks
+from bcapp.db.requests import open_actions
 from bcapp.documents.inspect import contains_pages
 from bcapp.documents.render import Rendered, render
 from bcapp.documents.uploads import inspect_upload, render_upload
@@ -38,6 +40,7 @@ from bcapp.signature.client import AskedSigner
 
 MOST_BYTES = 25 << 20
 PROCESSING_WAITS = 2.0
+TRIES_FOR_LOG = 4
 
 
 def _unwanted(request: SignatureRequest) -> str:
@@ -58,7 +61,8 @@ async def prepare_document(work: Work) -> Outcome:
     if why := _unwanted(request):
         return skipped(why)
     if request.provider_document or request.document_sha256 is not None:
-        return Outcome(why="The document was kept already.", look=False)
+        go_on = await _then(work, request, ActionKind.CREATE_DOCUMENT)
+        return Outcome(why="The document was kept already.", intents=go_on, look=False)
     client = await work.vendors.bigcommerce(work.store.hash)
     facts = await read_order(client, work.order_id, needs=ALL, history_days=90, trees=work.vendors.trees)
     if isinstance(facts, Gone) or fingerprint(order_snapshot(facts, request.projection)) != request.fingerprint:
@@ -85,7 +89,15 @@ async def prepare_document(work: Work) -> Outcome:
                 "callback_token": s.secrets.encrypt(token.encode(), **_token_place(work, request)),
             },
         )
-    return Outcome(left_as={"sha256": rendered.sha256}, look=False)
+    go_on = await _then(work, request, ActionKind.CREATE_DOCUMENT)
+    return Outcome(left_as={"sha256": rendered.sha256}, intents=go_on, look=False)
+
+
+async def _then(work: Work, request: SignatureRequest, kind: ActionKind) -> tuple[Act, ...]:
+    """Return the step that follows, unless it waits already: it ended without effect when this one had failed."""
+    waiting = await open_actions(work.services.db, work.store.hash, work.action.record)
+    is_there = any(a.kind == kind and a.request_id == request.id for a in waiting)
+    return () if is_there else (Act(kind, request.id),)
 
 
 def _cannot(request: SignatureRequest, why: str) -> Outcome:
@@ -185,7 +197,8 @@ async def create_document(work: Work) -> Outcome:
     if why := _unwanted(request):
         return skipped(why)
     if request.provider_document:
-        return Outcome(why="The service has the document already.", look=False)
+        go_on = await _then(work, request, ActionKind.SEND_REQUEST)
+        return Outcome(why="The service has the document already.", intents=go_on, look=False)
     if request.document_sha256 is None:
         return skipped("No document was kept for this request.")
     client = await work.vendors.signature(work.store.hash, request.account_id)
@@ -228,7 +241,10 @@ async def create_document(work: Work) -> Outcome:
         )
     return Outcome(
         left_as={"document": document.uuid},
-        intents=(MoveRequest(request.id, RequestEvent.DOCUMENT_MADE),),
+        intents=(
+            MoveRequest(request.id, RequestEvent.DOCUMENT_MADE),
+            *await _then(work, request, ActionKind.SEND_REQUEST),
+        ),
         look=False,
     )
 
@@ -413,7 +429,7 @@ def _is_end(event: RequestEvent) -> bool:
 
 def _said(request: SignatureRequest) -> str:
     return {
-        "staff": "Cancelled by staff.",
+        "staff": request.status_why or "Cancelled by staff.",
         "record": "No longer needed.",
         "superseded": "Replaced by a newer round.",
     }.get(request.wanted_why, "Cancelled.")
@@ -452,7 +468,8 @@ async def mend_address(work: Work) -> Outcome:
             "mend_signer",
             {"store_hash": work.store.hash, "request_id": request.id, "position": position, "email": email},
         )
-    return Outcome(intents=(Note("address_changed", request.id, {"position": position}),))
+    settled = SettleTasks(("bounced",), request.id)
+    return Outcome(intents=(settled, Note("address_changed", request.id, {"position": position})))
 
 
 # Completed ------------------------------------------------------------------------------------------------
@@ -464,7 +481,8 @@ async def _signed_document(work: Work, request: SignatureRequest) -> ProviderDoc
     if document is None:
         raise SignatureError("the signed document is not at the service", status=404)
     if document.processing or not document.pdf_url:
-        raise SignatureError("the signed PDF is still being made", uncounted=True, retry_after=PROCESSING_WAITS)
+        # Counted: one that is never made is a failure that a person sees, not a wait without end.
+        raise SignatureError("the signed PDF is still being made", retry_after=PROCESSING_WAITS)
     return document
 
 
@@ -515,7 +533,7 @@ async def fetch_evidence(work: Work) -> Outcome:
     parts = [("signed_document", document.pdf_url, document.pdf_sha256)]
     if document.log_url:
         parts.append(("signing_log", document.log_url, document.log_sha256))
-    elif not work.retried:
+    elif work.action.attempt < TRIES_FOR_LOG:
         raise SignatureError("the signing log is not there yet", retry_after=30)
     kept: dict[str, str] = {}
     for part, url, announced in parts:

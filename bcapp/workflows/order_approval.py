@@ -21,7 +21,7 @@ from bcapp.core.intents import (
     SettleTasks,
 )
 from bcapp.core.model import Gone, OrderFacts, SignatureRequest, Signer
-from bcapp.core.release import DIGITAL_DONE, ENDED, SHIPPED
+from bcapp.core.release import DIGITAL_DONE, DIGITAL_PAID, ENDED, SHIPPED
 from bcapp.core.rules import RuleInForce, RuleTrace, decide_rule
 from bcapp.core.settings import AWAITING_PAYMENT
 from bcapp.core.snapshot import ORDER_PROJECTION, difference, fingerprint, order_snapshot
@@ -87,6 +87,7 @@ def _decide_open(s: Situation, facts: OrderFacts, traces: tuple[RuleTrace, ...])
     overridden = False
     again: dict[int, Command] = {}
     cancelled: set[int] = set()
+    sent: list[OpenRequest] = []
     for command in s.commands:
         match command.kind:
             case "release":
@@ -94,8 +95,8 @@ def _decide_open(s: Situation, facts: OrderFacts, traces: tuple[RuleTrace, ...])
                 yield from _override(s, command)
             case "cancel":
                 cancelled.add(command.request_id)
-                yield CancelRequest(command.request_id, "staff")
-                yield Note("request_cancelled", command.request_id, {"why": command.why}, command.actor)
+                yield CancelRequest(command.request_id, "staff", command.why)
+                yield Note("request_cancelled", command.request_id, {}, command.actor)
             case "ask_again":
                 again[command.request_id] = command
             case "resend":
@@ -107,7 +108,10 @@ def _decide_open(s: Situation, facts: OrderFacts, traces: tuple[RuleTrace, ...])
             case "confirm":
                 yield ConfirmRequest(command.request_id, command.actor, command.why)
             case "send":
-                yield from _send_by_hand(s, facts, command)
+                for intent in _send_by_hand(s, facts, command, sent):
+                    if isinstance(intent, OpenRequest):
+                        sent.append(intent)
+                    yield intent
             case _:
                 yield Note("unknown_command", None, {"kind": command.kind}, command.actor)
     if overridden:
@@ -129,13 +133,13 @@ def _decide_open(s: Situation, facts: OrderFacts, traces: tuple[RuleTrace, ...])
         elif need.state == "cannot":
             yield AskPerson("cannot_ask", need.why, alarm=True)
     if not s.store.test_mode:
-        yield from _hold(s, facts, needs, asked)
+        yield from _hold(s, facts, needs, [*sent, *asked])
 
 
 def _override(s: Situation, command: Command) -> Iterator[Intent]:
     open_requests = [r for r in s.requests if r.is_open]
     for request in open_requests:
-        yield CancelRequest(request.id, "staff")
+        yield CancelRequest(request.id, "staff", command.why)
     state = s.hold.state if s.hold else HoldState.NONE
     is_held = (state, HoldEvent.OVERRIDE) in HOLD_TRANSITIONS and state not in (HoldState.NONE, HoldState.OVERRIDDEN)
     if is_held and s.hold is not None:
@@ -146,7 +150,7 @@ def _override(s: Situation, command: Command) -> Iterator[Intent]:
         return  # there is nothing to let go
     elif state is HoldState.NONE:
         yield MoveHold(HoldEvent.OVERRIDE, command.why)  # nor may it be held later, when the store can hold orders
-    yield Note("hold_overridden", None, {"why": command.why}, command.actor)
+    yield Note("hold_overridden", None, {}, command.actor)
 
 
 # What is wanted -------------------------------------------------------------------------------------------
@@ -176,6 +180,10 @@ def _needs(
             for r in s.requests
             if r.rule_id == rule_id and r.purpose is purpose and (s.store.test_mode or not r.simulated)
         ]
+        if not s.store.test_mode:
+            for request in s.requests:
+                if request.simulated and request.is_open and (request.rule_id, request.purpose) == (rule_id, purpose):
+                    yield CancelRequest(request.id, "superseded")  # test mode is over: what is real takes its place
         rule_now, trace_now = in_force.get(rule_id, NOT_IN_FORCE)
         asks = trace_now is not None and trace_now.asks
         refuses = trace_now is not None and trace_now.decision == "no_match"
@@ -245,9 +253,9 @@ def _need(
     def need(state: str, why: str = "", latest: SignatureRequest | None = None) -> Need:
         return Need(rule, rule_id, purpose, state, why, latest, latest.blocks if latest else True)
 
-    for request in reversed(requests):
-        if request.is_good and _is_same(request, facts):
-            return need("good", latest=request)
+    good = next((r for r in reversed(requests) if r.is_good and _is_same(r, facts)), None)
+    if good is not None and not _asked_anew(good, requests[-1], facts):
+        return need("good", latest=good)
     if not requests:
         return need("ask") if asks else None
     latest = requests[-1]
@@ -271,6 +279,12 @@ def _need(
     if not same:
         return need("ask", _edited(latest, facts), latest)
     return need("not_signed", str(latest.status), latest)
+
+
+def _asked_anew(good: SignatureRequest, latest: SignatureRequest, facts: OrderFacts) -> bool:
+    """Return whether a person asked for the same text again after it was signed: then the newer round decides."""
+    is_newer = latest.id != good.id and latest.wanted is Wanted.OPEN and _is_same(latest, facts)
+    return is_newer and good.wanted is Wanted.OPEN  # one signed while it was being cancelled was signed after all
 
 
 def _is_same(request: SignatureRequest, facts: OrderFacts) -> bool:
@@ -407,12 +421,13 @@ def _real_signers(s: Situation, facts: OrderFacts, need: Need) -> tuple[Signer, 
     )
 
 
-def _send_by_hand(s: Situation, facts: OrderFacts, command: Command) -> Iterator[Intent]:
+def _send_by_hand(s: Situation, facts: OrderFacts, command: Command, sent: list[OpenRequest]) -> Iterator[Intent]:
+    """sent: what earlier commands of the same look opened; a second click opens nothing."""
     p = command.payload
     purpose = Purpose(p.get("purpose", "customer"))
     mine = [r for r in s.requests if r.rule_id == 0 and r.purpose is purpose]
-    if any(r.is_open for r in mine):
-        yield Note("already_asked", mine[-1].id, {}, command.actor)
+    if any(r.is_open for r in mine) or any(r.purpose is purpose for r in sent):
+        yield Note("already_asked", mine[-1].id if mine else None, {}, command.actor)
         return
     signers = tuple(
         Signer(i, i + 1, str(x["name"]), str(x["email"]).lower(), person_id=x.get("person_id"))
@@ -450,9 +465,8 @@ def _hold(s: Situation, facts: OrderFacts, needs: list[Need], asked: list[OpenRe
     hold = s.hold
     state = hold.state if hold else HoldState.NONE
     blocking = [n for n in needs if n.blocks and n.state != "good"]
-    by_hand = any(a.blocks for a in asked)
     is_busy = any(a.kind in HOLD_WORK for a in s.open_actions)
-    if not blocking and not any(c.kind == "send" and c.payload.get("hold") for c in s.commands):
+    if not blocking and not any(a.blocks for a in asked):
         # Holding without work under way: the hold failed and may stand all the same; the release finds out.
         if hold is not None and state in (HoldState.HOLDING, HoldState.HELD, HoldState.KEPT) and not is_busy:
             if facts.fraud_review:
@@ -467,6 +481,9 @@ def _hold(s: Situation, facts: OrderFacts, needs: list[Need], asked: list[OpenRe
                 signed = ", ".join(str(n.latest.id) for n in needs if n.latest)
                 yield Act(ActionKind.WRITE_STAFF_NOTE, None, {"line": f"Signed: request {signed}."})
             yield SettleTasks(("not_signed", "let_go", "cannot_ask", "hold_late", "release_held"))
+        elif hold is not None and state is HoldState.RELEASING and not is_busy and _is_let_go(s, facts, hold.method):
+            yield MoveHold(HoldEvent.OPENED, "Someone else let it go after it was signed.")
+            yield SettleTasks(("release_failed", "failed:release_order", "failed:capture_order"))
         elif state is HoldState.JOINED and needs:
             yield AskPerson(
                 "signed_but_held",
@@ -478,7 +495,7 @@ def _hold(s: Situation, facts: OrderFacts, needs: list[Need], asked: list[OpenRe
         return
     if method == "capture" and facts.payment_status != "authorized":
         method = "status"
-    asking = (bool(asked) or by_hand) and not _is_shipped(facts)
+    asking = any(a.blocks for a in asked) and not _is_shipped(facts)
     if state is HoldState.NONE and facts.is_digital and method == "status":
         yield MoveHold(HoldEvent.TOO_LATE, "A digital order is delivered at once and cannot be held.", method)
         return
@@ -486,6 +503,8 @@ def _hold(s: Situation, facts: OrderFacts, needs: list[Need], asked: list[OpenRe
     if (
         state is HoldState.NONE
         or (state in (HoldState.RELEASED, HoldState.RELEASING, HoldState.BYPASSED) and asking)
+        # Edited after it was signed, and nobody can be asked: it must not go on all the same.
+        or (state is HoldState.RELEASED and any(n.state == "ask" for n in blocking) and not _is_shipped(facts))
         or (state is HoldState.JOINED and is_moved and not is_busy)
     ):
         yield MoveHold(HoldEvent.WANTED, "A signature is wanted.", method)
@@ -513,7 +532,13 @@ def _hold(s: Situation, facts: OrderFacts, needs: list[Need], asked: list[OpenRe
 def _is_moved(s: Situation, facts: OrderFacts, method: str) -> bool:
     if method == "capture":
         return facts.payment_status not in ("authorized", "")
-    return facts.status_id != s.store.hold_status
+    chosen = s.store.hold_status
+    return facts.status_id != (s.hold.status_held(chosen) if s.hold is not None else chosen)
+
+
+def _is_let_go(s: Situation, facts: OrderFacts, method: str) -> bool:
+    """Return whether a release of ours that failed has nothing left to do: a voided payment is no release."""
+    return facts.payment_status in DIGITAL_PAID if method == "capture" else _is_moved(s, facts, method)
 
 
 def _moved(s: Situation, facts: OrderFacts) -> Iterator[Intent]:

@@ -205,7 +205,7 @@ def test_a_bounce_is_told_once_and_stops_reminders() -> None:
 
 
 def test_a_mended_address_is_no_bounce_any_more() -> None:
-    asked = request(bounced=True, signers=(Signer(0, 1, "Bo", "right@buyer.test", state=SignerState.BOUNCED),))
+    asked = request(bounced=True, signers=(Signer(0, 1, "Bo", "right@buyer.test", state=SignerState.EMAILED),))
     mended = after(asked, decide(asked, document("se", replace(BO, email="right@buyer.test"))))
     assert (mended.bounced, mended.signers[0].state) == (False, SignerState.EMAILED)
 

@@ -159,7 +159,7 @@ UPDATE signers SET state = :state, state_at = :state_at, reason = :reason, forwa
  WHERE store_hash = :store_hash AND request_id = :request_id AND position = :position;
 
 -- want_cancel --
-UPDATE requests SET wanted = 'cancel', wanted_why = :why
+UPDATE requests SET wanted = 'cancel', wanted_why = :why, status_why = COALESCE(NULLIF(:said, ''), status_why)
  WHERE store_hash = :store_hash AND id = :id AND wanted = 'open'
    AND status IN ('draft', 'queued', 'sent', 'viewed', 'partly_signed')
 RETURNING id;
@@ -167,7 +167,7 @@ RETURNING id;
 -- move_request --
 UPDATE requests
    SET status = :status, status_why = :why,
-       sent_at = CASE WHEN :status = 'sent' THEN COALESCE(sent_at, :now) ELSE sent_at END,
+       sent_at = CASE WHEN :status IN ('sent', 'viewed', 'partly_signed', 'completed', 'declined') THEN COALESCE(sent_at, :now) ELSE sent_at END,
        ended_at = CASE WHEN CAST(:is_end AS boolean) THEN COALESCE(ended_at, :now) ELSE ended_at END,
        remind_at = CASE WHEN CAST(:is_end AS boolean) THEN NULL ELSE remind_at END,
        read_due_at = CASE WHEN CAST(:is_end AS boolean) THEN NULL ELSE read_due_at END
@@ -254,10 +254,11 @@ UPDATE tasks SET done_at = :now
 SELECT * FROM tasks WHERE store_hash = :store_hash AND id = :id;
 
 -- due_requests --
--- global: the tick asks which requests of any store are to be read again or reminded.
-SELECT store_hash, id FROM requests
- WHERE read_due_at <= :now OR (remind_at <= :now AND read_due_at IS NOT NULL)
- ORDER BY read_due_at LIMIT :most;
+-- global: the tick asks which requests of any store are to be read again. The read also reminds and expires what is
+-- due by then; it is asked for by this one time only, which every read pushes on.
+SELECT q.store_hash, q.id FROM requests q JOIN stores s ON s.store_hash = q.store_hash AND s.state = 'active'
+ WHERE q.read_due_at <= :now
+ ORDER BY q.read_due_at LIMIT :most;
 
 -- push_read_due --
 UPDATE requests SET read_due_at = :read_due_at WHERE store_hash = :store_hash AND id = :id AND read_due_at <= :now;
