@@ -31,6 +31,7 @@ from bcapp.db.actions import queue_action
 from bcapp.db.deliveries import say_look
 from bcapp.db.requests import fetch_hold, fetch_request
 from bcapp.db.stores import Store
+from bcapp.jobs.asking import ask_person
 from bcapp.services import Services
 
 READ_AGAIN = timedelta(minutes=15)
@@ -302,20 +303,16 @@ class Writer:
         await say_look(self._db, self._store.hash, self._record, self._now)
 
     async def _ask_person(self, intent: AskPerson) -> None:
-        task_id = await self._db.fetch_val(
-            "add_task",
-            {
-                **self._of,
-                "kind": intent.kind,
-                "request_id": intent.request_id,
-                "action_id": None,
-                "text": intent.text,
-                "alarm": intent.alarm,
-                "now": self._now,
-            },
+        await ask_person(
+            self._db,
+            self._store.hash,
+            self._record,
+            self._now,
+            kind=intent.kind,
+            text=intent.text,
+            alarm=intent.alarm,
+            request_id=intent.request_id,
         )
-        if task_id is not None and intent.alarm:
-            await self._act(ActionKind.SEND_MAIL, None, {"task_id": task_id})
 
     async def _write_back(self) -> None:
         """Queue one write of the record's metafields; one that has not begun yet will see what is newest."""
