@@ -1,0 +1,261 @@
+"""Every screen, empty, filled, refused and with its dialogs, in the control panel's frame, from wide to narrow.
+
+Nothing is inaccessible by axe's rules, nothing scrolls sideways, no content policy is broken, no script fails.
+BROWSER_PICTURES=folder leaves a picture of each.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, FrameLocator
+
+from tests.fixtures.browser import Stage, Visitor, open_stage
+from tests.fixtures.world import World, furnish
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+SIZES = ((1280, 900), (560, 900), (390, 844))
+SIDEWAYS = """() => [...document.querySelectorAll('body *')]
+    .filter((e) => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+    .filter((e) => !e.closest('.table, .tabs, .pills, .hidden-text, .paper, [hidden]'))
+    .map((e) => e.outerHTML.slice(0, 160)).slice(0, 5)"""
+
+Step = Callable[[FrameLocator], Awaitable[None]]
+
+
+@dataclass
+class Bench:
+    """The stage, a window with the app open, and the numbers that paths name: {"sent": 3, "person": 1, ...}."""
+
+    stage: Stage
+    visitor: Visitor
+    ids: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def world(self) -> World:
+        return self.stage.world
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def bare(chromium: Browser, module_dsn: str) -> AsyncIterator[Bench]:
+    """The app as it is right after its installation."""
+    async with open_stage(module_dsn, chromium) as stage:
+        async with stage.visitor() as visitor:
+            await visitor.page.goto(stage.panel(f"/manage/{stage.hash}"))
+            await visitor.page.get_by_role("button", name="Install").click()
+            await visitor.app.get_by_role("link", name="Open Countersign").wait_for()
+            await visitor.open_app()
+            yield Bench(stage, visitor)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def furnished(bare: Bench) -> Bench:
+    """The same after some weeks: rules in every mode, and an order for each way that one can go."""
+    world = bare.world
+    await furnish(world)
+    people = list(world.store.customers.values())
+
+    def place(number: int, sku: str, quantity: int) -> int:
+        person = people[number]
+        return int(world.store.place_order(lines=[(sku, quantity)], customer_id=person["id"], payment="paid").id)
+
+    ids = bare.ids
+    ids["rule"] = await world.rule("Large orders")
+    ids["monitored"] = await world.rule("Kayaks by freight", live=False, at_least="3000.00")
+    ids["agreement"], ids["person"] = world.agreement_id, world.people["dana@northfield.test"]
+    ids["account"] = world.account_id
+    await world.raw("UPDATE rules SET mode = 'monitor' WHERE id = $1", ids["monitored"])
+    orders = {
+        "released": place(1, "TENT-4", 2),
+        "sent": place(2, "KAYAK-17", 1),
+        "declined": place(3, "OPT-TH1", 1),
+        "bounced": place(4, "BOOT-M", 3),
+        "untouched": place(5, "SOCK-3", 1),
+    }
+    requests = {
+        name: await world.request_is(n, "sent", seconds=40) for name, n in orders.items() if name != "untouched"
+    }
+    signature = world.sandbox.signature
+    await world.sign(requests["released"])
+    document, email = (str(requests["declined"]["provider_document"]), people[3]["email"])
+    signature.decline(document, email, "The price is not what we agreed on.")
+    signature.bounce(people[4]["email"])
+    await world.request_is(orders["declined"], "declined", seconds=40)
+    await world.hold_is(orders["released"], "released", seconds=40)
+    await world.quiet(40)
+    for name, number in orders.items():
+        ids[f"order_{name}"] = number
+        if name != "untouched":
+            ids[f"request_{name}"] = int(requests[name]["id"])
+    return bare
+
+
+@dataclass(frozen=True)
+class Screen:
+    """path: below /s/{hash}/, with {names} of Bench.ids. step: what is done there first, if anything."""
+
+    name: str
+    path: str
+    step: Step | None = None
+
+
+def press(name: str, kind: str = "button", shown: str = "") -> Step:
+    """Press a button or link without the browser's own checks of a form; wait for what it brings."""
+
+    async def step(app: FrameLocator) -> None:
+        await app.locator("body").evaluate("() => { for (const f of document.forms) f.noValidate = true; }")
+        role = "link" if kind == "link" else "button"
+        await app.locator("#page").get_by_role(role, name=name, exact=True).first.click()
+        await app.locator(shown).first.wait_for()
+
+    return step
+
+
+def dialog(name: str, submit: str = "") -> Step:
+    """Open the dialog behind a button; with `submit`, press that in it and wait for the refusal."""
+
+    async def step(app: FrameLocator) -> None:
+        await (
+            app.locator("#page")
+            .get_by_role("button", name=name)
+            .or_(app.locator("#page").get_by_role("link", name=name))
+            .first.click()
+        )
+        await app.locator("dialog[open]").wait_for()
+        if submit:
+            await app.locator("body").evaluate("() => { for (const f of document.forms) f.noValidate = true; }")
+            for box in await app.locator("dialog[open] input[type=number]").all():
+                await box.fill("0")
+            await app.locator("dialog[open]").get_by_role("button", name=submit, exact=True).click()
+            await app.locator("dialog[open] .field__error, dialog[open] [role=alert]").first.wait_for()
+
+    return step
+
+
+def fill(label: str, value: str, then: Step) -> Step:
+    async def step(app: FrameLocator) -> None:
+        await app.get_by_label(label, exact=True).fill(value)
+        await then(app)
+
+    return step
+
+
+REFUSED = "[role=alert] .message__title"
+
+EMPTY = [
+    Screen("home", ""),
+    Screen("welcome", "welcome"),
+    Screen("welcome-refused", "welcome", press("Save and test", shown=REFUSED)),
+    Screen("welcome-2", "welcome?step=2"),
+    Screen("welcome-2-refused", "welcome?step=2", press("Save and go on", shown=REFUSED)),
+    Screen("welcome-3", "welcome?step=3"),
+    Screen("welcome-4", "welcome?step=4"),
+    Screen("requests", "requests"),
+    Screen("orders", "orders"),
+    Screen("rules", "rules"),
+    Screen("rule-new", "rules/new"),
+    Screen("agreements", "agreements"),
+    Screen("accounts", "settings/accounts"),
+    Screen("changes", "people/changes"),
+]
+
+FILLED = [
+    Screen("home", ""),
+    Screen("help", "help"),
+    Screen("welcome", "welcome"),
+    Screen("requests", "requests"),
+    Screen("requests-none", "requests?q=nobody"),
+    Screen("request-sent", "requests/{request_sent}"),
+    Screen("request-signed", "requests/{request_released}"),
+    Screen("request-declined", "requests/{request_declined}"),
+    Screen("request-bounced", "requests/{request_bounced}"),
+    Screen("cancel", "requests/{request_sent}", dialog("Cancel request")),
+    Screen("cancel-refused", "requests/{request_sent}", dialog("Cancel request", "Cancel request")),
+    Screen("ask-again", "requests/{request_declined}", dialog("Ask again")),
+    Screen("mend", "requests/{request_bounced}", dialog("Correct address")),
+    Screen("mend-refused", "requests/{request_bounced}", dialog("Correct address", "Ask at this address")),
+    Screen("orders", "orders"),
+    Screen("order-sent", "orders/{order_sent}"),
+    Screen("order-released", "orders/{order_released}"),
+    Screen("order-untouched", "orders/{order_untouched}"),
+    Screen("order-unseen", "orders/99999"),
+    Screen("send", "orders/{order_untouched}", dialog("Send for signature")),
+    Screen("send-refused", "orders/{order_untouched}", dialog("Send for signature", "Send for signature")),
+    Screen("send-page", "orders/{order_untouched}/send"),
+    Screen("release", "orders/{order_sent}", dialog("Release by hand")),
+    Screen("rules", "rules"),
+    Screen("rules-archived", "rules?show=archived"),
+    Screen("rule", "rules/{rule}"),
+    Screen("rule-refused", "rules/{rule}", fill("Name of the rule", "", press("Save", shown=REFUSED))),
+    Screen("rule-archive", "rules/{rule}", dialog("Archive")),
+    Screen("rule-versions", "rules/{rule}/versions"),
+    Screen("rule-live", "rules/{monitored}/live"),
+    Screen("rule-new", "rules/new"),
+    Screen("rule-condition", "rules/new", press("Or …", shown="[name='c.0.1.field']")),
+    Screen("agreements", "agreements"),
+    Screen("agreement-new", "agreements/new"),
+    Screen("agreement-text", "agreements/new?source=text"),
+    Screen("agreement-refused", "agreements/new?source=text", press("Save", shown=REFUSED)),
+    Screen("agreement-pdf-refused", "agreements/new?source=pdf", press("Save", shown=REFUSED)),
+    Screen("agreement-template", "agreements/new?source=template"),
+    Screen("agreement", "agreements/{agreement}"),
+    Screen("agreement-versions", "agreements/{agreement}/versions"),
+    Screen("people", "people"),
+    Screen("people-none", "people?q=nobody"),
+    Screen("person-new-refused", "people/new", press("Save", shown=REFUSED)),
+    Screen("person", "people/{person}"),
+    Screen("limit-refused", "people/{person}", fill("Up to (optional)", "much", press("Set the limit", shown=REFUSED))),
+    Screen("limit-remove", "people/{person}", dialog("Remove")),
+    Screen("me", "people/me"),
+    Screen("users", "people/users"),
+    Screen("accounts", "settings/accounts"),
+    Screen("account", "settings/accounts/{account}"),
+    Screen("account-new-refused", "settings/accounts/new", press("Save and test", shown=REFUSED)),
+    Screen("settings", "settings"),
+    Screen("settings-alarms", "settings/alarms"),
+    Screen("settings-staff-note", "settings/staff-note"),
+    Screen("settings-test-mode", "settings/test-mode"),
+    Screen("settings-webhooks", "settings/webhooks"),
+    Screen("settings-scopes", "settings/scopes"),
+    Screen("settings-data", "settings/data"),
+    Screen("settings-uninstall", "settings/uninstall"),
+    Screen("not-found", "requests/999999"),
+]
+
+
+async def judge(bench: Bench, screen: Screen, state: str) -> None:
+    """Bring the screen up and look at it in every size."""
+    visitor = bench.visitor
+    await visitor.page.set_viewport_size({"width": SIZES[0][0], "height": SIZES[0][1]})
+    await visitor.go(screen.path.format(**bench.ids))
+    if screen.step:
+        await screen.step(visitor.app)
+    wrong: list[str] = []
+    for width, height in SIZES:
+        await visitor.page.set_viewport_size({"width": width, "height": height})
+        if folder := os.environ.get("BROWSER_PICTURES"):
+            await visitor.page.screenshot(path=f"{folder}/{state}-{screen.name}-{width}.png")
+        wrong += [f"{width}: sideways: {found}" for found in await visitor.frame.evaluate(SIDEWAYS)]
+        # Tall enough for the whole page: what the action bar lies over can be scrolled free, which axe does not know.
+        tall = await visitor.frame.evaluate("document.documentElement.scrollHeight") + 400
+        await visitor.page.set_viewport_size({"width": width, "height": max(tall, height)})
+        wrong += [f"{width}: {found}" for found in await visitor.axe()]
+    wrong += visitor.troubles
+    visitor.troubles.clear()
+    await visitor.frame.evaluate("document.querySelectorAll('dialog[open]').forEach((d) => d.close())")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("screen", EMPTY, ids=lambda s: s.name)
+async def test_with_nothing_there(bare: Bench, screen: Screen) -> None:
+    await judge(bare, screen, "empty")
+
+
+@pytest.mark.parametrize("screen", FILLED, ids=lambda s: s.name)
+async def test_with_something_there(furnished: Bench, screen: Screen) -> None:
+    await judge(furnished, screen, "filled")
