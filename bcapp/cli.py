@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command = add(name, run, text)
         command.add_argument("--host", default="127.0.0.1" if "PORT" not in os.environ else "0.0.0.0")
-        command.add_argument("--port", type=int, default=int(os.environ.get("PORT", "8000")))
+        command.add_argument("--port", type=int, default=os.environ.get("PORT", "8000"), help="8000, or PORT")
     add("worker", _worker, "Carry out what is due.")
     add("migrate", _migrate, "Bring the database to this release's tables.")
     connect = add(

@@ -131,6 +131,8 @@ def configure_logging(settings: Settings) -> None:
         library.handlers[:] = []
         library.propagate = True
     logging.getLogger("uvicorn.access").disabled = True
+    # It says "connected" before it is.
+    logging.getLogger("databases").setLevel(logging.WARNING)
     # httpx names every address at INFO, and addresses of the signature service can carry what opens a document.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.getLogger("httpcore").setLevel(logging.WARNING)

@@ -58,6 +58,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
                 following = asyncio.create_task(moved.follow())
                 clock = moved
             await database.connect()
+            if not await database.fetch_val("has_tables"):
+                raise SettingsError("The database is empty. Run `bcapp migrate` once, and again after each update.")
             yield Services(settings, database, http, clock, Secrets(settings.keys))
         finally:
             if following is not None:

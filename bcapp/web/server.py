@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
+import socket
 from collections.abc import AsyncIterator
 
 import uvicorn
@@ -12,6 +14,7 @@ from starlette.applications import Starlette
 
 from bcapp.app import create_app
 from bcapp.documents.pool import close_pools
+from bcapp.errors import SettingsError
 from bcapp.runtime import open_services
 from bcapp.services import Services
 from bcapp.settings import Settings
@@ -52,9 +55,19 @@ async def beside(services: Services, with_worker: bool) -> AsyncIterator[None]:
         await working
 
 
+def listen(host: str, port: int) -> socket.socket:
+    """Take the port before anything else is started; raise SettingsError when it cannot be had."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as exc:
+        why = "is used by another program" if exc.errno == errno.EADDRINUSE else f"cannot be used ({exc.strerror})"
+        raise SettingsError(f"Port {port} of {host} {why}. Name a free one by PORT or --port.") from None
+
+
 async def run_web(settings: Settings, host: str, port: int, *, with_worker: bool = False) -> None:
     """Serve until SIGINT or SIGTERM: stop accepting, commit what was taken, then exit."""
-    async with open_services(settings) as services:
-        async with beside(services, with_worker):
-            await make_server(create_app(services), host, port).serve()
-        close_pools()
+    with listen(host, port) as door:
+        async with open_services(settings) as services:
+            async with beside(services, with_worker):
+                await make_server(create_app(services), host, port).serve(sockets=[door])
+            close_pools()

@@ -13,6 +13,10 @@ ON CONFLICT (store_hash, name, day) DO UPDATE SET count = counters.count + EXCLU
 -- Counts of a store since a day, newest first; for the health page.
 SELECT name, day, count FROM counters WHERE store_hash = :store_hash AND day >= :since ORDER BY day DESC, name;
 
+-- has_tables --
+-- global: whether the database was ever brought to a release.
+SELECT to_regclass('stores') IS NOT NULL;
+
 -- ping --
 -- global: the database answers.
 SELECT 1;
