@@ -171,7 +171,7 @@ Countersign runs beside a simulated store and signature service. Nothing leaves 
   Open         {server.sandbox.settings.panel_url.replace("{hash}", store.hash)}/manage/{store.hash}
                and press Install, then open the app.
 
-  In the app, connect the signature account (environment: Custom):
+  In the app, connect the signature account (environment: Other):
   Token URL    {server.url}/otdstenant/{account.tenant}/oauth2/token
   API root     {server.url}/api/v1/
   Tenant       {account.tenant}
