@@ -97,6 +97,15 @@ class JudgeRequest:
 
 
 @dataclass(frozen=True)
+class MendAddress:
+    """Pass a signer's part on to another address, which stands with the signer and in no action."""
+
+    request_id: int
+    position: int
+    email: str
+
+
+@dataclass(frozen=True)
 class ConfirmRequest:
     """A manager confirmed a completed request that our own check had refused."""
 
@@ -147,6 +156,7 @@ Intent = (
     | MoveRequest
     | UpdateRequest
     | JudgeRequest
+    | MendAddress
     | ConfirmRequest
     | AskPerson
     | SettleTasks

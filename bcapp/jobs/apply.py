@@ -15,6 +15,7 @@ from bcapp.core.intents import (
     ConfirmRequest,
     Intent,
     JudgeRequest,
+    MendAddress,
     MoveHold,
     MoveRequest,
     Note,
@@ -85,6 +86,8 @@ class Writer:
                     },
                 )
                 self.changed = True
+            case MendAddress():
+                await self._mend(intent)
             case ConfirmRequest():
                 await self._confirm(intent)
             case AskPerson():
@@ -289,6 +292,11 @@ class Writer:
                     "email": signer.email,
                 },
             )
+
+    async def _mend(self, intent: MendAddress) -> None:
+        signer = {"store_hash": self._store.hash, "request_id": intent.request_id, "position": intent.position}
+        await self._db.execute("want_mend", {**signer, "email": intent.email})
+        await self._act(ActionKind.MEND_ADDRESS, intent.request_id, {"position": intent.position})
 
     async def _confirm(self, intent: ConfirmRequest) -> None:
         request = await fetch_request(self._db, self._store.hash, intent.request_id, lock=True)

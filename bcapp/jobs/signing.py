@@ -450,9 +450,11 @@ async def resend_request(work: Work) -> Outcome:
 async def mend_address(work: Work) -> Outcome:
     """Pass a signer's part on to the right address; signatures that others gave stay."""
     request = await work.request()
-    position, email = int(work.action.payload["position"]), str(work.action.payload["email"]).lower()
+    position = int(work.action.payload["position"])
     signer = next((s for s in request.signers if s.position == position), None)
-    if signer is None or _unwanted(request) or not request.provider_request:
+    of = {"store_hash": work.store.hash, "request_id": request.id, "position": position}
+    email = await work.services.db.fetch_val("wanted_address", of)
+    if signer is None or not email or _unwanted(request) or not request.provider_request:
         return skipped("There is nothing to mend any more.")
     client = await work.vendors.signature(work.store.hash, request.account_id)
     document = await client.fetch_document(request.provider_document)
@@ -466,7 +468,7 @@ async def mend_address(work: Work) -> Outcome:
     async with work.services.db.transaction():
         await work.services.db.execute(
             "mend_signer",
-            {"store_hash": work.store.hash, "request_id": request.id, "position": position, "email": email},
+            {**of, "email": email},
         )
     settled = SettleTasks(("bounced",), request.id)
     return Outcome(intents=(settled, Note("address_changed", request.id, {"position": position})))

@@ -13,6 +13,7 @@ from bcapp.core.intents import (
     CancelRequest,
     ConfirmRequest,
     Intent,
+    MendAddress,
     MoveHold,
     Note,
     OpenRequest,
@@ -103,7 +104,8 @@ def _decide_open(s: Situation, facts: OrderFacts, traces: tuple[RuleTrace, ...])
                 yield Act(ActionKind.RESEND_REQUEST, command.request_id)
                 yield Note("reminder_asked", command.request_id, {}, command.actor)
             case "mend":
-                yield Act(ActionKind.MEND_ADDRESS, command.request_id, dict(command.payload))
+                position, email = int(command.payload["position"]), str(command.payload["email"]).lower()
+                yield MendAddress(command.request_id, position, email)
                 yield Note("address_mended", command.request_id, {}, command.actor)
             case "confirm":
                 yield ConfirmRequest(command.request_id, command.actor, command.why)

@@ -21,6 +21,7 @@ from bcapp.core.intents import (
     CancelRequest,
     ConfirmRequest,
     Intent,
+    MendAddress,
     MoveHold,
     Note,
     OpenRequest,
@@ -97,6 +98,8 @@ def short(intent: Intent) -> str:
             return f"pause {intent.rule_id}"
         case ConfirmRequest():
             return f"confirm {intent.request_id}"
+        case MendAddress():
+            return f"mend {intent.request_id} {intent.position} {intent.email}"
         case _:
             return ""
 
@@ -513,7 +516,7 @@ COMMANDS: dict[str, tuple[Situation, list[str]]] = {
     ),
     "mend": (
         situation(HELD_ORDER, requests=(SENT,), hold=hold(), commands=(command("mend", position=0, email="a@b.test"),)),
-        ["do mend_address"],
+        ["mend 50 0 a@b.test"],
     ),
     "confirm": (
         situation(

@@ -108,6 +108,13 @@ SELECT data_key FROM stores WHERE store_hash = :store_hash;
 SELECT r.name, v.definition FROM rule_versions v JOIN rules r ON r.store_hash = v.store_hash AND r.id = v.rule_id
  WHERE v.store_hash = :store_hash AND v.rule_id = :rule_id AND v.version = :version;
 
+-- want_mend --
+UPDATE signers SET mend_to = :email
+ WHERE store_hash = :store_hash AND request_id = :request_id AND position = :position;
+
+-- wanted_address --
+SELECT mend_to FROM signers WHERE store_hash = :store_hash AND request_id = :request_id AND position = :position;
+
 -- mend_signer --
 -- The address asked first stays known, so that the check of the signed document understands who passed it on.
 UPDATE signers SET mended_from = email, email = :email, state = 'emailed'

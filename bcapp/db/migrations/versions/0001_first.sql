@@ -315,6 +315,7 @@ CREATE TABLE signers (                                      -- personal data of 
     reason       text NOT NULL DEFAULT '',                  -- typed on decline or forward
     forwarded_to text NOT NULL DEFAULT '',
     mended_from  text NOT NULL DEFAULT '',                  -- the address that could not be reached, when staff mended it
+    mend_to      text NOT NULL DEFAULT '',                  -- the right one that staff named
     PRIMARY KEY (store_hash, request_id, position),
     FOREIGN KEY (store_hash, request_id) REFERENCES requests (store_hash, id) ON DELETE CASCADE
 );
