@@ -21,7 +21,8 @@ def next_try(attempt: int, error: Exception, now: datetime, chance: float) -> da
     if isinstance(error, RemoteError):
         if error.permanent:
             return None
-        retry_after = error.retry_after
+        # What a service asks for is honoured, but no header of one answer may stop the work for days.
+        retry_after = None if error.retry_after is None else min(error.retry_after, CAP_SECONDS)
         if error.uncounted:
             return now + timedelta(seconds=max(retry_after if retry_after is not None else UNCOUNTED_SECONDS, 0.2))
     if attempt >= MOST_TRIES:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bcapp.clock import Clock
+from bcapp.core.retry import CAP_SECONDS
 from bcapp.db import Database
 from bcapp.errors import CircuitOpen
 
@@ -80,7 +81,7 @@ def breaker_record(store_hash: str, account_id: int) -> tuple[str, str]:
 
 
 def _later(now: datetime, seconds: float) -> datetime:
-    return now + timedelta(seconds=seconds)
+    return now + timedelta(seconds=min(seconds, CAP_SECONDS))
 
 
 def _seconds(until: datetime, now: datetime) -> float:

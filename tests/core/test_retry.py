@@ -66,3 +66,10 @@ def test_all_tries_of_a_dead_service_cover_more_than_half_an_hour() -> None:
 )
 def test_counts(error: Exception, counted: bool) -> None:
     assert counts(error) is counted
+
+
+@pytest.mark.parametrize("uncounted", [True, False])
+def test_no_header_stops_the_work_for_days(uncounted: bool) -> None:
+    again = next_try(1, RemoteError("429", retry_after=1e12, uncounted=uncounted), NOW, 0.5)
+    assert again is not None
+    assert again - NOW <= timedelta(hours=1)
