@@ -15,6 +15,7 @@ from bcapp.logs import Redactor
 from bcapp.web.panel.previews import preview_blocks
 from bcapp.web.render import static_url
 from tests.web.panel.conftest import START, House, house  # noqa: F401
+from tests.web.panel.test_requests import Desk, desk  # noqa: F401
 from tests.web.panel.test_rules import filled, make_rule
 from tests.web.panel.test_screens import add_account
 
@@ -142,6 +143,43 @@ async def test_an_approver_does_not_hand_over_alone_where_one_manager_could_say_
     change = await waiting(house)
     await house.as_("owner").post(f"people/changes/{change}/approve")
     assert await house.run("SELECT deputy_id FROM people WHERE id = $1", number) == deputy
+
+
+@pytest.mark.database
+async def test_an_approvers_mail_is_not_led_elsewhere_by_one_person(desk: Desk) -> None:  # noqa: F811
+    await desk.order(1)
+    request = await desk.request(1, signer="bounced", bounced=True)
+    await desk.house.run("UPDATE signers SET person_id = $1", await person_of(desk.house, "approver"))
+    path = f"requests/{request}/mend/0"
+    answer = await desk.house.as_("manager").post(path, {"email": "mallory@example.com"}, part=True)
+    assert "under People" in answer.headers["HX-Trigger"]
+    assert await desk.commands(1) == []
+
+
+@pytest.mark.database
+async def test_a_viewer_reads_no_words_of_signers_and_staff(desk: Desk) -> None:  # noqa: F811
+    await desk.order(1)
+    await desk.hold(1)
+    words = {
+        "status_why": "Declined: Grace is ill",
+        "checked_why": "Signed by grace@home.example",
+        "round_why": "Grace asked for it",
+    }
+    request = await desk.request(1, "declined", checked="conflict", round=2, **words)
+    await desk.house.run("UPDATE holds SET state_why = 'Grace said so'")
+    await desk.house.run(
+        "INSERT INTO actions (store_hash, kind, record_kind, record_id, request_id, lane, seq, state, priority, payload,"
+        " why, due_at, created_at)"
+        " VALUES ($1, 'send_request', 'order', '1', $2, 'signing', 1, 'failed', 1, '{}', 'grace@home.example', $3, $3)",
+        desk.house.store,
+        request,
+        START,
+    )
+    for path in (f"requests/{request}", "orders/1"):
+        assert "grace@" in (await desk.house.as_("approver").get(path)).text, path
+        seen = (await desk.house.as_("viewer").get(path)).text
+        assert "Grace" not in seen, path
+        assert "grace@" not in seen, path
 
 
 # Input that keeps the process busy ---------------------------------------------------------------------------

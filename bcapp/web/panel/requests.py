@@ -306,6 +306,9 @@ async def mend_address(request: Request, visit: Visit) -> Response:
     signer = next((s for s in found.signers if s.position == position), None)
     if signer is None:
         raise not_found()
+    if signer.person_id is not None:
+        text = "This signer stands in the directory. Correct the address under People, then ask again."
+        return go(request, back, toast=text, toast_kind="info")
     if not doable(visit, found, row["later"]).mend or signer.state is not SignerState.BOUNCED:
         return go(
             request, back, toast="Nothing was changed: the address works, or the request ended.", toast_kind="info"
