@@ -82,7 +82,7 @@ MAY = {
     "bcapp.workflows": ("bcapp.core",),
     "bcapp.settings": (),
     "bcapp.clock": (),
-    "bcapp.db": ("bcapp.core", "bcapp.settings", "bcapp.secrets", "bcapp.workflows.protocol", "bcapp.jobs.queue"),
+    "bcapp.db": ("bcapp.core", "bcapp.settings", "bcapp.secrets", "bcapp.workflows.protocol"),
 }
 # Commands beside the simulated vendors that measure the app; the vendors themselves know nothing of it.
 DRIVERS = ("bcapp.sandbox.bench", "bcapp.sandbox.rivals", "bcapp.sandbox.load")

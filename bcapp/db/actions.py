@@ -13,7 +13,7 @@ from bcapp.core.actions import ActionKind, lane, priority
 from bcapp.core.model import RecordKey
 from bcapp.core.states import ActionState
 from bcapp.db import Database
-from bcapp.jobs.queue import enqueue, perform_job
+from bcapp.db.queue import enqueue, perform_job
 
 # Longer than an action's calls together (an upload alone may take 95 s): a second runner beside one that still breathes
 # could make a second document. The queue's heartbeat notices a dead runner much sooner.

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from bcapp.core.model import RecordKey
 from bcapp.db import Database
-from bcapp.jobs.queue import enqueue, look_job
+from bcapp.db.queue import enqueue, look_job
 from bcapp.secrets import Secrets
 from bcapp.workflows.protocol import Command
 

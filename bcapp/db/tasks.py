@@ -11,7 +11,7 @@ from typing import Any
 from bcapp.core.model import Money, RecordKey
 from bcapp.db import Database
 from bcapp.db.audit import append
-from bcapp.jobs.queue import enqueue, look_job
+from bcapp.db.queue import enqueue, look_job
 
 FIGURES_OF = timedelta(days=30)
 MOST_TASKS = 50

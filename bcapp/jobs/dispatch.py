@@ -23,12 +23,12 @@ from bcapp.core.model import RecordKey
 from bcapp.core.stores import StoreDoing
 from bcapp.db import connect_raw
 from bcapp.db.deliveries import say_look
+from bcapp.db.queue import LOOK, PERFORM, enqueue, look_job, perform_job
 from bcapp.db.stores import fetch_store
 from bcapp.jobs.apply import Writer
 from bcapp.jobs.gates import breaker_record
 from bcapp.jobs.look import look
 from bcapp.jobs.perform import LEAVING, TELLING, perform
-from bcapp.jobs.queue import LOOK, PERFORM, enqueue, look_job, perform_job
 from bcapp.jobs.seal import seal
 from bcapp.jobs.sweeps import sweep
 from bcapp.jobs.vendors import Vendors

@@ -26,9 +26,9 @@ from bcapp.bigcommerce import events as bigcommerce_events
 from bcapp.callbacks import callback_digest, store_of_callback
 from bcapp.core.stores import StoreDoing, StoreState, may_happen
 from bcapp.db import DatabaseAway, acquire, positional
+from bcapp.db.queue import enqueue, look_job
 from bcapp.errors import BufferFull, UnreadableInput
 from bcapp.jobs.intake import Delivery, Intake
-from bcapp.jobs.queue import enqueue, look_job
 from bcapp.secrets import DataKey, SealBroken
 from bcapp.services import Services
 from bcapp.signature import events as signature_events
