@@ -168,8 +168,8 @@ async def test_a_viewer_reads_no_words_of_signers_and_staff(desk: Desk) -> None:
     request = await desk.request(1, "declined", checked="conflict", round=2, **words)
     await desk.house.run("UPDATE holds SET state_why = 'Grace said so'")
     await desk.house.run(
-        "INSERT INTO actions (store_hash, kind, record_kind, record_id, request_id, lane, seq, state, priority, payload,"
-        " why, due_at, created_at)"
+        "INSERT INTO actions (store_hash, kind, record_kind, record_id, request_id, lane, seq, state, priority,"
+        " payload, why, due_at, created_at)"
         " VALUES ($1, 'send_request', 'order', '1', $2, 'signing', 1, 'failed', 1, '{}', 'grace@home.example', $3, $3)",
         desk.house.store,
         request,
