@@ -48,7 +48,7 @@ HOLD_WORK = frozenset({ActionKind.HOLD_ORDER, ActionKind.RELEASE_ORDER, ActionKi
 class Need:
     """One signature that a rule (or a person) wants for this order.
 
-    state: good | waiting | not_signed | ask | later | cannot.
+    state: good | waiting | not_signed | ask.
     """
 
     rule: RuleInForce | None  # None: by hand, or the rule is no longer in force
@@ -132,8 +132,6 @@ def _decide_open(s: Situation, facts: OrderFacts, traces: tuple[RuleTrace, ...])
                 if isinstance(intent, OpenRequest):
                     asked.append(intent)
                 yield intent
-        elif need.state == "cannot":
-            yield AskPerson("cannot_ask", need.why, alarm=True)
     if not s.store.test_mode:
         yield from _hold(s, facts, needs, [*sent, *asked])
 
@@ -517,7 +515,7 @@ def _hold(s: Situation, facts: OrderFacts, needs: list[Need], asked: list[OpenRe
     if state is not HoldState.HOLDING and is_moved:
         yield from _moved(s, facts)
         return
-    lost = [n for n in blocking if n.state in ("not_signed", "cannot")]
+    lost = [n for n in blocking if n.state == "not_signed"]
     if lost and state is not HoldState.KEPT:
         why = _not_signed_why(lost[0])
         yield MoveHold(HoldEvent.NOT_SIGNED, why[0].upper() + why[1:])
