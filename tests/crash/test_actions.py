@@ -1,7 +1,7 @@
 """A worker is killed -9 in the middle of every kind of action; another one takes over; everything happened once.
 
-For each moment all kinds are brought to their call at the same time, the worker is killed once, and a new one has to
-end all of them. What commits is killed in parts, because waiting commits hold connections.
+For each moment the kinds are brought to their call some at a time, the worker is killed once for these, and a new one
+has to end all of them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from tests.fixtures.world import free_port, set_up
 
 pytestmark = pytest.mark.crash
 
-MOST_COMMITS = 5  # that wait at the same time: a worker has ten connections, and looks wait behind them
+MOST_CALLS = 10  # that wait at the same time: a worker does twenty things at once
+MOST_COMMITS = 5  # likewise: it has ten connections, and looks wait behind them
 
 
 class Post:
@@ -129,7 +130,7 @@ async def check(scene: Scene) -> None:
 
 async def crash_all(nursery: Nursery, dsn: str, logs: Path, moment: Moment) -> dict[ActionKind, Scene]:
     kinds = list(SCENES)
-    size = MOST_COMMITS if moment is Moment.UNCOMMITTED else len(kinds)
+    size = MOST_COMMITS if moment is Moment.UNCOMMITTED else MOST_CALLS
     parts = [kinds[i : i + size] for i in range(0, len(kinds), size)]
     smtp_port = free_port()
     done: list[Scene] = []
