@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import errno
 import os
+import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import uvicorn
 from starlette.applications import Starlette
@@ -21,9 +22,25 @@ from bcapp.settings import Settings
 from bcapp.worker import work
 
 
-def make_server(app: Starlette, host: str, port: int) -> uvicorn.Server:
+class Server(uvicorn.Server):
+    """A server that only ends when it is asked to: uvicorn's own raises SIGTERM once more when it has ended, which
+    kills the process before worker, database and the built-in PostgreSQL are closed."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+
+def make_server(app: Starlette, host: str, port: int) -> Server:
     """Return a server that logs nothing by itself (the access log is ours) and trusts a proxy's scheme only."""
-    return uvicorn.Server(
+    return Server(
         uvicorn.Config(
             app,
             host=host,
