@@ -29,7 +29,7 @@ from bcapp.jobs.apply import Writer
 from bcapp.jobs.gates import breaker_record
 from bcapp.jobs.look import look
 from bcapp.jobs.perform import LEAVING, TELLING, perform
-from bcapp.jobs.seal import seal
+from bcapp.jobs.seal import EVER, seal
 from bcapp.jobs.sweeps import sweep
 from bcapp.jobs.vendors import Vendors
 from bcapp.services import Services
@@ -48,6 +48,8 @@ HOLD_LATE = timedelta(seconds=30)
 BREAKER_LATE = timedelta(seconds=60)
 KEEP_DONE = timedelta(days=7)
 KEEP_QUEUE_LOG = timedelta(days=1)
+THOROUGH_EVERY = 40  # upkeeps: twenty minutes
+RECENT = timedelta(hours=1)
 UPKEEP_EVERY = 15  # ticks
 
 
@@ -62,6 +64,7 @@ class Worker:
         self._manager: QueueManager | None = None
         self._stopping = asyncio.Event()
         self._ticks = 0
+        self._upkeeps = 0
 
     async def run(self) -> None:
         """Work until stop(). A lost database connection ends the run with an error; the process starts anew."""
@@ -182,12 +185,15 @@ class Worker:
         now, db = self._services.clock.now(), self._services.db
         await db.execute("beat", {"id": self._id, "now": now, "release": self._release})
         await db.execute("bury_workers", {"before": now - timedelta(minutes=10)})
-        await db.execute("clear_deliveries", {"before": now - KEEP_DONE})
-        for name in ("clear_queue_log", "clear_queue_statistics"):
-            await db.execute(name, {"before": now - KEEP_QUEUE_LOG})
         await changes.apply_due(self._services)
-        await stores.drop_ended(self._services)
-        await seal(self._services)
+        self._upkeeps += 1
+        is_thorough = self._upkeeps % THOROUGH_EVERY == 1  # what reads whole tables runs at the start and then rarely
+        await seal(self._services, EVER if is_thorough else now - RECENT)
+        if is_thorough:
+            await db.execute("clear_deliveries", {"before": now - KEEP_DONE})
+            for name in ("clear_queue_log", "clear_queue_statistics"):
+                await db.execute(name, {"before": now - KEEP_QUEUE_LOG})
+            await stores.drop_ended(self._services)
 
 
 async def alarm_late_hold(services: Services, store_hash: str, record: RecordKey) -> None:

@@ -168,9 +168,9 @@ DELETE FROM workers WHERE seen_at < :before;
 SELECT cursor, due_at, last_run, last_at FROM sweeps WHERE store_hash = :store_hash AND name = :name;
 
 -- unsealed_audit_stores --
--- global: the worker seals the log of every store that has new lines.
+-- global: the worker seals the log of every store that has new lines, since a time that keeps the look short.
 SELECT a.store_hash FROM audit_log a
- WHERE NOT EXISTS (SELECT 1 FROM audit_chain c WHERE c.store_hash = a.store_hash AND c.audit_id = a.id)
+ WHERE a.happened_at >= :since AND NOT EXISTS (SELECT 1 FROM audit_chain c WHERE c.store_hash = a.store_hash AND c.audit_id = a.id)
  GROUP BY a.store_hash LIMIT 50;
 
 -- lock_store --
@@ -181,7 +181,7 @@ SELECT position, audit_id, chain_hash FROM audit_chain WHERE store_hash = :store
 
 -- unsealed_lines --
 SELECT id, happened_at, actor, event, record_kind, record_id, request_id, detail FROM audit_log a
- WHERE a.store_hash = :store_hash
+ WHERE a.store_hash = :store_hash AND a.happened_at >= :since
    AND NOT EXISTS (SELECT 1 FROM audit_chain c WHERE c.store_hash = a.store_hash AND c.audit_id = a.id)
  ORDER BY id LIMIT 500;
 

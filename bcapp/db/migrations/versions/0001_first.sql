@@ -341,6 +341,9 @@ CREATE TABLE holds (
     FOREIGN KEY (store_hash, record_kind, record_id) REFERENCES records (store_hash, kind, id)
 );
 
+-- Holds that were wanted and are not placed yet: the tick looks at them every two seconds.
+CREATE INDEX holds_late ON holds (wanted_at) WHERE state = 'holding' AND alarmed_at IS NULL;
+
 CREATE TABLE evidence (
     store_hash    text NOT NULL,
     request_id    bigint NOT NULL,
@@ -488,6 +491,7 @@ CREATE TABLE audit_log (                                    -- ids, hashes and f
     detail      jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (store_hash, id)
 );
+CREATE INDEX audit_by_time ON audit_log (happened_at);
 CREATE INDEX audit_of_record ON audit_log (store_hash, record_kind, record_id, id);
 
 CREATE TABLE audit_chain (                                  -- insert-only: the worker seals log rows into it
