@@ -150,7 +150,8 @@ async def test_figures_leave_simulated_requests_out(house: House) -> None:
         await house.run(
             "INSERT INTO requests (store_hash, workflow, purpose, record_kind, record_id, round, projection,"
             " fingerprint, snapshot, status, simulated, account_id, agreement_id, agreement_version, nonce,"
-            " external_id, created_at, sent_at, ended_at) VALUES ($1, 'order_approval', 'customer', 'order', '1001', $2, 1, 'f', '{}',"
+            " external_id, created_at, sent_at, ended_at)"
+            " VALUES ($1, 'order_approval', 'customer', 'order', '1001', $2, 1, 'f', '{}',"
             " 'completed', $3, 1, 1, 1, 'n', $4, $5, $5, $6)",
             house.store,
             number,
