@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -135,6 +136,16 @@ def _app(environment: dict[str, str], port: int, data: Path, once: bool) -> Iter
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
+            _forget_database(data / "app")
+
+
+def _forget_database(data: Path) -> None:
+    """Delete the built-in PostgreSQL's folder where it stands outside ours, as it does for root."""
+    recorded = data / "postgres.location"
+    if recorded.exists():
+        server = Path(recorded.read_text().strip())
+        if not (server / "postmaster.pid").exists():  # it runs still: rather leave it than break it
+            shutil.rmtree(server.parent)
 
 
 def _answers(port: int) -> bool:
