@@ -25,6 +25,8 @@ SIDEWAYS = """() => [...document.querySelectorAll('body *')]
     .filter((e) => !e.closest('.table, .tabs, .pills, .hidden-text, .paper, [hidden]'))
     .map((e) => e.outerHTML.slice(0, 160)).slice(0, 5)"""
 
+LAID_OUT = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
 Step = Callable[[FrameLocator], Awaitable[None]]
 
 
@@ -238,6 +240,7 @@ async def judge(bench: Bench, screen: Screen, state: str) -> None:
     wrong: list[str] = []
     for width, height in SIZES:
         await visitor.page.set_viewport_size({"width": width, "height": height})
+        await visitor.frame.evaluate(LAID_OUT)
         if folder := os.environ.get("BROWSER_PICTURES"):
             await visitor.page.screenshot(path=f"{folder}/{state}-{screen.name}-{width}.png")
         wrong += [f"{width}: sideways: {found}" for found in await visitor.frame.evaluate(SIDEWAYS)]
@@ -259,3 +262,46 @@ async def test_with_nothing_there(bare: Bench, screen: Screen) -> None:
 @pytest.mark.parametrize("screen", FILLED, ids=lambda s: s.name)
 async def test_with_something_there(furnished: Bench, screen: Screen) -> None:
     await judge(furnished, screen, "filled")
+
+
+FOCUSED = """() => {
+    const at = document.activeElement, style = getComputedStyle(at);
+    return {
+        name: (at.getAttribute("aria-label") || at.innerText || at.id || at.tagName).trim().split("\\n")[0],
+        seen: style.outlineStyle !== "none" || style.boxShadow !== "none",
+        dialog: !!at.closest("dialog") || at === document.body,  // past the last button stands the browser itself
+    };
+}"""
+
+
+async def test_the_keyboard_reaches_everything(furnished: Bench) -> None:
+    visitor = furnished.visitor
+    await visitor.page.set_viewport_size({"width": 1280, "height": 900})
+    await visitor.go(f"orders/{furnished.ids['order_sent']}")
+    assert (await visitor.frame.evaluate(FOCUSED))["name"].startswith("Order")
+    await visitor.app.get_by_role("link", name="Skip to the content").focus()
+    names = []
+    for _ in range(10):
+        await visitor.page.keyboard.press("Tab")
+        at = await visitor.frame.evaluate(FOCUSED)
+        assert at["seen"], at
+        names.append(at["name"].partition(" ")[0])
+    wanted = "Home Requests Rules Agreements People Settings Orders Look Release Send"
+    assert names == wanted.split()
+
+
+@pytest.mark.parametrize("name", ["Release by hand", "Send for signature"])
+async def test_a_dialog_keeps_and_returns_the_focus(furnished: Bench, name: str) -> None:
+    visitor = furnished.visitor
+    await visitor.page.set_viewport_size({"width": 1280, "height": 900})
+    await visitor.go(f"orders/{furnished.ids['order_sent']}")
+    await visitor.app.locator("#page").get_by_text(name, exact=True).focus()
+    await visitor.page.keyboard.press("Enter")
+    await visitor.app.locator("dialog[open]").wait_for()
+    for _ in range(3):
+        at = await visitor.frame.evaluate(FOCUSED)
+        assert at["dialog"], at
+        await visitor.page.keyboard.press("Tab")
+    await visitor.page.keyboard.press("Escape")
+    await visitor.app.locator("dialog").wait_for(state="detached")
+    assert (await visitor.frame.evaluate(FOCUSED))["name"] == name
