@@ -102,13 +102,13 @@ async def ask(
             detail={"subject": subject.value, "subject_id": subject_id, "fields": sorted(payload)},
         )  # fmt: skip
         if when <= now:
-            await _tell(services, change, "change_applied", f"{summary}. It was applied at once.")
+            await _tell(services, change, "change_applied", f"{_sentence(summary)} It was applied at once.")
             return await _end(services, change, ChangeState.APPLIED, user_id)
         await _tell(
             services,
             change,
             "change_waits",
-            f"{summary}. It waits for a second manager, and applies by itself after 24 hours unless somebody refuses.",
+            f"{_sentence(summary)} It waits for a second manager, and applies by itself after 24 hours unless somebody refuses.",
         )
     return change
 
@@ -149,7 +149,7 @@ async def apply_due(services: Services) -> int:
                 change = await _lock(services, row["store_hash"], row["id"])
                 if change.state is ChangeState.WAITING:
                     await _end(services, change, ChangeState.REFUSED, None)
-                    await _tell(services, change, "change_refused", f"{change.summary}. It could not be made: {exc}")
+                    await _tell(services, change, "change_refused", f"{_sentence(change.summary)} It could not be made: {exc}")
     return applied
 
 
@@ -240,6 +240,11 @@ async def _apply(services: Services, change: Change) -> None:
             await rules.archive(db, store_hash, rule_id, author, now)
         case what:
             raise ValueError(f"a change of a rule cannot be {what!r}")
+
+
+def _sentence(summary: str) -> str:
+    """Return a summary with its full stop, which may stand inside closing quotes."""
+    return summary if summary.rstrip("”").endswith((".", "?", "!")) else f"{summary}."
 
 
 async def _tell(services: Services, change: Change, kind: str, text: str) -> None:

@@ -18,7 +18,11 @@ from bcapp.settings import Settings, load_settings
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; 0 when it did what it says, 2 for a wrong call or setting, 1 for everything else."""
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    if not (sys.argv[1:] if argv is None else argv):
+        parser.print_help(sys.stderr)
+        return 2
+    args = parser.parse_args(argv)
     run: Callable[[argparse.Namespace], int] = args.run
     try:
         return run(args)

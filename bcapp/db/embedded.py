@@ -164,7 +164,13 @@ class EmbeddedPostgres:
                 "with it. Add a PostgreSQL service and set DATABASE_URL."
             )
         with self._guard:
-            self._place.data.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+            try:
+                self._place.data.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+            except OSError as exc:
+                raise EmbeddedPostgresError(
+                    f"The data folder {self._place.data} cannot be made ({exc.strerror}). Set COUNTERSIGN_DATA to a "
+                    "folder that can be written, or set DATABASE_URL."
+                ) from exc
             if self._user is None:
                 self._user = _lock(self._place.users_lock, fcntl.LOCK_SH)
             try:
