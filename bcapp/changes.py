@@ -108,7 +108,8 @@ async def ask(
             services,
             change,
             "change_waits",
-            f"{_sentence(summary)} It waits for a second manager, and applies by itself after 24 hours unless somebody refuses.",
+            f"{_sentence(summary)} It waits for a second manager, and applies by itself after 24 hours unless somebody "
+            "refuses.",
         )
     return change
 
@@ -149,7 +150,8 @@ async def apply_due(services: Services) -> int:
                 change = await _lock(services, row["store_hash"], row["id"])
                 if change.state is ChangeState.WAITING:
                     await _end(services, change, ChangeState.REFUSED, None)
-                    await _tell(services, change, "change_refused", f"{_sentence(change.summary)} It could not be made: {exc}")
+                    text = f"{_sentence(change.summary)} It could not be made: {exc}"
+                    await _tell(services, change, "change_refused", text)
     return applied
 
 
