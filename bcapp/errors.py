@@ -8,6 +8,7 @@ AppError
 ├── IllegalTransition       a state cannot take what happened
 ├── Stale                   somebody else was first: a generation or version moved on
 ├── BufferFull              the intake holds as much as it may; the sender is asked to come again
+├── PassingFault            our own side is away for a moment (db.DatabaseAway): no attempt is counted
 └── RemoteError             a vendor's call failed: `permanent` and `retry_after` are read by core/retry.py only
     ├── BigCommerceError
     │   └── TokenRefused    401: postpones without counting an attempt
@@ -52,6 +53,10 @@ class Stale(AppError):
 
 class BufferFull(AppError):
     """The intake buffer holds as much as it may."""
+
+
+class PassingFault(AppError):
+    """Our own side is away for a moment; what waits for it is postponed without counting an attempt."""
 
 
 class RemoteError(AppError):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from bcapp.errors import RemoteError
+from bcapp.errors import PassingFault, RemoteError
 
 MOST_TRIES = 12
 CAP_SECONDS = 3600.0
 UNCOUNTED_SECONDS = 15.0
+OURS_AWAY_SECONDS = 4.0
 
 
 def next_try(attempt: int, error: Exception, now: datetime, chance: float) -> datetime | None:
@@ -18,6 +19,8 @@ def next_try(attempt: int, error: Exception, now: datetime, chance: float) -> da
     A bug (not a RemoteError) is tried like a failing service: the state may change under it.
     """
     retry_after: float | None = None
+    if isinstance(error, PassingFault):
+        return now + timedelta(seconds=OURS_AWAY_SECONDS * (0.5 + chance))
     if isinstance(error, RemoteError):
         if error.permanent:
             return None
@@ -32,5 +35,5 @@ def next_try(attempt: int, error: Exception, now: datetime, chance: float) -> da
 
 
 def counts(error: Exception) -> bool:
-    """Return whether a failure counts as an attempt: an open breaker, a 401 and a 429 only postpone."""
-    return not (isinstance(error, RemoteError) and error.uncounted)
+    """Return whether a failure counts as an attempt: our own fault, an open breaker, a 401 and a 429 only postpone."""
+    return not (isinstance(error, PassingFault) or (isinstance(error, RemoteError) and error.uncounted))

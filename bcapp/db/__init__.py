@@ -19,7 +19,7 @@ import databases
 import orjson
 from databases.core import Connection
 
-from bcapp.errors import AppError
+from bcapp.errors import AppError, PassingFault
 
 NO_VALUES: Mapping[str, Any] = MappingProxyType({})
 PARAMETER = re.compile(r"(?<![:\w]):(\w+)(?!:)")
@@ -27,7 +27,7 @@ HEADER = re.compile(r"^-- (\w+) --$")
 APPLICATION = "countersign"
 
 
-class DatabaseAway(AppError):
+class DatabaseAway(PassingFault):
     """No connection was to be had in time, or it broke while in use; the caller comes again later.
 
     Whether a COMMIT that broke took effect is not known: what follows must be safe to repeat.

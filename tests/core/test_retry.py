@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bcapp.core.retry import CAP_SECONDS, MOST_TRIES, counts, next_try
-from bcapp.errors import BigCommerceError, CircuitOpen, RemoteError, SignatureError, TokenRefused
+from bcapp.errors import BigCommerceError, CircuitOpen, PassingFault, RemoteError, SignatureError, TokenRefused
 from tests.core.facts import NOW
 
 
@@ -73,3 +73,12 @@ def test_no_header_stops_the_work_for_days(uncounted: bool) -> None:
     again = next_try(1, RemoteError("429", retry_after=1e12, uncounted=uncounted), NOW, 0.5)
     assert again is not None
     assert again - NOW <= timedelta(hours=1)
+
+
+@given(attempt=st.integers(1, 1000), chance=st.floats(0, 1))
+def test_our_own_database_being_away_only_postpones(attempt: int, chance: float) -> None:
+    error = PassingFault("no database connection within 5 s")
+    assert not counts(error)
+    again = next_try(attempt, error, NOW, chance)
+    assert again is not None
+    assert timedelta(0) < again - NOW <= timedelta(seconds=10)
