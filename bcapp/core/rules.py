@@ -193,7 +193,7 @@ def evaluate(condition: Condition, facts: OrderFacts, now: datetime) -> Conditio
         return _traced(condition, value.why, "unknown")
     if isinstance(value, Money):
         wanted = parse_money(values[0])
-        seen = f"{value.amount:f} {value.currency}"
+        seen = f"{_written(value.amount)} {value.currency}"
         if wanted.currency != value.currency:
             # Not a zero and not unknown: the rule simply says nothing about this currency, and the trace says so.
             return _traced(condition, f"{seen}: another currency than {wanted.currency}", "currency")
@@ -228,6 +228,12 @@ def _compare(value: Decimal, operator: str, wanted: Decimal) -> bool:
 
 def _outcome(holds: bool) -> str:
     return "pass" if holds else "fail"
+
+
+def _written(amount: Decimal) -> str:
+    """Return the amount without the zeros that the store adds after the cents: "1090.0400" becomes "1090.04"."""
+    whole, _, cents = f"{amount:f}".partition(".")
+    return f"{whole}.{cents.rstrip('0'):0<2}" if cents else whole
 
 
 def _traced(condition: Condition, seen: str, outcome: str) -> ConditionTrace:
