@@ -85,18 +85,18 @@ async def test_a_duplicate_does_not_put_off_a_row_that_is_due(database: Database
 
 async def test_a_burst_shares_its_commits_and_loses_nothing(database: Database, intake: Intake) -> None:
     """Ten events of each of 120 orders, among them the same key many times; far fewer transactions than events."""
-    before = await database.pool.fetchval("SELECT txid_current()")
     burst = [delivery(number % 900, order=number % 120, store=f"s{number % 5}") for number in range(1500)]
     started = time.perf_counter()
     await asyncio.gather(*(intake.add(one) for one in burst))
     seconds = time.perf_counter() - started
-    after = await database.pool.fetchval("SELECT txid_current()")
-    print(f"{len(burst) / seconds:,.0f} deliveries/s in {after - before} transactions")
+    # Who wrote a row last stands in the row itself; the server's own counter would count its other users too.
+    commits = await database.pool.fetchval("SELECT count(DISTINCT xmin::text) FROM deliveries")
+    print(f"{len(burst) / seconds:,.0f} deliveries/s, rows of {commits} transactions")
     kept = await database.pool.fetch("SELECT store_hash, key, seen FROM deliveries")
     assert {(row["store_hash"], row["key"]) for row in kept} == {(one.store_hash, one.key) for one in burst}
     assert sum(row["seen"] for row in kept) == len(burst)
     assert len(await jobs(database)) == len({(one.store_hash, one.record_id) for one in burst})
-    assert after - before <= len(burst) / BATCH_ROWS * 4
+    assert commits <= len(burst) / BATCH_ROWS * 4
     assert intake.held == 0
 
 
