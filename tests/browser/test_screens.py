@@ -72,6 +72,14 @@ async def furnished(bare: Bench) -> Bench:
     ids["agreement"], ids["person"] = world.agreement_id, world.people["dana@northfield.test"]
     ids["account"] = world.account_id
     await world.raw("UPDATE rules SET mode = 'monitor' WHERE id = $1", ids["monitored"])
+    await world.raw(
+        "INSERT INTO users (store_hash, id, email, role, person_id, created_at) VALUES ($1, 2400102, $2, $3, $4, $5)",
+        world.store_hash,
+        "marcus.reyes@northfield.example",
+        "manager",
+        world.people["cleo@northfield.test"],
+        world.services.clock.now(),
+    )
     orders = {
         "released": place(1, "TENT-4", 2),
         "sent": place(2, "KAYAK-17", 1),
@@ -142,6 +150,14 @@ def dialog(name: str, submit: str = "") -> Step:
 def fill(label: str, value: str, then: Step) -> Step:
     async def step(app: FrameLocator) -> None:
         await app.get_by_label(label, exact=True).fill(value)
+        await then(app)
+
+    return step
+
+
+def tick(label: str, then: Step) -> Step:
+    async def step(app: FrameLocator) -> None:
+        await app.get_by_label(label).check()
         await then(app)
 
     return step
@@ -227,6 +243,13 @@ FILLED = [
     Screen("settings-data", "settings/data"),
     Screen("settings-uninstall", "settings/uninstall"),
     Screen("not-found", "requests/999999"),
+    Screen(
+        "changes-waiting",
+        "people/{person}",
+        fill("Up to (optional)", "3000", press("Set the limit", shown="text=Waits for a second person")),
+    ),
+    Screen("changes", "people/changes"),
+    Screen("test-mode-on", "settings/test-mode", tick("Test mode", press("Save", shown=".ribbon"))),
 ]
 
 
