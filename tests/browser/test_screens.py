@@ -114,13 +114,12 @@ class Screen:
     step: Step | None = None
 
 
-def press(name: str, kind: str = "button", shown: str = "") -> Step:
-    """Press a button or link without the browser's own checks of a form; wait for what it brings."""
+def press(name: str, shown: str) -> Step:
+    """Press a button without the browser's own checks of a form; wait for what it brings."""
 
     async def step(app: FrameLocator) -> None:
         await app.locator("body").evaluate("() => { for (const f of document.forms) f.noValidate = true; }")
-        role = "link" if kind == "link" else "button"
-        await app.locator("#page").get_by_role(role, name=name, exact=True).first.click()
+        await app.locator("#page").get_by_role("button", name=name, exact=True).first.click()
         await app.locator(shown).first.wait_for()
 
     return step
