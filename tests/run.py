@@ -22,6 +22,8 @@ BIN = Path(sys.executable).parent
 # A slower machine is no failure; a part that takes this many times its budget is one, and is ended.
 PATIENCE = float(os.environ.get("TEST_PATIENCE", "4"))
 VENDORS_FILES = "needs the vendors' files"
+# What a machine need not have: the wheel's PostgreSQL is tried everywhere, and only root hands it to somebody else.
+FINE_WITHOUT = (VENDORS_FILES, "Debian's PostgreSQL 15 is not installed", "only root has to hand the server")
 APT = ("apt-get", "-qq", "-o", "Dpkg::Use-Pty=0")
 
 
@@ -134,7 +136,7 @@ def read_report(report: Path, result: Result) -> None:
             result.failed += 1
         elif skip is None or skip.get("type") == "pytest.xfail":
             result.passed += 1
-        elif VENDORS_FILES in (skip.get("message") or ""):
+        elif any(reason in (skip.get("message") or "") for reason in FINE_WITHOUT):
             result.skipped += 1
         else:
             result.failed += 1
