@@ -2,42 +2,81 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
 from typing import Any
 
-from bcapp.core.fields import OPERATOR_WORDS, OPERATORS, ORDER_FIELDS, Field, FieldType, Unknown
-from bcapp.core.model import Money, OrderFacts
+from bcapp.core.conditions import Condition, ConditionTrace, condition_problem, days_of, evaluate, label_of, say
+from bcapp.core.fields import OPERATOR_WORDS, Field, Reading
+from bcapp.core.kinds.kind import Kind
 
 MOST_CONDITIONS = 500
-MOST_DAYS = 366
+MOST_BANDS = 20
+MOST_STEPS = 20
+
+SCOPES = ("", "customer", "company", "channel", "order")  # of a sign-once acceptance; "": every record is signed
+STEPS = ("remind", "escalate", "alternate", "outcome")
+STEP_OUTCOMES = ("keep", "release")
+UNKNOWN_FIELD = "unknown field"
 
 
 @dataclass(frozen=True)
-class Condition:
-    """value: "100.00 USD" for money, digits for numbers, text; lists and choices hold several in `values`."""
+class Band:
+    """One line of a rule's limits table. up_to: "5000.00 EUR", "" for everything above the other lines."""
 
-    field: str
-    operator: str
-    values: tuple[str, ...] = ()
-    argument: str = ""
+    up_to: str
+    people: tuple[int, ...]  # people.id
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of an escalation, counted from the day on which the request was sent.
+
+    do: remind | escalate (tell `person` too) | alternate (`person` signs instead) | outcome (it follows by itself).
+    """
+
+    after_days: int
+    do: str
+    at: str = "09:00"  # local time of the store
+    working_days: bool = True  # counted by the business calendar
+    person: int = 0  # people.id
+    outcome: str = ""  # keep | release
+
+
+@dataclass(frozen=True)
+class SignOnce:
+    """How long and for whom one signature counts. scope "": every record is signed. months 0 and until "": for good."""
+
+    scope: str = ""  # customer | company | channel | order
+    months: int = 0
+    until: str = ""  # 2027-12-31
+    renew_days: int = 30  # before its end a new one is asked for
 
 
 @dataclass(frozen=True)
 class RuleDefinition:
-    """groups: all must hold; inside a group any one is enough (a group of one is a plain condition)."""
+    """match "all": every group holds, by any one of its conditions. "any": one group holds, by all of them."""
 
+    match: str = "all"
     groups: tuple[tuple[Condition, ...], ...] = ()
+    unjudged: str = "ask"  # ask | pass: what follows when a condition cannot be judged
+    use_rates: bool = False  # amounts in other currencies are converted by the store's dated rates
     internal: bool = False  # approvers sign an internal sheet
-    approvers: tuple[int, ...] = ()  # people.id, in turn; empty: by approval limit
+    approvers: tuple[int, ...] = ()  # people.id; empty: by the bands, else by approval limit
+    bands: tuple[Band, ...] = ()
+    approvers_in_order: bool = True
+    approve_only: bool = False  # approvers approve without a signature of their own hand
+    copies: tuple[int, ...] = ()  # people.id who get the signed sheet
+    unknown_requester: tuple[int, ...] = ()  # people.id who approve what nobody known asked for
     customer: bool = False  # the buyer signs the agreement
     agreement_id: int = 0
+    sign_once: SignOnce = SignOnce()
     sequence: str = "together"  # together | internal_first | customer_first
     account_id: int = 0
     expiry_days: int = 7
+    steps: tuple[Step, ...] = ()
+    calendar_id: int = 0  # 0: every day is a working day
     buyer_may_forward: bool = False
     most_per_hour: int = 100
     most_per_day: int = 500
@@ -62,18 +101,8 @@ class RuleInForce:
 
 
 @dataclass(frozen=True)
-class ConditionTrace:
-    field: str
-    operator: str
-    values: tuple[str, ...]
-    argument: str
-    seen: str
-    outcome: str  # pass | fail | unknown | currency
-
-
-@dataclass(frozen=True)
 class RuleTrace:
-    """decision: asks | would_ask | no_match | before_boundary | not_storefront | not_placed | paused | broken."""
+    """decision: asks | would_ask | no_match | before_boundary | not_storefront | not_placed | paused | unjudged."""
 
     rule_id: int
     rule_version: int
@@ -95,25 +124,21 @@ class InvalidRule(ValueError):
         self.problems = list(problems)
 
 
-_MONEY = re.compile(r"^\s*([0-9]{1,12}(?:\.[0-9]{1,4})?)\s+([A-Z]{3})\s*$")
+# Checked on save ------------------------------------------------------------------------------------------
 
 
-def parse_money(text: str) -> Money:
-    """Read "100.00 USD"; ValueError when it is anything else."""
-    found = _MONEY.match(text)
-    if not found:
-        raise ValueError(f"{text[:40]!r} is not an amount with its currency, such as 100.00 USD")
-    return Money(Decimal(found[1]), found[2])
-
-
-def check_definition(definition: RuleDefinition) -> None:
+def check_definition(definition: RuleDefinition, kind: Kind) -> None:
     """Raise InvalidRule naming every row that cannot be."""
     problems: list[tuple[str, str]] = []
+    if definition.match not in ("all", "any"):
+        problems.append(("match", "Choose whether all groups must hold, or any one of them."))
+    if definition.unjudged not in ("ask", "pass"):
+        problems.append(("unjudged", "Choose what follows when a condition cannot be judged."))
     if sum(len(g) for g in definition.groups) > MOST_CONDITIONS:
         problems.append(("groups", f"A rule has at most {MOST_CONDITIONS} conditions."))
     for g, group in enumerate(definition.groups):
         for c, condition in enumerate(group):
-            problem = _condition_problem(condition)
+            problem = condition_problem(condition, kind.fields)
             if problem:
                 problems.append((f"groups.{g}.{c}", problem))
     if not definition.internal and not definition.customer:
@@ -128,319 +153,205 @@ def check_definition(definition: RuleDefinition) -> None:
         problems.append(("expiry_days", "Expiry is between 1 and 365 days."))
     if not 1 <= definition.most_per_hour <= 100_000 or not 1 <= definition.most_per_day <= 1_000_000:
         problems.append(("limits", "The limits per hour and per day are at least 1."))
+    problems += _sign_once_problems(definition)
     if problems:
         raise InvalidRule(problems)
 
 
-def _condition_problem(condition: Condition) -> str | None:
-    known = ORDER_FIELDS.get(condition.field)
-    if known is None:
-        return "This field does not exist any more. Choose another."
-    if condition.operator not in OPERATORS[known.type]:
-        return f"{known.label} cannot be compared like that."
-    if known.argument:
-        if not condition.argument.strip():
-            return f"{known.label} needs: {known.argument.lower()}."
-        if known.argument == "Days" and _days(condition.argument) is None:
-            return f"Days are a whole number from 1 to {MOST_DAYS}."
-    if known.type is FieldType.FLAG:
-        return None
-    values = _values(condition)
-    if not values:
-        return f"{known.label} needs a value."
-    if any(len(v) > 250 for v in values):
-        return "A value has at most 250 characters."
-    if known.type in (FieldType.MONEY, FieldType.NUMBER, FieldType.TEXT) and len(values) > 1:
-        return f"{known.label} takes one value."
-    try:
-        if known.type is FieldType.MONEY:
-            parse_money(values[0])
-        elif known.type is FieldType.NUMBER:
-            _number(values[0])
-    except ValueError as exc:
-        return f"{known.label}: {exc}."
-    if known.type is FieldType.COUNTRY and any(not re.fullmatch("[A-Z]{2}", v) for v in values):
-        return "Countries are two capital letters, such as DE."
-    return None
+def _sign_once_problems(definition: RuleDefinition) -> list[tuple[str, str]]:
+    once = definition.sign_once
+    problems = []
+    if once.scope not in SCOPES:
+        problems.append(("sign_once", "Choose for whom one signature counts."))
+    elif once.scope and not definition.customer:
+        problems.append(("sign_once", "Only what the buyer signs can count for later records."))
+    if not 0 <= once.months <= 120:
+        problems.append(("sign_once.months", "A signature counts for 1 to 120 months, or for good."))
+    if once.until:
+        try:
+            date.fromisoformat(once.until)
+        except ValueError:
+            problems.append(("sign_once.until", "The last day is written like 2027-12-31."))
+    if once.months and once.until:
+        problems.append(("sign_once.until", "Choose a number of months or a last day, not both."))
+    if not 0 <= once.renew_days <= 365:
+        problems.append(("sign_once.renew_days", "Renewal is asked 0 to 365 days before the end."))
+    return problems
 
 
-def _days(text: str) -> int | None:
-    """Read a number of days, None when it is not one from 1 to MOST_DAYS."""
-    return int(text) if re.fullmatch("[0-9]{1,3}", text) and 1 <= int(text) <= MOST_DAYS else None
+def broken_conditions(definition: RuleDefinition, kind: Kind) -> list[tuple[Condition, str]]:
+    """Return the conditions that cannot be judged any more, with the reason: a field of theirs has vanished."""
+    judged = ((c, condition_problem(c, kind.fields)) for group in definition.groups for c in group)
+    return [(condition, problem) for condition, problem in judged if problem]
 
 
-def _values(condition: Condition) -> list[str]:
-    """Return what was filled in: a form sends its blank rows too."""
-    return [v for v in condition.values if v.strip()]
+# Decided --------------------------------------------------------------------------------------------------
 
 
-def _number(text: str) -> Decimal:
-    if not re.fullmatch(r"-?[0-9]{1,12}(\.[0-9]{1,4})?", text.strip()):
-        raise ValueError(f"{text[:40]!r} is not a number")
-    try:
-        return Decimal(text.strip())
-    except InvalidOperation:
-        raise ValueError(f"{text[:40]!r} is not a number") from None
+def decide_rule(kind: Kind, rule: RuleInForce, facts: Any, reading: Reading) -> RuleTrace:
+    """Return the decision of one rule on one record, with its reason in one sentence.
 
-
-def evaluate(condition: Condition, facts: OrderFacts, now: datetime) -> ConditionTrace:
-    """Return what the condition saw and whether it holds. Unknown is an outcome of its own and never a pass."""
-    known = ORDER_FIELDS.get(condition.field)
-    if known is None or _condition_problem(condition):
-        return _traced(condition, "", "unknown")
-    value, values = known.read(facts, condition.argument, now), _values(condition)
-    if isinstance(value, Unknown):
-        return _traced(condition, value.why, "unknown")
-    if isinstance(value, Money):
-        wanted = parse_money(values[0])
-        seen = f"{_written(value.amount)} {value.currency}"
-        if wanted.currency != value.currency:
-            # Not a zero and not unknown: the rule simply says nothing about this currency, and the trace says so.
-            return _traced(condition, f"{seen}: another currency than {wanted.currency}", "currency")
-        return _traced(condition, seen, _outcome(_compare(value.amount, condition.operator, wanted.amount)))
-    if isinstance(value, Decimal):
-        return _traced(condition, f"{value:f}", _outcome(_compare(value, condition.operator, _number(values[0]))))
-    if isinstance(value, bool):
-        return _traced(condition, "yes" if value else "no", _outcome(value == (condition.operator == "is_true")))
-    if isinstance(value, frozenset):
-        return _evaluate_set(condition, known, value)
-    wanted_text, text = values[0].casefold(), str(value).casefold()
-    holds = {"is": text == wanted_text, "is_not": text != wanted_text, "contains": wanted_text in text}
-    return _traced(condition, str(value), _outcome(holds[condition.operator]))
-
-
-def _evaluate_set(condition: Condition, known: Field, value: frozenset[str]) -> ConditionTrace:
-    wanted = {v.strip().casefold() for v in _values(condition)}
-    hit = any(v.casefold() in wanted for v in value)
-    seen = ", ".join(sorted(value)[:20])
-    return _traced(condition, seen, _outcome(hit == (condition.operator in ("is_any_of", "has_any_of"))))
-
-
-def _compare(value: Decimal, operator: str, wanted: Decimal) -> bool:
-    return {
-        "at_least": value >= wanted,
-        "more_than": value > wanted,
-        "at_most": value <= wanted,
-        "less_than": value < wanted,
-        "is": value == wanted,
-    }[operator]
-
-
-def _outcome(holds: bool) -> str:
-    return "pass" if holds else "fail"
-
-
-def _written(amount: Decimal) -> str:
-    """Return the amount without the zeros that the store adds after the cents: "1090.0400" becomes "1090.04"."""
-    whole, _, cents = f"{amount:f}".partition(".")
-    return f"{whole}.{cents.rstrip('0'):0<2}" if cents else whole
-
-
-def _traced(condition: Condition, seen: str, outcome: str) -> ConditionTrace:
-    return ConditionTrace(condition.field, condition.operator, condition.values, condition.argument, seen, outcome)
-
-
-NOT_PLACED = frozenset({0})
-
-
-def decide_rule(
-    rule: RuleInForce, facts: OrderFacts, *, storefront_channels: frozenset[int], now: datetime
-) -> RuleTrace:
-    """Return the decision of one rule on one order, with its reason in one sentence.
-
-    A group with a condition of unknown outcome and none that passes is unknown: the rule then asks, because a rule
-    that cannot be judged must not let an order through (fail closed), and says so.
+    Conditions are three-valued: what cannot be judged is unknown, neither true nor false. A rule that is unknown as a
+    whole asks (fails closed) or lets pass, as it says, and the sentence names the condition.
     """
+    definition = rule.definition
 
     def decision(name: str, sentence: str, groups: tuple[tuple[ConditionTrace, ...], ...] = ()) -> RuleTrace:
         return RuleTrace(rule.id, rule.version, rule.name, name, sentence, groups)
 
-    if facts.status_id in NOT_PLACED:
-        return decision("not_placed", "Incomplete is not an order yet.")
-    channels = (
-        frozenset(rule.definition.channels) & storefront_channels if rule.definition.channels else storefront_channels
+    own = frozenset(definition.channels)
+    outside = kind.out_of_scope(facts, own & reading.storefront_channels if own else reading.storefront_channels)
+    if outside is not None:
+        return decision(outside.decision, outside.sentence)
+    groups = tuple(
+        tuple(evaluate(c, facts, reading, kind.fields, use_rates=definition.use_rates) for c in group)
+        for group in definition.groups
     )
-    if facts.channel_id not in channels:
-        return decision("not_storefront", f"Channel {facts.channel_id} is not one of the storefronts of this rule.")
-    groups = tuple(tuple(evaluate(c, facts, now) for c in group) for group in rule.definition.groups)
-    unknown: ConditionTrace | None = None
-    for group in groups:
-        if any(c.outcome == "pass" for c in group):
-            continue
-        unsure = next((c for c in group if c.outcome == "unknown"), None)
-        if unsure is None and group:
-            return decision("no_match", _no_match_sentence(group), groups)
-        unknown = unknown or unsure
+    judged, cause = judge(definition.match, groups)
+    if judged == "fail":
+        assert cause is not None
+        return decision("no_match", _no_match_sentence(cause, kind.fields), groups)
+    if judged == "unknown" and definition.unjudged == "pass":
+        assert cause is not None
+        label, why = label_of(cause.field, kind.fields), cause.seen or UNKNOWN_FIELD
+        return decision("unjudged", f"Lets pass, because {label} could not be judged: {why}.", groups)
     if rule.mode == "monitor":
         return decision("would_ask", "Monitor: would have asked.", groups)
-    # The store tells whole seconds only: an order of the second in which the rule went live counts as after it.
+    # The store tells whole seconds only: a record of the second in which the rule went live counts as after it.
     boundary = rule.live_since.replace(microsecond=0) if rule.live_since else None
-    if boundary is None or (facts.created_at < boundary and not rule.included):
+    if boundary is None or (kind.created_at(facts) < boundary and not rule.included):
         return decision("before_boundary", "Created before the rule went live.", groups)
     if rule.paused_why:
         return decision("paused", f"The rule is paused: {rule.paused_why}", groups)
-    if unknown is not None:
-        return decision(
-            "asks", f"Asks, because {_label(unknown)} could not be judged: {unknown.seen or 'unknown field'}.", groups
-        )
+    if judged == "unknown":
+        assert cause is not None
+        label, why = label_of(cause.field, kind.fields), cause.seen or UNKNOWN_FIELD
+        return decision("asks", f"Asks, because {label} could not be judged: {why}.", groups)
     return decision("asks", f"Asks: every condition of “{rule.name}” holds.", groups)
 
 
-def _label(trace: ConditionTrace) -> str:
-    known = ORDER_FIELDS.get(trace.field)
-    return known.label.lower() if known else trace.field
+def judge(match: str, groups: Sequence[Sequence[ConditionTrace]]) -> tuple[str, ConditionTrace | None]:
+    """Return pass | fail | unknown for all groups together, and the condition that decided when it is not pass."""
+    judged = [_judge_group(group, any_one=match == "all") for group in groups if group]
+    if not judged:
+        return "pass", None
+    if match == "any":
+        return next((j for j in judged if j[0] == "pass"), None) or next(
+            (j for j in judged if j[0] == "unknown"), judged[0]
+        )
+    return next((j for j in judged if j[0] == "fail"), None) or next(
+        (j for j in judged if j[0] == "unknown"), ("pass", None)
+    )
 
 
-def _no_match_sentence(group: Sequence[ConditionTrace]) -> str:
-    first = group[0]
-    if first.outcome == "currency":
-        return f"Does not ask: {_label(first)} is {first.seen}."
-    wanted = " ".join((OPERATOR_WORDS[first.operator], ", ".join(first.values))).strip()
-    return f"Does not ask: {_label(first)} is {first.seen or 'empty'}, the rule wants: {wanted}."
+def _judge_group(group: Sequence[ConditionTrace], *, any_one: bool) -> tuple[str, ConditionTrace | None]:
+    passed = [c for c in group if c.outcome == "pass"]
+    unknown = next((c for c in group if c.outcome == "unknown"), None)
+    failed = next((c for c in group if c.outcome in ("fail", "currency")), None)
+    if any_one:
+        return ("pass", None) if passed else ("unknown", unknown) if unknown else ("fail", failed)
+    return ("fail", failed) if failed else ("unknown", unknown) if unknown else ("pass", None)
 
 
-def needs_of(rules: Sequence[RuleInForce]) -> tuple[frozenset[str], int]:
+def _no_match_sentence(cause: ConditionTrace, fields: Mapping[str, Field]) -> str:
+    label = label_of(cause.field, fields)
+    if cause.outcome == "currency":
+        return f"Does not ask: {label} is {cause.seen}."
+    wanted = " ".join((OPERATOR_WORDS[cause.operator], ", ".join(cause.values))).strip()
+    return f"Does not ask: {label} is {cause.seen or 'empty'}, the rule wants: {wanted}."
+
+
+def needs_of(kind: Kind, rules: Sequence[RuleInForce]) -> tuple[frozenset[str], int]:
     """Return which costly reads the rules' fields need, and how many days of history (0: all of it, if any)."""
     needs: set[str] = set()
     days, whole = 0, False
     for rule in rules:
         for group in rule.definition.groups:
             for condition in group:
-                known = ORDER_FIELDS.get(condition.field)
+                known = kind.fields.get(condition.field)
                 if known:
                     needs |= known.needs
                     if "history" in known.needs and known.argument == "Days":
-                        days = max(days, _days(condition.argument) or 1)
+                        days = max(days, days_of(condition.argument) or 1)
                     elif "history" in known.needs:
                         whole = True
     return frozenset(needs), 0 if whole else days
 
 
-def sentence(definition: RuleDefinition, names: Mapping[str, str] | None = None) -> str:
+# Said -----------------------------------------------------------------------------------------------------
+
+
+def sentence(definition: RuleDefinition, kind: Kind, names: Mapping[str, str] | None = None) -> str:
     """Return the rule as one sentence. names: agreement and people names by "agreement:3", "person:7"."""
     names = names or {}
+    inner, outer = (" or ", " and ") if definition.match == "all" else (" and ", " or ")
     parts = []
     for group in definition.groups:
-        alternatives = [_say(c) for c in group]
-        if alternatives:
-            parts.append(alternatives[0] if len(alternatives) == 1 else "(" + " or ".join(alternatives) + ")")
-    when = "When an order is placed" + (" and " + " and ".join(parts) if parts else "")
+        said = [say(c, kind.fields) for c in group]
+        if said:
+            parts.append(said[0] if len(said) == 1 else f"({inner.join(said)})")
+    when = kind.when + (" and " + outer.join(parts) if parts else "")
+    if definition.match == "any" and len(parts) > 1:
+        when = f"{kind.when} and ({outer.join(parts)})"
     asks = []
     if definition.internal:
-        people = ", ".join(names.get(f"person:{p}", f"person {p}") for p in definition.approvers)
-        asks.append(f"ask {people} to approve" if people else "ask the approver whose limit covers it to approve")
+        asks.append(_who_approves(definition, names))
     if definition.customer:
-        asks.append(f"ask the buyer to sign {names.get(f'agreement:{definition.agreement_id}', 'the agreement')}")
+        agreement = names.get(f"agreement:{definition.agreement_id}", "the agreement")
+        once = f", once per {definition.sign_once.scope}" if definition.sign_once.scope else ""
+        asks.append(f"ask the buyer to sign {agreement}{once}")
     if definition.sequence == "customer_first":
         asks.reverse()
     joint = " and " if definition.sequence == "together" else ", then "
     return f"{when}, {joint.join(asks)}."
 
 
-def _say(condition: Condition) -> str:
-    known = ORDER_FIELDS.get(condition.field)
-    label = (known.label if known else condition.field).lower()
-    if known and known.argument:
-        label = (
-            f"{label} ({condition.argument} {known.argument.lower()})"
-            if known.argument == "Days"
-            else f"{label} “{condition.argument}”"
-        )
-    if known and known.type is FieldType.FLAG:
-        return label if condition.operator == "is_true" else f"not {label}"
-    return f"{label} {OPERATOR_WORDS.get(condition.operator, condition.operator)} {', '.join(condition.values)}"
+def _who_approves(definition: RuleDefinition, names: Mapping[str, str]) -> str:
+    joint = ", then " if definition.approvers_in_order else " and "
+
+    def people(ids: Sequence[int]) -> str:
+        return joint.join(names.get(f"person:{p}", f"person {p}") for p in ids)
+
+    if definition.approvers:
+        return f"ask {people(definition.approvers)} to approve"
+    if definition.bands:
+        lines = [
+            f"{'up to ' + band.up_to if band.up_to else 'above'} {people(band.people)}" for band in definition.bands
+        ]
+        return f"ask for approval ({'; '.join(lines)})"
+    return "ask the approver whose limit covers it to approve"
+
+
+# Stored ---------------------------------------------------------------------------------------------------
 
 
 def dump_definition(definition: RuleDefinition) -> dict[str, Any]:
     """Return the definition as jsonb, keys in a steady order."""
-    return {
-        "groups": [
-            [
-                {"field": c.field, "operator": c.operator, "values": list(c.values), "argument": c.argument}
-                for c in group
-            ]
-            for group in definition.groups
-        ],
-        "internal": definition.internal,
-        "approvers": list(definition.approvers),
-        "customer": definition.customer,
-        "agreement_id": definition.agreement_id,
-        "sequence": definition.sequence,
-        "account_id": definition.account_id,
-        "expiry_days": definition.expiry_days,
-        "buyer_may_forward": definition.buyer_may_forward,
-        "most_per_hour": definition.most_per_hour,
-        "most_per_day": definition.most_per_day,
-        "channels": list(definition.channels),
-    }
+    return _plain(asdict(definition))  # type: ignore[no-any-return]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    return value
 
 
 def parse_definition(stored: Mapping[str, Any]) -> RuleDefinition:
-    """Read a stored definition; keys of a newer release are left aside."""
-    known = RuleDefinition.__dataclass_fields__
-    plain = {k: v for k, v in stored.items() if k in known}
-    return replace(
-        RuleDefinition(
-            **{k: v for k, v in plain.items() if k not in ("groups", "approvers", "channels")},
-        ),
-        groups=tuple(
-            tuple(
-                Condition(c["field"], c["operator"], tuple(c.get("values", ())), c.get("argument", "")) for c in group
-            )
-            for group in plain.get("groups", ())
-        ),
-        approvers=tuple(plain.get("approvers", ())),
-        channels=tuple(plain.get("channels", ())),
+    """Read a stored definition; keys of a newer release are left aside, absent ones have their default."""
+    given: dict[str, Any] = {k: v for k, v in stored.items() if k in RuleDefinition.__dataclass_fields__}
+    for name in ("approvers", "copies", "unknown_requester", "channels"):
+        given[name] = tuple(given.get(name, ()))
+    given["groups"] = tuple(
+        tuple(Condition(c["field"], c["operator"], tuple(c.get("values", ())), c.get("argument", "")) for c in group)
+        for group in given.get("groups", ())
     )
+    given["bands"] = tuple(Band(b["up_to"], tuple(b["people"])) for b in given.get("bands", ()))
+    given["steps"] = tuple(Step(**_known(Step, s)) for s in given.get("steps", ()))
+    given["sign_once"] = SignOnce(**_known(SignOnce, given.get("sign_once") or {}))
+    return RuleDefinition(**given)
 
 
-@dataclass(frozen=True)
-class Person:
-    """A directory entry, with the deputy already looked up."""
-
-    id: int
-    name: str
-    email: str
-    language: str = "en"
-    state: str = "active"  # active | away | left
-    deputy_id: int | None = None
-    deputy_from: datetime | None = None
-    deputy_until: datetime | None = None
-
-
-@dataclass(frozen=True)
-class ApprovalLimit:
-    person_id: int
-    currency: str
-    up_to: Decimal | None  # None: without limit
-
-
-@dataclass(frozen=True)
-class Directory:
-    people: Mapping[int, Person] = field(default_factory=dict)
-    limits: tuple[ApprovalLimit, ...] = ()
-
-    def acting(self, person_id: int, now: datetime) -> Person | None:
-        """Return who acts for a person now: the person, the deputy while the dates hold, or None when nobody can."""
-        person = self.people.get(person_id)
-        if person is None or person.state == "left":
-            return None
-        covers = (person.deputy_from is None or person.deputy_from <= now) and (
-            person.deputy_until is None or now < person.deputy_until
-        )
-        if person.deputy_id is not None and covers and (person.state == "away" or person.deputy_from is not None):
-            deputy = self.people.get(person.deputy_id)
-            return deputy if deputy and deputy.state == "active" else None
-        return person if person.state == "active" else None
-
-    def approver_for(self, amount: Money, now: datetime) -> Person | None:
-        """Return the approver with the smallest limit that covers the amount; without limit comes last."""
-        fitting = [
-            x for x in self.limits if x.currency == amount.currency and (x.up_to is None or amount.amount <= x.up_to)
-        ]
-        fitting.sort(key=lambda x: (x.up_to is None, x.up_to or Decimal(), x.person_id))
-        for limit in fitting:
-            person = self.acting(limit.person_id, now)
-            if person is not None:
-                return person
-        return None
+def _known(of: Any, stored: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in stored.items() if k in of.__dataclass_fields__}

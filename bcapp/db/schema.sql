@@ -222,6 +222,16 @@ CREATE TABLE backlogs (                                     -- what exists befor
     FOREIGN KEY (store_hash, rule_id) REFERENCES rules (store_hash, id) ON DELETE CASCADE
 );
 
+CREATE TABLE rates (                                        -- what one unit of base is worth, dated, seen by the merchant
+    store_hash text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    currency   text NOT NULL,
+    base       text NOT NULL,
+    rate       numeric(20, 8) NOT NULL CHECK (rate > 0),
+    as_of      date NOT NULL,
+    source     text NOT NULL CHECK (source IN ('store', 'hand')),
+    PRIMARY KEY (store_hash, currency)
+);
+
 -- Records, requests, holds --------------------------------------------------------------------------------
 
 CREATE TABLE records (

@@ -13,15 +13,18 @@ import structlog
 
 from bcapp.bigcommerce.facts import Needs, read_order
 from bcapp.core.actions import ActionKind
+from bcapp.core.directory import ApprovalLimit, Directory, Person
 from bcapp.core.intents import Plan
+from bcapp.core.kinds.order import ORDER
 from bcapp.core.model import Gone, OrderFacts, RecordKey
 from bcapp.core.requests import decide_request
 from bcapp.core.retry import counts, next_try
-from bcapp.core.rules import ApprovalLimit, Directory, Person, RuleInForce, needs_of, parse_definition
+from bcapp.core.rules import RuleInForce, needs_of, parse_definition
 from bcapp.core.snapshot import order_snapshot
 from bcapp.core.stores import StoreDoing, StoreState
 from bcapp.db.actions import queue_action
 from bcapp.db.deliveries import Due, due_deliveries, finish_deliveries, read_command, say_look
+from bcapp.db.readings import fetch_reading
 from bcapp.db.requests import fetch_hold, fetch_request, open_actions, requests_of
 from bcapp.db.stores import Store, fetch_store
 from bcapp.errors import AppError, CredentialsRefused, RemoteError, Stale, TokenRefused
@@ -185,7 +188,7 @@ async def read_directory(services: Services, store_hash: str) -> Directory:
 
 def reads_for(rules: Sequence[RuleInForce], *, transactions: bool) -> tuple[Needs, int | None]:
     """Return the reads that these rules cost, and the days of history."""
-    needs, days = needs_of(rules)
+    needs, days = needs_of(ORDER, rules)
     parts = Needs(
         catalog="catalog" in needs, group="group" in needs, history="history" in needs, transactions=transactions
     )
@@ -234,13 +237,10 @@ async def _look_at_order(
                 open_actions=await open_actions(db, store.hash, record),
                 store=store.settings,
                 directory=await read_directory(services, store.hash),
-                storefront_channels=frozenset(
-                    r["id"] for r in await db.fetch_all("storefront_channels", {"store_hash": store.hash})
-                ),
+                reading=await fetch_reading(db, store, now),
                 agreements={
                     r["id"]: r["version"] for r in await db.fetch_all("newest_agreements", {"store_hash": store.hash})
                 },
-                now=now,
                 commands=commands,
                 test_person=await _test_person(services, store),
             )

@@ -22,6 +22,7 @@ from bcapp.core.agreements import (
 )
 from bcapp.core.check import check_completion
 from bcapp.core.intents import Act, AskPerson, JudgeRequest, MoveRequest, Note, PauseRule, SettleTasks, UpdateRequest
+from bcapp.core.kinds.order import ORDER
 from bcapp.core.model import Gone, Money, OrderFacts, SignatureRequest
 from bcapp.core.provider import ProviderDocument, event_of
 from bcapp.core.requests import entry_for, first_reminder
@@ -173,7 +174,7 @@ async def _why(work: Work, request: SignatureRequest) -> list[str]:
             {"store_hash": work.store.hash, "rule_id": request.rule_id, "version": request.rule_version},
         )
         if row is not None:
-            lines.append(f"{row['name']}: {sentence(parse_definition(row['definition']))}")
+            lines.append(f"{row['name']}: {sentence(parse_definition(row['definition']), ORDER)}")
     else:
         lines.append("Sent for approval by hand.")
     if request.round > 1 and request.round_why:

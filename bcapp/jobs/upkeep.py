@@ -11,10 +11,12 @@ from bcapp.bigcommerce.facts import read_order
 from bcapp.core.actions import ActionKind
 from bcapp.core.agreements import freeze_template
 from bcapp.core.intents import Act, AskPerson, Intent, MoveRequest, Note, SettleTasks
+from bcapp.core.kinds.order import ORDER
 from bcapp.core.model import Gone
 from bcapp.core.rules import RuleInForce, decide_rule, parse_definition
 from bcapp.core.states import ActionState, RequestEvent
 from bcapp.db.actions import queue_action
+from bcapp.db.readings import fetch_reading
 from bcapp.errors import BigCommerceError, RefusedByUs, RemoteError, TokenRefused
 from bcapp.jobs.apply import Writer
 from bcapp.jobs.look import reads_for
@@ -177,7 +179,7 @@ async def count_backlog(work: Work) -> Outcome:
         definition=parse_definition(row["definition"]),
         live_since=None,
     )
-    channels = frozenset(r["id"] for r in await db.fetch_all("storefront_channels", {"store_hash": work.store.hash}))
+    reading = await fetch_reading(db, work.store, work.services.clock.now())
     groups: dict[str, dict[str, Any]] = {g["key"]: dict(g) for g in backlog["groups"]}
     cursor = dict(backlog["cursor"])
     status_at, after_id = int(cursor.get("status_at", 0)), int(cursor.get("after_id", 0))
@@ -198,7 +200,7 @@ async def count_backlog(work: Work) -> Outcome:
             after_id, read, counted = order_id, read + 1, counted + 1
             if isinstance(facts, Gone):
                 continue
-            trace = decide_rule(rule, facts, storefront_channels=channels, now=work.services.clock.now())
+            trace = decide_rule(ORDER, rule, facts, reading)
             if trace.decision == "would_ask":
                 group = groups.setdefault(str(status), {"key": str(status), "count": 0, "money": {}, "records": []})
                 money = defaultdict(Decimal, {k: Decimal(v) for k, v in group["money"].items()})

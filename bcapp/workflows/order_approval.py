@@ -21,6 +21,7 @@ from bcapp.core.intents import (
     Plan,
     SettleTasks,
 )
+from bcapp.core.kinds.order import ORDER
 from bcapp.core.model import Gone, OrderFacts, SignatureRequest, Signer
 from bcapp.core.release import DIGITAL_DONE, DIGITAL_PAID, ENDED, SHIPPED
 from bcapp.core.rules import RuleInForce, RuleTrace, decide_rule
@@ -37,7 +38,7 @@ from bcapp.core.states import (
 )
 from bcapp.workflows.protocol import Command, Situation
 
-SLUG, LABEL, RECORD_KIND = "order_approval", "Order approval", "order"
+SLUG, LABEL, RECORD_KIND = "order_approval", "Order approval", ORDER.name
 
 NOT_IN_FORCE: tuple[RuleInForce | None, RuleTrace | None] = (None, None)
 AUTHORISATION_DAYS = 6  # an authorisation is commonly kept for seven days; ask and capture before it ends
@@ -65,10 +66,7 @@ def decide(situation: Situation) -> Plan:
     facts = situation.facts
     if isinstance(facts, Gone):
         return Plan(tuple(_end(situation, "The order does not exist any more.")))
-    traces = tuple(
-        decide_rule(rule, facts, storefront_channels=situation.storefront_channels, now=situation.now)
-        for rule in situation.rules
-    )
+    traces = tuple(decide_rule(ORDER, rule, facts, situation.reading) for rule in situation.rules)
     if facts.is_deleted or facts.status_id in ENDED:
         return Plan(tuple(_end(situation, "The order was cancelled, declined, refunded or archived.")), traces)
     return Plan(tuple(_decide_open(situation, facts, traces)), traces)

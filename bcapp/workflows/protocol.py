@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from bcapp.core.directory import Directory, Person
+from bcapp.core.fields import Reading
 from bcapp.core.intents import Plan
 from bcapp.core.model import Gone, Hold, OpenAction, OrderFacts, RecordKey, SignatureRequest
-from bcapp.core.rules import Directory, Person, RuleInForce
+from bcapp.core.rules import RuleInForce
 from bcapp.core.settings import StoreSettings
 
 
@@ -44,11 +46,14 @@ class Situation:
     open_actions: tuple[OpenAction, ...]
     store: StoreSettings
     directory: Directory
-    storefront_channels: frozenset[int]
+    reading: Reading
     agreements: Mapping[int, int]
-    now: datetime
     commands: tuple[Command, ...] = ()
     test_person: Person | None = None
+
+    @property
+    def now(self) -> datetime:
+        return self.reading.now
 
 
 class Workflow(Protocol):

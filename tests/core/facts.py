@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from bcapp.core.conditions import Condition
+from bcapp.core.directory import Directory, Person
 from bcapp.core.model import Address, History, LineItem, Money, OrderFacts, RecordKey, SignatureRequest, Signer
-from bcapp.core.rules import Condition, Directory, Person, RuleDefinition, RuleInForce
+from bcapp.core.rules import RuleDefinition, RuleInForce
 from bcapp.core.settings import StoreSettings
 from bcapp.core.snapshot import ORDER_PROJECTION, fingerprint, order_snapshot
 from bcapp.core.states import Purpose, RequestStatus, Wanted

@@ -11,28 +11,33 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bcapp.core.fields import OPERATOR_WORDS, OPERATORS, ORDER_FIELDS, FieldType
+from bcapp.core.conditions import Condition, ConditionTrace
+from bcapp.core.conditions import evaluate as evaluate_condition
+from bcapp.core.directory import ApprovalLimit, Directory
+from bcapp.core.fields import OPERATOR_WORDS, OPERATORS, FieldType, Reading
+from bcapp.core.kinds.order import ORDER as ORDERS
 from bcapp.core.model import History, Money, OrderFacts
+from bcapp.core.money import parse_money
 from bcapp.core.rules import (
     MOST_CONDITIONS,
-    ApprovalLimit,
-    Condition,
-    ConditionTrace,
-    Directory,
     InvalidRule,
     RuleDefinition,
     check_definition,
     decide_rule,
     dump_definition,
-    evaluate,
     needs_of,
     parse_definition,
-    parse_money,
     sentence,
 )
 from tests.core.facts import BUYER, NOW, STOVE, TENT, definition, order, person, rule
 
-CHANNELS = frozenset({1, 2})
+READING = Reading(NOW, storefront_channels=frozenset({1, 2}))
+
+
+def evaluate(condition: Condition, facts: OrderFacts) -> ConditionTrace:
+    return evaluate_condition(condition, facts, READING, ORDERS.fields)
+
+
 ALL_OPERATORS = sorted({o for operators in OPERATORS.values() for o in operators})
 
 
@@ -179,7 +184,7 @@ ARGUMENTS["sum_in_days"] = ARGUMENTS["orders_in_days"]
 @st.composite
 def conditions(draw: st.DrawFn) -> Condition:
     """A condition that may be saved."""
-    known = ORDER_FIELDS[draw(st.sampled_from(sorted(ORDER_FIELDS)))]
+    known = ORDERS.fields[draw(st.sampled_from(sorted(ORDERS.fields)))]
     operator = draw(st.sampled_from(OPERATORS[known.type]))
     argument = draw(st.sampled_from(ARGUMENTS.get(known.name, [""])))
     match known.type:
@@ -214,13 +219,13 @@ def orders(draw: st.DrawFn) -> OrderFacts:
 
 @given(conditions(), orders())
 def test_both_evaluators_agree(condition: Condition, facts: OrderFacts) -> None:
-    assert evaluate(condition, facts, NOW).outcome == naive(condition, facts)
+    assert evaluate(condition, facts).outcome == naive(condition, facts)
 
 
 @given(st.lists(st.lists(conditions(), min_size=1, max_size=3).map(tuple), max_size=3).map(tuple), orders())
 def test_groups_are_and_with_or_inside(groups: tuple[tuple[Condition, ...], ...], facts: OrderFacts) -> None:
     outcomes = [{naive(c, facts) for c in group} for group in groups]
-    trace = decide_rule(rule(definition=definition(groups=groups)), facts, storefront_channels=CHANNELS, now=NOW)
+    trace = decide_rule(ORDERS, rule(definition=definition(groups=groups)), facts, READING)
     if any(not group & {"pass", "unknown"} for group in outcomes):
         assert trace.decision == "no_match"
     else:
@@ -253,19 +258,19 @@ WRONG: dict[FieldType, tuple[tuple[str, ...], ...]] = {
 
 
 def argument_of(name: str) -> str:
-    return {"Days": "30", "Custom field name": "regulated", "": ""}[ORDER_FIELDS[name].argument]
+    return {"Days": "30", "Custom field name": "regulated", "": ""}[ORDERS.fields[name].argument]
 
 
 def problems(given_: RuleDefinition) -> dict[str, str]:
     with pytest.raises(InvalidRule) as refused:
-        check_definition(given_)
+        check_definition(given_, ORDERS)
     return dict(refused.value.problems)
 
 
 def every_row(table: dict[FieldType, tuple[tuple[str, ...], ...]]) -> list[Any]:
     return [
         pytest.param(name, operator, values, id=f"{name}-{operator}-{str(values)[:20]}")
-        for name, known in ORDER_FIELDS.items()
+        for name, known in ORDERS.fields.items()
         for operator in OPERATORS[known.type]
         for values in table[known.type]
     ]
@@ -278,27 +283,27 @@ def test_a_wrong_value_is_refused_at_its_row(name: str, operator: str, values: t
     found = problems(definition(groups=((good,), (good, bad))))
     assert list(found) == ["groups.1.1"]
     assert len(found["groups.1.1"]) < 200
-    assert evaluate(bad, order(), NOW).outcome == "unknown"
+    assert evaluate(bad, order()).outcome == "unknown"
 
 
 @pytest.mark.parametrize(("name", "operator", "values"), every_row({k: ((v,),) for k, v in RIGHT.items()}))
 def test_a_right_value_is_taken(name: str, operator: str, values: tuple[str, ...]) -> None:
-    check_definition(definition(groups=((Condition(name, operator, values, argument_of(name)),),)))
+    check_definition(definition(groups=((Condition(name, operator, values, argument_of(name)),),)), ORDERS)
 
 
-@pytest.mark.parametrize("name", ORDER_FIELDS)
+@pytest.mark.parametrize("name", ORDERS.fields)
 def test_an_operator_of_another_type_is_refused(name: str) -> None:
-    known = ORDER_FIELDS[name]
+    known = ORDERS.fields[name]
     for operator in {*ALL_OPERATORS, "", "like", "__class__"} - set(OPERATORS[known.type]):
         bad = Condition(name, operator, (RIGHT[known.type],), argument_of(name))
         assert list(problems(definition(groups=((bad,),)))) == ["groups.0.0"]
-        assert evaluate(bad, order(), NOW).outcome == "unknown"
+        assert evaluate(bad, order()).outcome == "unknown"
 
 
-@pytest.mark.parametrize("name", [n for n, f in ORDER_FIELDS.items() if f.argument])
+@pytest.mark.parametrize("name", [n for n, f in ORDERS.fields.items() if f.argument])
 @pytest.mark.parametrize("argument", ["", "  "])
 def test_a_missing_argument_is_refused(name: str, argument: str) -> None:
-    known = ORDER_FIELDS[name]
+    known = ORDERS.fields[name]
     bad = Condition(name, OPERATORS[known.type][0], (RIGHT[known.type],), argument)
     assert list(problems(definition(groups=((bad,),)))) == ["groups.0.0"]
 
@@ -306,11 +311,13 @@ def test_a_missing_argument_is_refused(name: str, argument: str) -> None:
 @pytest.mark.parametrize("days", ["0", "367", "-1", "1.5", "ten", "٣", "²", HUGE, "1" * 4301])
 @pytest.mark.parametrize("name", ["orders_in_days", "sum_in_days"])
 def test_days_are_a_whole_number_of_at_most_a_year(name: str, days: str) -> None:
-    known = ORDER_FIELDS[name]
+    known = ORDERS.fields[name]
     bad = Condition(name, "at_least", (RIGHT[known.type],), days)
     assert "from 1 to 366" in problems(definition(groups=((bad,),)))["groups.0.0"]
-    assert evaluate(bad, order(), NOW).outcome == "unknown"
-    needs_of([rule(definition=definition(groups=((bad,),)))])  # a stored one of an older release is read all the same
+    assert evaluate(bad, order()).outcome == "unknown"
+    needs_of(
+        ORDERS, [rule(definition=definition(groups=((bad,),)))]
+    )  # a stored one of an older release is read all the same
 
 
 @pytest.mark.parametrize(
@@ -339,27 +346,27 @@ def test_every_problem_is_told_at_once() -> None:
 TEXTS = st.text(max_size=300)
 
 
-@given(st.sampled_from([*ORDER_FIELDS, "gone"]), st.sampled_from([*ALL_OPERATORS, "?"]), st.lists(TEXTS), TEXTS)
+@given(st.sampled_from([*ORDERS.fields, "gone"]), st.sampled_from([*ALL_OPERATORS, "?"]), st.lists(TEXTS), TEXTS)
 @example("total", "at_least", ["", "100.00 USD"], "")
 @example("orders_in_days", "at_least", ["1"], "9" * 5000)
 def test_what_may_be_saved_can_be_judged_and_said(name: str, operator: str, values: list[str], argument: str) -> None:
     condition = Condition(name, operator, tuple(values), argument)
     given_ = definition(groups=((condition,),))
-    outcome = evaluate(condition, order(), NOW).outcome
+    outcome = evaluate(condition, order()).outcome
     assert outcome in ("pass", "fail", "currency", "unknown")
     if outcome == "unknown":
         assert list(problems(given_)) == ["groups.0.0"]
     else:
-        check_definition(given_)
-    assert decide_rule(rule(definition=given_), order(), storefront_channels=CHANNELS, now=NOW).sentence
-    assert sentence(given_)
-    needs_of([rule(definition=given_)])
+        check_definition(given_, ORDERS)
+    assert decide_rule(ORDERS, rule(definition=given_), order(), READING).sentence
+    assert sentence(given_, ORDERS)
+    needs_of(ORDERS, [rule(definition=given_)])
 
 
 def test_a_blank_value_beside_a_right_one_is_left_aside() -> None:
-    assert evaluate(Condition("total", "at_least", ("", "100.00 USD")), order(), NOW).outcome == "pass"
+    assert evaluate(Condition("total", "at_least", ("", "100.00 USD")), order()).outcome == "pass"
     no_method = order(payment_method="")
-    assert evaluate(Condition("payment_method", "is_any_of", ("", "Cash")), no_method, NOW).outcome == "fail"
+    assert evaluate(Condition("payment_method", "is_any_of", ("", "Cash")), no_method).outcome == "fail"
 
 
 # Stored and read again ------------------------------------------------------------------------------------
@@ -426,7 +433,7 @@ def test_a_definition_of_an_older_release_has_defaults() -> None:
     ],
 )
 def test_a_decision_and_its_sentence(facts: dict[str, Any], changes: dict[str, Any], decision: str, says: str) -> None:
-    trace = decide_rule(rule(**changes), order(**facts), storefront_channels=CHANNELS, now=NOW)
+    trace = decide_rule(ORDERS, rule(**changes), order(**facts), READING)
     assert trace.decision == decision
     assert says in trace.sentence
     assert trace.asks is (decision == "asks")
@@ -443,9 +450,7 @@ def test_a_decision_and_its_sentence(facts: dict[str, Any], changes: dict[str, A
 )
 def test_the_boundary_is_a_second_wide(created: timedelta, live: timedelta, decision: str) -> None:
     at = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
-    trace = decide_rule(
-        rule(live_since=at + live), order(created_at=at + created), storefront_channels=CHANNELS, now=NOW
-    )
+    trace = decide_rule(ORDERS, rule(live_since=at + live), order(created_at=at + created), READING)
     assert trace.decision == decision
 
 
@@ -462,27 +467,27 @@ def test_the_boundary_is_a_second_wide(created: timedelta, live: timedelta, deci
 def test_what_cannot_be_judged_asks(condition: Condition) -> None:
     stranger = order(history=None, customer_id=0)
     unsure = rule(definition=definition(groups=((condition,),)))
-    trace = decide_rule(unsure, stranger, storefront_channels=CHANNELS, now=NOW)
+    trace = decide_rule(ORDERS, unsure, stranger, READING)
     assert trace.asks
     assert "could not be judged" in trace.sentence
     settled = rule(definition=definition(groups=((condition, Condition("guest", "is_true")),)))
-    assert "every condition" in decide_rule(settled, stranger, storefront_channels=CHANNELS, now=NOW).sentence
+    assert "every condition" in decide_rule(ORDERS, settled, stranger, READING).sentence
     refused = rule(definition=definition(groups=((condition,), (Condition("guest", "is_false"),))))
-    assert decide_rule(refused, stranger, storefront_channels=CHANNELS, now=NOW).decision == "no_match"
+    assert decide_rule(ORDERS, refused, stranger, READING).decision == "no_match"
 
 
 def test_splitting_an_order_does_not_help() -> None:
     big = rule(definition=definition(groups=((Condition("sum_in_days", "at_least", ("1000.00 USD",), "7"),),)))
     earlier = ((NOW - timedelta(days=2), Money(Decimal("400.00"), "USD")),)
-    assert not decide_rule(big, order(), storefront_channels=CHANNELS, now=NOW).asks
-    assert decide_rule(big, order(history=History(1, (), earlier)), storefront_channels=CHANNELS, now=NOW).asks
+    assert not decide_rule(ORDERS, big, order(), READING).asks
+    assert decide_rule(ORDERS, big, order(history=History(1, (), earlier)), READING).asks
 
 
 def test_the_trace_shows_what_each_condition_saw() -> None:
     two = definition(
         groups=((Condition("total", "at_least", ("500.00 USD",)),), (Condition("sku", "has_any_of", ("A",)),))
     )
-    trace = decide_rule(rule(definition=two), order(), storefront_channels=CHANNELS, now=NOW)
+    trace = decide_rule(ORDERS, rule(definition=two), order(), READING)
     assert trace.groups == (
         (ConditionTrace("total", "at_least", ("500.00 USD",), "", "600.00 USD", "pass"),),
         (ConditionTrace("sku", "has_any_of", ("A",), "", "TENT-4", "fail"),),
@@ -500,7 +505,7 @@ def test_the_trace_shows_what_each_condition_saw() -> None:
     ],
 )
 def test_needs_of(condition: Condition, needs: frozenset[str], days: int) -> None:
-    assert needs_of([rule(definition=definition(groups=((condition,),)))]) == (needs, days)
+    assert needs_of(ORDERS, [rule(definition=definition(groups=((condition,),)))]) == (needs, days)
 
 
 @pytest.mark.parametrize(
@@ -522,7 +527,7 @@ def test_needs_of(condition: Condition, needs: frozenset[str], days: int) -> Non
         ),
         (
             {"internal": True, "approvers": (7, 8), "sequence": "customer_first", "groups": ()},
-            "When an order is placed, ask the buyer to sign Terms, then ask Dana, person 8 to approve.",
+            "When an order is placed, ask the buyer to sign Terms, then ask Dana, then person 8 to approve.",
         ),
         (
             {"groups": ((Condition("sum_in_days", "more_than", ("9 USD",), "30"),),)},
@@ -536,7 +541,7 @@ def test_needs_of(condition: Condition, needs: frozenset[str], days: int) -> Non
     ],
 )
 def test_a_rule_as_a_sentence(changes: dict[str, Any], says: str) -> None:
-    assert sentence(definition(**changes), {"agreement:4": "Terms", "person:7": "Dana"}) == says
+    assert sentence(definition(**changes), ORDERS, {"agreement:4": "Terms", "person:7": "Dana"}) == says
 
 
 def test_every_operator_has_words() -> None:

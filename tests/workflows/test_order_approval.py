@@ -15,6 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bcapp.core.actions import ActionKind
+from bcapp.core.directory import ApprovalLimit, Directory
+from bcapp.core.fields import Reading
 from bcapp.core.intents import (
     Act,
     AskPerson,
@@ -28,7 +30,6 @@ from bcapp.core.intents import (
     PauseRule,
 )
 from bcapp.core.model import Gone, Hold, Money, OpenAction, OrderFacts, SignatureRequest, Signer, Transaction
-from bcapp.core.rules import ApprovalLimit, Directory
 from bcapp.core.settings import StoreSettings
 from bcapp.core.states import (
     ActionState,
@@ -63,9 +64,8 @@ def situation(facts: OrderFacts | Gone | None = None, **changes: Any) -> Situati
         "open_actions": (),
         "store": SETTINGS,
         "directory": DIRECTORY,
-        "storefront_channels": frozenset({1, 2}),
+        "reading": Reading(NOW, storefront_channels=frozenset({1, 2})),
         "agreements": {4: 2},
-        "now": NOW,
     }
     return Situation(**{**given_, **changes})
 

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bcapp.core.fields import OPERATOR_WORDS, ORDER_FIELDS
+from bcapp.core.fields import OPERATOR_WORDS
+from bcapp.core.kinds.order import ORDER
 from bcapp.core.model import RecordKey
 from bcapp.core.states import HoldState
 from bcapp.db import panel_requests
@@ -147,7 +148,7 @@ async def show_record(request: Request, visit: Visit) -> Response:
         status_name=status_name,
         address_text=address_text,
         decisions=DECISIONS,
-        fields=ORDER_FIELDS,
+        fields=ORDER.fields,
         operator_words=OPERATOR_WORDS,
         is_moving=around.busy > 0 or any(a["state"] in ("pending", "started") for a in around.actions),
         **quiet,

@@ -9,8 +9,11 @@ from typing import Any
 
 from starlette.datastructures import FormData
 
-from bcapp.core.fields import OPERATORS, ORDER_FIELDS, FieldType
-from bcapp.core.rules import Condition, InvalidRule, RuleDefinition, check_definition, parse_money, sentence
+from bcapp.core.conditions import Condition
+from bcapp.core.fields import OPERATORS, FieldType
+from bcapp.core.kinds.order import ORDER
+from bcapp.core.money import parse_money
+from bcapp.core.rules import InvalidRule, RuleDefinition, check_definition, sentence
 from bcapp.db.rules import Choices
 from bcapp.web.panel.screen import Given
 
@@ -38,7 +41,7 @@ class Row:
 
     @property
     def type(self) -> FieldType | None:
-        known = ORDER_FIELDS.get(self.field)
+        known = ORDER.fields.get(self.field)
         return known.type if known else None
 
     @property
@@ -56,7 +59,7 @@ class Row:
         return replace(self, operator=self.operators[0])
 
     def condition(self) -> Condition:
-        known = ORDER_FIELDS.get(self.field)
+        known = ORDER.fields.get(self.field)
         argument = self.argument.strip() if known and known.argument else ""
         match self.type:
             case FieldType.FLAG:
@@ -75,7 +78,7 @@ class Row:
 
 def row_of(condition: Condition) -> Row:
     """Return a stored condition as the editor shows it."""
-    known = ORDER_FIELDS.get(condition.field)
+    known = ORDER.fields.get(condition.field)
     text, currency = ", ".join(condition.values), ""
     if known and known.type is FieldType.MONEY and condition.values:
         try:
@@ -216,7 +219,7 @@ def said(definition: RuleDefinition, choices: Choices) -> str:
     channels = {str(c["id"]): str(c["name"]) for c in choices.channels}
 
     def shown(condition: Condition) -> Condition:
-        known = ORDER_FIELDS.get(condition.field)
+        known = ORDER.fields.get(condition.field)
         values = condition.values
         if condition.field == "channel":
             values = tuple(channels.get(v, v) for v in values)
@@ -225,7 +228,7 @@ def said(definition: RuleDefinition, choices: Choices) -> str:
         return replace(condition, values=values)
 
     groups = tuple(tuple(shown(c) for c in group) for group in definition.groups)
-    return sentence(replace(definition, groups=groups), choices.names)
+    return sentence(replace(definition, groups=groups), ORDER, choices.names)
 
 
 # where check_definition says it -> the form's field
@@ -247,7 +250,7 @@ def check_form(form: RuleForm, choices: Choices) -> tuple[RuleDefinition, dict[s
     elif len(form.name) > NAME_CHARACTERS:
         errors["name"] = f"The name has at most {NAME_CHARACTERS} characters."
     try:
-        check_definition(definition)
+        check_definition(definition, ORDER)
     except InvalidRule as exc:
         for where, text in exc.problems:
             name = (

@@ -10,7 +10,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bcapp.core.changes import Subject
-from bcapp.core.fields import OPERATOR_WORDS, ORDER_FIELDS
+from bcapp.core.fields import OPERATOR_WORDS
+from bcapp.core.kinds.order import ORDER
 from bcapp.core.rules import RuleDefinition, dump_definition, parse_definition
 from bcapp.db import rules
 from bcapp.db.panel_requests import user_names
@@ -91,7 +92,7 @@ async def _editor(
         version=rule.version if rule else 0,
         action=url(f"rules/{rule.id}" if rule else "rules/new"),
         sentence=said(definition_of(form), choices),
-        fields=ORDER_FIELDS,
+        fields=ORDER.fields,
         operator_words=OPERATOR_WORDS,
         sequences=SEQUENCES,
         channels=choices.channels,
