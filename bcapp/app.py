@@ -42,6 +42,7 @@ def create_app(services: Services) -> Starlette:
         middleware=[
             Middleware(SecurityHeaders, settings=services.settings),
             Middleware(AccessLog, registry=registry),
+            Middleware(webhooks.Straight),
         ],
         exception_handlers={
             HTTPException: http_exception,
@@ -81,7 +82,7 @@ def routes() -> list[BaseRoute]:
 async def lifespan(app: Starlette) -> AsyncIterator[None]:
     """Open the intake; at the end take nothing more, commit what was taken, write the counts down."""
     services: Services = app.state.services
-    intake = Intake(services.db.pool, webhooks.enqueue_looks)
+    intake = Intake(services.db.pool)
     app.state.intake = intake
     held = Metric("countersign_intake_held", "Deliveries taken and not committed yet", registry=app.state.registry)
     held.set_function(lambda: intake.held)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
-from pgqueuer.queries import Queries
+from bcapp.db import positional
 
 LOOK, PERFORM = "look", "perform"
 LOOK_PRIORITY = 85  # behind holds and releases, before everything else: a burst of looks must not delay a hold
@@ -20,16 +19,10 @@ async def enqueue(connection: Any, jobs: Sequence[tuple[str, bytes, int, str]]) 
     """
     if not jobs:
         return
-    rows = sorted(
-        {key: (entry, payload, first, key) for entry, payload, first, key in jobs}.values(), key=lambda r: r[3]
-    )
-    await Queries(AsyncpgDriver(connection)).enqueue(
-        [r[0] for r in rows],
-        [r[1] for r in rows],
-        [r[2] for r in rows],
-        dedupe_key=[r[3] for r in rows],
-        on_conflict="skip",
-    )
+    entrypoints, payloads, priorities, keys = zip(*{job[3]: job for job in jobs}.values(), strict=True)
+    columns = {"entrypoints": entrypoints, "payloads": payloads, "priorities": priorities, "dedupe_keys": keys}
+    statement, words = positional("queue_jobs")
+    await connection.execute(statement, *(columns[word] for word in words))
 
 
 def look_job(store_hash: str, record_kind: str, record_id: str) -> tuple[str, bytes, int, str]:

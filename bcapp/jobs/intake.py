@@ -7,7 +7,7 @@ shares its commits. Two batches at most are under way.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +16,7 @@ from typing import Any
 import asyncpg
 
 from bcapp.db import DatabaseAway, acquire, positional
+from bcapp.db.queue import LOOK, LOOK_PRIORITY
 from bcapp.errors import AppError, BufferFull, UnreadableInput
 
 MOST_EVENTS = 2_000
@@ -52,12 +53,22 @@ class Delivery:
         return ROW_BYTES + len(self.body)
 
 
-Enqueue = Callable[["asyncpg.Connection[Any]", Sequence[Delivery]], Awaitable[object]]
+Write = Callable[["asyncpg.Connection[Any]", Sequence[Delivery]], Awaitable[object]]
 
 
-@dataclass
+@dataclass(slots=True)
+class _Share:
+    """What one store has in the buffer."""
+
+    events: int = 0
+    size_bytes: int = 0
+
+
+@dataclass(slots=True)
 class _Waiting:
     delivery: Delivery
+    size_bytes: int
+    share: _Share
     committed: asyncio.Future[None]
     settled: bool = False
 
@@ -66,36 +77,35 @@ class Intake:
     """The web process's one way into the inbox.
 
     pool: a raw asyncpg pool with room for two.
-    enqueue: queues the batch's jobs on the connection it is given, in the transaction that it is in.
+    write: commits a batch with its jobs on the connection it is given, as a whole or not at all.
     most_events, most_bytes: what may wait or be under way at once; one store may fill a quarter of it.
     """
 
     def __init__(
         self,
         pool: asyncpg.Pool[Any],
-        enqueue: Enqueue,
+        write: Write | None = None,
         *,
         most_events: int = MOST_EVENTS,
         most_bytes: int = MOST_BYTES,
         acquire_seconds: float = 5.0,
     ) -> None:
         self._pool = pool
-        self._enqueue = enqueue
+        self._write = write or write_batch
         self._most_events, self._most_bytes = most_events, most_bytes
         self._acquire_seconds = acquire_seconds
         self._waiting: deque[_Waiting] = deque()
         self._flushers: set[asyncio.Task[None]] = set()
         # Not len(_flushers): a task that found nothing left is still among them for a moment, and would be relied on.
         self._running = 0
-        self._bytes = 0
-        self._store_events: Counter[str] = Counter()
-        self._store_bytes: Counter[str] = Counter()
+        self._all = _Share()
+        self._shares: dict[str, _Share] = {}
         self._closing = False
 
     @property
     def held(self) -> int:
         """How many deliveries wait or are under way; for the metrics."""
-        return self._store_events.total()
+        return self._all.events
 
     async def add(self, delivery: Delivery) -> None:
         """Return once the delivery and its job are committed.
@@ -103,8 +113,7 @@ class Intake:
         Raises BufferFull when the buffer, or the store's quarter of it, is full or closing; DatabaseAway when the
         commit failed or is not known to have happened; UnreadableInput when this one delivery cannot be stored.
         """
-        self._make_room(delivery)
-        waiting = _Waiting(delivery, asyncio.get_running_loop().create_future())
+        waiting = self._make_room(delivery)
         self._waiting.append(waiting)
         # The second flusher sets out only when there is more than the next batch takes anyway.
         if self._running < (FLUSHERS if len(self._waiting) > BATCH_ROWS else 1):
@@ -126,29 +135,32 @@ class Intake:
         while self._waiting:
             self._settle(self._waiting.popleft(), DatabaseAway("the process stopped before the delivery was committed"))
 
-    def _make_room(self, delivery: Delivery) -> None:
-        store, size = delivery.store_hash, delivery.size_bytes
+    def _make_room(self, delivery: Delivery) -> _Waiting:
+        store, size, total = delivery.store_hash, delivery.size_bytes, self._all
         if self._closing:
             raise BufferFull("the process is stopping")
-        if self.held >= self._most_events or self._bytes + size > self._most_bytes:
-            raise BufferFull(f"{self.held} deliveries wait already")
-        events, taken = self._store_events[store], self._store_bytes[store]
+        if total.events >= self._most_events or total.size_bytes + size > self._most_bytes:
+            raise BufferFull(f"{total.events} deliveries wait already")
+        share = self._shares.get(store)
+        if share is None:
+            share = self._shares[store] = _Share()
         # A quarter, but always room for one.
-        if events and (events >= self._most_events // 4 or taken + size > self._most_bytes // 4):
-            raise BufferFull(f"{events} deliveries of the store {store} wait already")
-        self._bytes += size
-        self._store_events[store] += 1
-        self._store_bytes[store] += size
+        elif share.events >= self._most_events // 4 or share.size_bytes + size > self._most_bytes // 4:
+            raise BufferFull(f"{share.events} deliveries of the store {store} wait already")
+        total.events += 1
+        total.size_bytes += size
+        share.events += 1
+        share.size_bytes += size
+        return _Waiting(delivery, size, share, asyncio.get_running_loop().create_future())
 
     def _settle(self, waiting: _Waiting, error: Exception | None = None) -> None:
         """Give the room back and answer. Who asked may have hung up; the row is kept all the same."""
         waiting.settled = True
-        store, size = waiting.delivery.store_hash, waiting.delivery.size_bytes
-        self._bytes -= size
-        self._store_events[store] -= 1
-        self._store_bytes[store] -= size
-        if self._store_events[store] == 0:
-            del self._store_events[store], self._store_bytes[store]
+        for share in (self._all, waiting.share):
+            share.events -= 1
+            share.size_bytes -= waiting.size_bytes
+        if waiting.share.events == 0:
+            del self._shares[waiting.delivery.store_hash]
         if waiting.committed.done():
             return
         if error is None:
@@ -202,17 +214,23 @@ class Intake:
         return None
 
     async def _commit(self, deliveries: list[Delivery]) -> None:
-        async with acquire(self._pool, self._acquire_seconds) as connection, connection.transaction():
-            await _insert(connection, deliveries)
-            await self._enqueue(connection, deliveries)
+        async with acquire(self._pool, self._acquire_seconds) as connection:
+            await self._write(connection, deliveries)
 
 
-async def _insert(connection: asyncpg.Connection[Any], deliveries: Sequence[Delivery]) -> None:
-    """Upsert the rows by one statement; a key that stands there twice counts as seen twice."""
-    times = Counter((d.store_hash, d.key) for d in deliveries)
-    first = {(d.store_hash, d.key): d for d in reversed(deliveries)}
-    rows = [first[key] for key in sorted(first)]
-    columns: dict[str, list[Any]] = {
+async def write_batch(connection: asyncpg.Connection[Any], deliveries: Sequence[Delivery]) -> None:
+    """Commit the rows and one look per record by one statement; a key that stands there twice counts as seen twice."""
+    times: dict[tuple[str, str], int] = {}
+    rows = []
+    for delivery in deliveries:
+        key = delivery.store_hash, delivery.key
+        seen = times.get(key, 0)
+        if not seen:
+            rows.append(delivery)
+        times[key] = seen + 1
+    columns: dict[str, Any] = {
+        "entrypoint": LOOK,
+        "priority": LOOK_PRIORITY,
         "store_hashes": [d.store_hash for d in rows],
         "keys": [d.key for d in rows],
         "sources": [d.source for d in rows],
@@ -220,7 +238,7 @@ async def _insert(connection: asyncpg.Connection[Any], deliveries: Sequence[Deli
         "record_kinds": [d.record_kind for d in rows],
         "record_ids": [d.record_id for d in rows],
         "bodies": [d.body for d in rows],
-        "seen": [times[d.store_hash, d.key] for d in rows],
+        "seen": list(times.values()),
         "received_at": [d.received_at for d in rows],
     }
     statement, words = positional("add_deliveries")

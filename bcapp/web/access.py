@@ -33,6 +33,7 @@ class AccessLog:
             "countersign_request_seconds", "Time to answer", ["method", "route", "status"],
             registry=registry, buckets=BUCKETS,
         )  # fmt: skip
+        self._known: dict[tuple[str, str, int], Histogram] = {}  # each looked up once: routes and statuses are few
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -63,7 +64,10 @@ class AccessLog:
             await failure(scope, reference)(scope, receive, watch)
         seconds = time.perf_counter() - begun
         route = route_of(scope)
-        self._seconds.labels(method_of(scope), route, str(status)).observe(seconds)
+        kind = method_of(scope), route, status
+        if kind not in self._known:
+            self._known[kind] = self._seconds.labels(*kind)
+        self._known[kind].observe(seconds)
         if status < 400 and (route in QUIET or route.startswith("/webhooks/")):
             return
         log.info("request", method=method_of(scope), route=route, status=status, milliseconds=round(seconds * 1000, 1))

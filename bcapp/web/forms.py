@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from starlette.datastructures import FormData
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive
 
 from bcapp.errors import UnreadableInput
 
@@ -25,15 +26,25 @@ async def read_body(request: Request, limit: int) -> bytes:
 
     The announced length is not trusted: what really comes is counted.
     """
-    announced = request.headers.get("content-length", "")
+    return await receive_body(request.receive, request.headers.get("content-length", ""), limit)
+
+
+async def receive_body(receive: Receive, announced: str, limit: int) -> bytes:
+    """The same below Starlette's request. Raises ClientDisconnect when the sender hangs up."""
     if announced.isascii() and announced.isdecimal() and (len(announced) > 15 or int(announced) > limit):
         raise TooLarge(f"the body has {announced[:20]} bytes, at most {limit} are taken")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
+    chunks, size, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk: bytes = message.get("body", b"")
+        more = message.get("more_body", False)
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > limit:
             raise TooLarge(f"the body has more than {limit} bytes")
-    return bytes(body)
+    return b"".join(chunks)
 
 
 async def read_form(request: Request) -> FormData:

@@ -11,22 +11,20 @@ import hmac
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-import asyncpg
 import structlog
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.datastructures import State
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bcapp.bigcommerce import events as bigcommerce_events
 from bcapp.callbacks import callback_digest, store_of_callback
 from bcapp.core.stores import StoreDoing, StoreState, may_happen
 from bcapp.db import DatabaseAway, acquire, positional
-from bcapp.db.queue import enqueue, look_job
 from bcapp.errors import BufferFull, UnreadableInput
 from bcapp.jobs.intake import Delivery, Intake
 from bcapp.secrets import DataKey, SealBroken
@@ -34,7 +32,7 @@ from bcapp.services import Services
 from bcapp.signature import events as signature_events
 from bcapp.stores import key_digest
 from bcapp.web.counts import Counts
-from bcapp.web.forms import TooLarge, read_body
+from bcapp.web.forms import TooLarge, receive_body
 
 BIGCOMMERCE_BYTES = 64 * 1024
 SIGNATURE_BYTES = 256 * 1024  # it brings the whole document with all its signers
@@ -157,71 +155,87 @@ class Callbacks:
         return int(row["id"])
 
 
-async def enqueue_looks(connection: asyncpg.Connection[Any], deliveries: Sequence[Delivery]) -> None:
-    """Queue one look per record of the batch, in its transaction and by one statement."""
-    await enqueue(connection, [look_job(d.store_hash, d.record_kind, d.record_id) for d in deliveries])
+class Address:
+    """An address for machines as a plain ASGI application: a status, no body, no header that says more.
+
+    take: reads the delivery and returns the status. It is given the application's state, the path's parameters,
+    the headers (names in lower case; of several with one name the first) and where the body comes from.
+    """
+
+    def __init__(self, take: Callable[[State, Mapping[str, str], Mapping[str, str], Receive], Awaitable[int]]) -> None:
+        self._take = take
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
+        status = await self._take(scope["app"].state, scope.get("path_params", {}), headers, receive)
+        await send({"type": "http.response.start", "status": status, "headers": NO_BODY})
+        await send({"type": "http.response.body", "body": b""})
+
+
+NO_BODY = [(b"content-length", b"0")]
 
 
 # BigCommerce -------------------------------------------------------------------------------------------------
 
 
-async def bigcommerce(request: Request) -> Response:
+async def bigcommerce(state: State, _: Mapping[str, str], headers: Mapping[str, str], receive: Receive) -> int:
     """Take a webhook delivery. Source: BigCommerce docs, "Webhooks": a quick 2xx without body and extra headers."""
-    services: Services = request.app.state.services
     try:
-        body = await read_body(request, BIGCOMMERCE_BYTES)
-        event = bigcommerce_events.parse_event(body, request.headers)
+        body = await receive_body(receive, headers.get("content-length", ""), BIGCOMMERCE_BYTES)
+        event = bigcommerce_events.parse_event(body, headers)
     except TooLarge:
-        return Response(status_code=413)
+        return 413
     except UnreadableInput:
-        return Response(status_code=400)
+        return 400
     try:
-        return await _take_bigcommerce(request, services, event, body)
+        await _take_bigcommerce(state, event, headers, body)
     except (BufferFull, DatabaseAway) as exc:
         log.warning("delivery_put_off", store=event.store_hash, reason=str(exc))
-        return Response(status_code=503)
+        return 503
     except UnreadableInput as exc:
         log.warning("delivery_unfit", store=event.store_hash, reason=str(exc))
-        return Response(status_code=400)
+        return 400
+    return 200
 
 
 async def _take_bigcommerce(
-    request: Request, services: Services, event: bigcommerce_events.BigCommerceEvent, body: bytes
-) -> Response:
-    doors: Doors = request.app.state.doors
-    counts: Counts = request.app.state.counts
-    now, key = services.clock.now(), request.headers.get(KEY_HEADER, "")[:200]
+    state: State, event: bigcommerce_events.BigCommerceEvent, headers: Mapping[str, str], body: bytes
+) -> None:
+    services: Services = state.services
+    doors: Doors = state.doors
+    counts: Counts = state.counts
+    now, key = services.clock.now(), headers.get(KEY_HEADER, "")[:200]
     secret = services.settings.bc_client_secret.get_secret_value()
     door = await doors.find(event.store_hash)
-    if door is None or not door.receives or door.judge(key, now) == "wrong":
+    judged = "wrong" if door is None or not door.receives else door.judge(key, now)
+    if judged == "wrong":
         door = await doors.find(event.store_hash, doubted=True)
-    if door is None:
-        counts.add("unknown_store", now)
-        return Response()
-    if not door.receives:
-        counts.add("store_not_active", now, event.store_hash)
-        return Response()
-    proof = bigcommerce_events.verify_signature(body, request.headers, secret, now)
-    taken, odd = verdict(door.judge(key, now), proof)
+        if door is None:
+            counts.add("unknown_store", now)
+            return
+        if not door.receives:
+            counts.add("store_not_active", now, event.store_hash)
+            return
+        judged = door.judge(key, now)
+    taken, odd = verdict(judged, bigcommerce_events.verify_signature(body, headers, secret, now))
     if odd:
         counts.add(odd, now, event.store_hash)
     if not taken:
-        return Response()
+        return
     if event.record is None:
         counts.add("unknown_scope", now, event.store_hash)
-        return Response()
+        return
     await _add(
-        request, door, body,
+        state, door, body,
         store_hash=event.store_hash, key=event.key, source="bigcommerce", topic=event.scope,
         record_kind=event.record.kind, record_id=event.record.id, received_at=now,
     )  # fmt: skip
-    return Response()
 
 
-async def _add(request: Request, door: Door, body: bytes, **parts: Any) -> None:
+async def _add(state: State, door: Door | None, body: bytes, **parts: Any) -> None:
     """Return when the delivery is committed; the raw body is kept sealed, to be shown and never to be decided from."""
-    intake: Intake = request.app.state.intake
-    if door.data_key is None:
+    intake: Intake = state.intake
+    if door is None or door.data_key is None:
         raise SealBroken("a store without a data key receives nothing")
     sealed = door.data_key.encrypt(
         body, table="deliveries", column="body", store_hash=parts["store_hash"], row=parts["key"]
@@ -232,48 +246,52 @@ async def _add(request: Request, door: Door, body: bytes, **parts: Any) -> None:
 # Core Signature ----------------------------------------------------------------------------------------------
 
 
-async def core_signature(request: Request) -> Response:
+async def core_signature(state: State, path: Mapping[str, str], headers: Mapping[str, str], receive: Receive) -> int:
     """Take a callback of the signature service, proven by the token in its address.
 
     It says which request to read again, nothing more. Our own failure is a 500: the service then repeats for about
     two hours.
     """
-    services: Services = request.app.state.services
-    doors: Doors = request.app.state.doors
-    callbacks: Callbacks = request.app.state.callbacks
-    counts: Counts = request.app.state.counts
-    now, token = services.clock.now(), request.path_params["token"]
-    store_hash = store_of_callback(token)
+    store_hash = store_of_callback(path["token"])
     try:
-        body = await read_body(request, SIGNATURE_BYTES)
+        body = await receive_body(receive, headers.get("content-length", ""), SIGNATURE_BYTES)
         key, kind = read_callback(body)
     except TooLarge:
-        return Response(status_code=413)
+        return 413
     except UnreadableInput:
-        return Response(status_code=400)
-    if store_hash is None:
-        counts.add("unknown_callback", now)
-        return Response()
+        return 400
     try:
-        door = await doors.find(store_hash)
-        if door is None or not door.receives:
-            door = await doors.find(store_hash, doubted=True)
-        if door is None:
-            counts.add("unknown_callback", now)
-            return Response()
-        request_id = await callbacks.find(store_hash, token)
-        if request_id is None or not door.receives:
-            counts.add("unknown_callback" if request_id is None else "store_not_active", now, store_hash)
-            return Response()
-        await _add(
-            request, door, body,
-            store_hash=store_hash, key=f"{key}:{request_id}", source="core_signature", topic=kind,
-            record_kind="request", record_id=str(request_id), received_at=now,
-        )  # fmt: skip
+        await _take_callback(state, store_hash, path["token"], key, kind, body)
     except (BufferFull, DatabaseAway, UnreadableInput) as exc:
         log.warning("callback_put_off", store=store_hash, reason=str(exc))
-        return Response(status_code=500)
-    return Response()
+        return 500
+    return 200
+
+
+async def _take_callback(state: State, store_hash: str | None, token: str, key: str, kind: str, body: bytes) -> None:
+    services: Services = state.services
+    doors: Doors = state.doors
+    callbacks: Callbacks = state.callbacks
+    counts: Counts = state.counts
+    now = services.clock.now()
+    if store_hash is None:
+        counts.add("unknown_callback", now)
+        return
+    door = await doors.find(store_hash)
+    if door is None or not door.receives:
+        door = await doors.find(store_hash, doubted=True)
+    if door is None:
+        counts.add("unknown_callback", now)
+        return
+    request_id = await callbacks.find(store_hash, token)
+    if request_id is None or not door.receives:
+        counts.add("unknown_callback" if request_id is None else "store_not_active", now, store_hash)
+        return
+    await _add(
+        state, door, body,
+        store_hash=store_hash, key=f"{key}:{request_id}", source="core_signature", topic=kind,
+        record_kind="request", record_id=str(request_id), received_at=now,
+    )  # fmt: skip
 
 
 def read_callback(body: bytes) -> tuple[str, str]:
@@ -289,7 +307,22 @@ def read_callback(body: bytes) -> tuple[str, str]:
         return f"cs:{hashlib.sha256(body).hexdigest()}", "unknown"
 
 
+BIGCOMMERCE = Route("/webhooks/bigcommerce", Address(bigcommerce), methods=["POST"], name="webhook_bigcommerce")
 ROUTES = [
-    Route("/webhooks/bigcommerce", bigcommerce, methods=["POST"], name="webhook_bigcommerce"),
-    Route("/webhooks/core-signature/{token}", core_signature, methods=["POST"], name="webhook_core_signature"),
+    BIGCOMMERCE,
+    Route("/webhooks/core-signature/{token}", Address(core_signature), methods=["POST"], name="webhook_core_signature"),
 ]
+
+
+class Straight:
+    """Leads BigCommerce's deliveries past the router, which would cost them more than all that is looked at here."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == BIGCOMMERCE.path and scope["method"] == "POST":
+            scope["route"] = BIGCOMMERCE
+            await BIGCOMMERCE.app(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)

@@ -13,9 +13,9 @@ import asyncpg
 import pytest
 
 from bcapp.db import Database, DatabaseAway
+from bcapp.db.queue import enqueue, look_job
 from bcapp.errors import BufferFull, UnreadableInput
-from bcapp.jobs.intake import BATCH_ROWS, Delivery, Intake
-from bcapp.web.webhooks import enqueue_looks
+from bcapp.jobs.intake import BATCH_ROWS, Delivery, Intake, write_batch
 
 pytestmark = pytest.mark.database
 
@@ -38,7 +38,7 @@ def delivery(number: int, *, store: str = "abc", order: int | None = None, **cha
 
 @pytest.fixture
 async def intake(database: Database) -> AsyncIterator[Intake]:
-    opened = Intake(database.pool, enqueue_looks)
+    opened = Intake(database.pool)
     yield opened
     await opened.close()
 
@@ -101,7 +101,7 @@ async def test_a_burst_shares_its_commits_and_loses_nothing(database: Database, 
 
 
 async def test_two_processes_with_the_same_keys_do_not_deadlock(database: Database, intake: Intake) -> None:
-    other = Intake(database.pool, enqueue_looks)
+    other = Intake(database.pool)
     burst = [delivery(number) for number in range(400)]
     both = [intake.add(one) for one in burst] + [other.add(one) for one in reversed(burst)]
     await asyncio.gather(*both)
@@ -121,16 +121,47 @@ async def test_one_bad_row_fails_alone(database: Database, intake: Intake, bad: 
     assert len(await jobs(database)) == 19
 
 
-async def test_no_row_without_its_job(database: Database) -> None:
-    async def fail(connection: asyncpg.Connection[Any], deliveries: Sequence[Delivery]) -> None:
-        await enqueue_looks(connection, deliveries)
-        await connection.execute("SELECT 1 / 0")
+async def test_no_row_without_its_job(database: Database, intake: Intake) -> None:
+    await database.pool.execute("ALTER TABLE pgqueuer ADD CHECK (dedupe_key <> 'look:abc:order:1')")
+    answers = await asyncio.gather(*(intake.add(delivery(number)) for number in range(3)), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [type(None), UnreadableInput, type(None)]
+    assert set(await rows(database)) == {"bc:0", "bc:2"}
+    assert await jobs(database) == ["look:abc:order:0", "look:abc:order:2"]
 
-    intake = Intake(database.pool, fail)
-    with pytest.raises(UnreadableInput):
-        await intake.add(delivery(1))
-    assert await rows(database) == {}
-    assert await jobs(database) == []
+
+async def test_the_job_is_the_one_that_everybody_else_queues(database: Database, intake: Intake) -> None:
+    """The burst's statement names its jobs itself: the tick's and the sweep's word for the same record is the same."""
+    columns = "priority, entrypoint, payload, dedupe_key, status, headers, attempts, slot, queue_manager_id"
+    every = [
+        delivery(1),
+        delivery(2, order=1),
+        delivery(3, record_kind="store", record_id=""),
+        delivery(4, record_kind="request", record_id="7"),
+    ]
+    await asyncio.gather(*(intake.add(one) for one in every))
+    burst = await database.pool.fetch(f"DELETE FROM pgqueuer RETURNING {columns}")
+    async with database.pool.acquire() as connection:
+        await enqueue(connection, [look_job(d.store_hash, d.record_kind, d.record_id) for d in every])
+        again = await database.pool.fetch(f"SELECT {columns} FROM pgqueuer")
+        await enqueue(connection, [look_job("abc", "order", "1")])
+    assert len(burst) == 3
+    assert set(burst) == set(again)
+    assert len(await jobs(database)) == 3
+
+
+async def test_a_batch_wakes_the_workers_once(database: Database, intake: Intake) -> None:
+    async with database.pool.acquire() as connection:
+        woken: list[object] = []
+        hear = lambda *given: woken.append(given)  # noqa: E731 (asyncpg tells listeners apart by identity)
+        await connection.add_listener("ch_pgqueuer", hear)
+        await write_batch_of(intake, 50)
+        await connection.execute("SELECT 1")
+        await connection.remove_listener("ch_pgqueuer", hear)
+    assert len(woken) == 1
+
+
+async def write_batch_of(intake: Intake, count: int) -> None:
+    await asyncio.gather(*(intake.add(delivery(number)) for number in range(count)))
 
 
 async def test_a_bug_reaches_those_who_wait_and_the_next_ones_go_on(database: Database) -> None:
@@ -141,6 +172,7 @@ async def test_a_bug_reaches_those_who_wait_and_the_next_ones_go_on(database: Da
         if broken:
             broken = False
             raise ZeroDivisionError
+        await write_batch(connection, deliveries)
 
     intake = Intake(database.pool, fail_once)
     with pytest.raises(ZeroDivisionError):
@@ -155,6 +187,7 @@ async def test_a_full_buffer_and_a_greedy_store_are_told_so(database: Database) 
 
     async def wait(connection: asyncpg.Connection[Any], deliveries: Sequence[Delivery]) -> None:
         await gate.wait()
+        await write_batch(connection, deliveries)
 
     intake = Intake(database.pool, wait, most_events=8)
     greedy = [asyncio.create_task(intake.add(delivery(number, store="greedy"))) for number in range(3)]
@@ -171,14 +204,14 @@ async def test_a_full_buffer_and_a_greedy_store_are_told_so(database: Database) 
 
 
 async def test_bytes_count_too(database: Database) -> None:
-    intake = Intake(database.pool, enqueue_looks, most_bytes=100_000)
+    intake = Intake(database.pool, most_bytes=100_000)
     big = [delivery(number, store=f"s{number}", body=bytes(40_000)) for number in range(3)]
     answers = await asyncio.gather(*(intake.add(one) for one in big), return_exceptions=True)
     assert [type(answer) for answer in answers] == [type(None), type(None), BufferFull]
 
 
 async def test_closing_commits_what_was_taken_and_takes_no_more(database: Database) -> None:
-    intake = Intake(database.pool, enqueue_looks)
+    intake = Intake(database.pool)
     taken = [asyncio.create_task(intake.add(delivery(number))) for number in range(300)]
     await asyncio.sleep(0)
     await intake.close()
@@ -189,7 +222,7 @@ async def test_closing_commits_what_was_taken_and_takes_no_more(database: Databa
 
 
 async def test_a_database_that_stays_away_is_said_so_to_everybody(database: Database) -> None:
-    intake = Intake(database.pool, enqueue_looks, acquire_seconds=0.2)
+    intake = Intake(database.pool, acquire_seconds=0.2)
     held = [await database.pool.acquire() for _ in range(database.pool.get_max_size())]
     answers = await asyncio.gather(*(intake.add(delivery(number)) for number in range(3)), return_exceptions=True)
     assert [type(answer) for answer in answers] == [DatabaseAway] * 3

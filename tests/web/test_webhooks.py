@@ -15,7 +15,7 @@ from bcapp import stores
 from bcapp.callbacks import callback_digest, new_callback_token
 from bcapp.jobs.intake import Intake
 from bcapp.sandbox.bigcommerce.webhooks import sign
-from bcapp.web.webhooks import enqueue_looks, verdict
+from bcapp.web.webhooks import verdict
 from tests.web.conftest import Web
 
 pytestmark = pytest.mark.database
@@ -198,9 +198,9 @@ async def test_a_store_that_uninstalls_is_answered_and_nothing_kept(web: Web, ke
 
 async def test_a_full_buffer_and_a_database_that_is_away_ask_to_come_again(web: Web, key: str) -> None:
     await post(web, body_of(web), key)
-    web.app.state.intake = Intake(web.services.db.pool, enqueue_looks, most_events=0)
+    web.app.state.intake = Intake(web.services.db.pool, most_events=0)
     assert await post(web, body_of(web, hash="1" * 40), key) == 503
-    web.app.state.intake = Intake(web.services.db.pool, enqueue_looks)
+    web.app.state.intake = Intake(web.services.db.pool)
     await web.services.db.pool.close()
     assert await post(web, body_of(web, hash="2" * 40), key) == 503
     web.app.state.doors._known.clear()
@@ -282,7 +282,7 @@ async def test_an_unknown_callback_keeps_nothing(web: Web) -> None:
 
 async def test_our_own_failure_asks_the_signature_service_to_come_again(web: Web) -> None:
     _, token = await a_request(web)
-    web.app.state.intake = Intake(web.services.db.pool, enqueue_looks, most_events=0)
+    web.app.state.intake = Intake(web.services.db.pool, most_events=0)
     assert await call_back(web, token, callback_body()) == 500
 
 
