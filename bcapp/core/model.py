@@ -105,8 +105,9 @@ class OrderFacts:
     transactions: tuple[Transaction, ...]
     history: History | None
     locale: str = "en"
-    staff_notes: str = ""
-    customer_message: str = ""
+    # Long, personal, and read by no rule: not kept with what is stored of past orders.
+    staff_notes: str = field(default="", metadata={"stored": False})
+    customer_message: str = field(default="", metadata={"stored": False})
 
     @property
     def label(self) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from bcapp.core.fields import Field
+from bcapp.core.stored import Codec
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Kind:
     """when: how the sentence of a rule begins.
 
     out_of_scope(facts, channels) says why a record is none of a rule's, None when it is one; channels: where it acts.
+    codec: how facts are stored. large: keys of the stored form that hold what only some fields read, lines above all.
     """
 
     name: str
@@ -32,3 +34,17 @@ class Kind:
     fields: Mapping[str, Field]
     out_of_scope: Callable[[Any, frozenset[int]], OutOfScope | None]
     created_at: Callable[[Any], datetime]
+    codec: Codec[Any]
+    large: frozenset[str] = frozenset()
+
+    def dump(self, facts: Any) -> dict[str, Any]:
+        """Return the facts as JSON, without loss but for texts that no field reads."""
+        return self.codec.dump(facts)
+
+    def parse(self, stored: Mapping[str, Any]) -> Any:
+        """Return the facts of a stored form; raise UnreadableInput that names what cannot be read."""
+        return self.codec.parse(stored)
+
+    def view(self, stored: Mapping[str, Any]) -> Any:
+        """Return the facts of a stored form, each part read when it is asked for: the fast way over many records."""
+        return self.codec.view(stored)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from bcapp.core.fields import Field, FieldType, Reading, Unknown
 from bcapp.core.kinds.kind import Kind, OutOfScope
 from bcapp.core.model import Money, OrderFacts
+from bcapp.core.stored import codec_of
 
 NOT_PLACED = frozenset({0})
 NO_HISTORY = "a guest without an e-mail address has no history"
@@ -91,4 +92,14 @@ def _created_at(facts: OrderFacts) -> datetime:
     return facts.created_at
 
 
-ORDER = Kind("order", "Order", "Orders", "When an order is placed", FIELDS, _out_of_scope, _created_at)
+ORDER = Kind(
+    "order",
+    "Order",
+    "Orders",
+    "When an order is placed",
+    FIELDS,
+    _out_of_scope,
+    _created_at,
+    codec_of(OrderFacts),
+    large=frozenset({"items", "transactions"}),
+)

@@ -1,0 +1,197 @@
+"""Facts as JSON and back, by their declared types: money as text, times as ISO 8601, what is default left out."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, fields
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from functools import cache, cached_property
+from typing import Any, Generic, TypeVar
+
+from bcapp.core.model import Money
+from bcapp.errors import UnreadableInput
+
+T = TypeVar("T")
+Write = Callable[[Any], Any]
+Read = Callable[[Any], Any]
+
+
+class Codec(Generic[T]):
+    """How one dataclass is stored. A field with the metadata {"stored": False} never is.
+
+    An absent key has its default, so a newer release may add fields that have one; keys of a newer release are left
+    aside. What is not readable raises UnreadableInput that names the key.
+    """
+
+    def __init__(self, of: type[T]) -> None:
+        self._of = of
+        hints = typing.get_type_hints(of)
+        kept = [f for f in fields(of) if f.metadata.get("stored", True)]  # type: ignore[arg-type]
+        self._writes = [(f.name, _default(f), _writer(hints[f.name])) for f in kept]
+        self._reads: dict[str, Read] = {f.name: _reader(hints[f.name]) for f in kept}
+        self._defaults = {f.name: _default(f) for f in fields(of)}  # type: ignore[arg-type]
+        self._view: type[Any] | None = None
+
+    def dump(self, facts: T) -> dict[str, Any]:
+        stored: dict[str, Any] = {}
+        for name, default, write in self._writes:
+            value = getattr(facts, name)
+            if value != default:
+                stored[name] = write(value)
+        return stored
+
+    def parse(self, stored: Mapping[str, Any]) -> T:
+        return self._of(**{name: self.part(stored, name) for name in self._defaults})
+
+    def part(self, stored: Mapping[str, Any], name: str) -> Any:
+        """Return one field's value."""
+        value = stored.get(name, MISSING)
+        if value is MISSING or name not in self._reads:
+            default = self._defaults[name]
+            if default is MISSING:
+                raise UnreadableInput(f"{name} is missing")
+            return default
+        try:
+            return self._reads[name](value)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError, InvalidOperation):
+            raise UnreadableInput(f"{name} cannot be read") from None
+
+    def view(self, stored: Mapping[str, Any]) -> T:
+        """Return what reads like the facts but reads each field only when it is asked for: for many records at once."""
+        if self._view is None:
+            self._view = self._make_view()
+        return self._view(stored)  # type: ignore[no-any-return]
+
+    def _make_view(self) -> type[Any]:
+        codec = self
+
+        class View:
+            def __init__(self, stored: Mapping[str, Any]) -> None:
+                self._stored = stored
+
+            def __getattr__(self, name: str) -> Any:
+                if name not in codec._defaults:
+                    raise AttributeError(name)
+                value = codec.part(self._stored, name)
+                setattr(self, name, value)  # the next time it is found without coming here
+                return value
+
+        for name, member in vars(self._of).items():
+            if isinstance(member, (property, types.FunctionType, cached_property)) and not name.startswith("__"):
+                setattr(View, name, member)
+        View.__name__ = View.__qualname__ = f"Stored{self._of.__name__}"
+        return View
+
+
+@cache
+def codec_of(of: type[T]) -> Codec[T]:
+    return Codec(of)
+
+
+def _default(field: Field[Any]) -> Any:
+    if field.default is not MISSING:
+        return field.default
+    return field.default_factory() if field.default_factory is not MISSING else MISSING
+
+
+# One writer and one reader per declared type ---------------------------------------------------------------
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _write_date(value: date) -> str:
+    return value.isoformat().replace("+00:00", "Z")
+
+
+def _write_money(value: Money) -> str:
+    return f"{value.amount:f} {value.currency}"
+
+
+def _read_money(value: str) -> Money:
+    amount, _, currency = value.partition(" ")
+    return Money(Decimal(amount), currency)
+
+
+def _read_list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError("not a list")
+    return value
+
+
+def _exactly(wanted: type[Any]) -> Read:
+    def read(value: Any) -> Any:
+        if type(value) is not wanted:
+            raise TypeError(f"not {wanted.__name__}")
+        return value
+
+    return read
+
+
+def _parts(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    return typing.get_origin(hint), typing.get_args(hint)
+
+
+def _optional(hint: Any) -> Any:
+    """Return X of `X | None`, else None."""
+    origin, args = _parts(hint)
+    inner = [a for a in args if a is not type(None)]
+    return inner[0] if origin in (types.UnionType, typing.Union) and len(inner) == 1 < len(args) else None
+
+
+def _writer(hint: Any) -> Write:
+    inner = _optional(hint)
+    if inner is not None:
+        write = _writer(inner)
+        return lambda value: None if value is None else write(value)
+    origin, args = _parts(hint)
+    if origin is frozenset:
+        each = _writer(args[0])
+        return lambda value: [each(v) for v in sorted(value)]
+    if origin is tuple and args[-1] is Ellipsis:
+        each = _writer(args[0])
+        return lambda value: [each(v) for v in value]
+    if origin is tuple:
+        writes = [_writer(a) for a in args]
+        return lambda value: [write(v) for write, v in zip(writes, value, strict=True)]
+    if hint is Decimal:
+        return lambda value: f"{value:f}"
+    if hint is Money:
+        return _write_money
+    if hint in (datetime, date):
+        return _write_date
+    if hint in (str, int, bool):
+        return _same
+    return codec_of(hint).dump
+
+
+def _reader(hint: Any) -> Read:
+    inner = _optional(hint)
+    if inner is not None:
+        read = _reader(inner)
+        return lambda value: None if value is None else read(value)
+    origin, args = _parts(hint)
+    if origin is frozenset:
+        each = _reader(args[0])
+        return lambda value: frozenset([each(v) for v in _read_list(value)])
+    if origin is tuple and args[-1] is Ellipsis:
+        each = _reader(args[0])
+        return lambda value: tuple([each(v) for v in _read_list(value)])
+    if origin is tuple:
+        reads = [_reader(a) for a in args]
+        return lambda value: tuple([read(v) for read, v in zip(reads, _read_list(value), strict=True)])
+    if hint is Decimal:
+        return Decimal
+    if hint is Money:
+        return _read_money
+    if hint is datetime:
+        return datetime.fromisoformat
+    if hint is date:
+        return date.fromisoformat
+    if hint in (str, int, bool):
+        return _exactly(hint)
+    return codec_of(hint).parse
