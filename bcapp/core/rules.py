@@ -102,7 +102,11 @@ class RuleInForce:
 
 @dataclass(frozen=True)
 class RuleTrace:
-    """decision: asks | would_ask | no_match | before_boundary | not_storefront | not_placed | paused | unjudged."""
+    """decision: asks | would_ask | no_match | before_boundary | not_storefront | not_placed | paused | unjudged.
+
+    standing: how the rule stood to the record whatever its conditions say: live | monitor | paused | before_boundary;
+    "" when the record was none of its. With match, unjudged and the groups it gives the decision again (`conclude`).
+    """
 
     rule_id: int
     rule_version: int
@@ -110,6 +114,9 @@ class RuleTrace:
     decision: str
     sentence: str
     groups: tuple[tuple[ConditionTrace, ...], ...] = ()
+    standing: str = ""
+    match: str = "all"
+    unjudged: str = "ask"
 
     @property
     def asks(self) -> bool:
@@ -196,38 +203,69 @@ def decide_rule(kind: Kind, rule: RuleInForce, facts: Any, reading: Reading) -> 
     """
     definition = rule.definition
 
-    def decision(name: str, sentence: str, groups: tuple[tuple[ConditionTrace, ...], ...] = ()) -> RuleTrace:
-        return RuleTrace(rule.id, rule.version, rule.name, name, sentence, groups)
-
     own = frozenset(definition.channels)
     outside = kind.out_of_scope(facts, own & reading.storefront_channels if own else reading.storefront_channels)
     if outside is not None:
-        return decision(outside.decision, outside.sentence)
+        return RuleTrace(rule.id, rule.version, rule.name, outside.decision, outside.sentence)
     groups = tuple(
         tuple(evaluate(c, facts, reading, kind.fields, use_rates=definition.use_rates) for c in group)
         for group in definition.groups
     )
     judged, cause = judge(definition.match, groups)
-    if judged == "fail":
-        assert cause is not None
-        return decision("no_match", _no_match_sentence(cause, kind.fields), groups)
-    if judged == "unknown" and definition.unjudged == "pass":
-        assert cause is not None
-        label, why = label_of(cause.field, kind.fields), cause.seen or UNKNOWN_FIELD
-        return decision("unjudged", f"Lets pass, because {label} could not be judged: {why}.", groups)
+    standing = _standing(rule, kind.created_at(facts))
+    decision = conclude(standing, definition.unjudged, judged)
+    return RuleTrace(
+        rule.id,
+        rule.version,
+        rule.name,
+        decision,
+        _decision_sentence(decision, rule, judged, cause, kind.fields),
+        groups,
+        standing,
+        definition.match,
+        definition.unjudged,
+    )
+
+
+def _standing(rule: RuleInForce, created_at: datetime) -> str:
     if rule.mode == "monitor":
-        return decision("would_ask", "Monitor: would have asked.", groups)
+        return "monitor"
     # The store tells whole seconds only: a record of the second in which the rule went live counts as after it.
     boundary = rule.live_since.replace(microsecond=0) if rule.live_since else None
-    if boundary is None or (kind.created_at(facts) < boundary and not rule.included):
-        return decision("before_boundary", "Created before the rule went live.", groups)
-    if rule.paused_why:
-        return decision("paused", f"The rule is paused: {rule.paused_why}", groups)
-    if judged == "unknown":
-        assert cause is not None
-        label, why = label_of(cause.field, kind.fields), cause.seen or UNKNOWN_FIELD
-        return decision("asks", f"Asks, because {label} could not be judged: {why}.", groups)
-    return decision("asks", f"Asks: every condition of “{rule.name}” holds.", groups)
+    if boundary is None or (created_at < boundary and not rule.included):
+        return "before_boundary"
+    return "paused" if rule.paused_why else "live"
+
+
+def conclude(standing: str, unjudged: str, judged: str) -> str:
+    """Return the decision of a rule from how it stands to the record and what its conditions say together.
+
+    judged: pass | fail | unknown.
+    """
+    if judged == "fail":
+        return "no_match"
+    if judged == "unknown" and unjudged == "pass":
+        return "unjudged"
+    return {"monitor": "would_ask", "live": "asks"}.get(standing, standing)
+
+
+def _decision_sentence(
+    decision: str, rule: RuleInForce, judged: str, cause: ConditionTrace | None, fields: Mapping[str, Field]
+) -> str:
+    match decision:
+        case "no_match" if cause is not None:
+            return _no_match_sentence(cause, fields)
+        case "would_ask":
+            return "Monitor: would have asked."
+        case "before_boundary":
+            return "Created before the rule went live."
+        case "paused":
+            return f"The rule is paused: {rule.paused_why}"
+    if judged == "unknown" and cause is not None:
+        label, why = label_of(cause.field, fields), cause.seen or UNKNOWN_FIELD
+        how = "Lets pass" if decision == "unjudged" else "Asks"
+        return f"{how}, because {label} could not be judged: {why}."
+    return f"Asks: every condition of “{rule.name}” holds."
 
 
 def judge(match: str, groups: Sequence[Sequence[ConditionTrace]]) -> tuple[str, ConditionTrace | None]:
