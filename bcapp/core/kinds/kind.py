@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from bcapp.core.fields import Field
+from bcapp.core.model import Money
 from bcapp.core.stored import Codec
 
 
@@ -17,6 +18,24 @@ class OutOfScope:
 
     decision: str
     sentence: str
+
+
+@dataclass(frozen=True)
+class Brief:
+    """What a record is besides its fields: for lists, and for counting what a rule would ask of it.
+
+    customer: who stands behind it, the same for all of their records; "" when nobody is known.
+    """
+
+    label: str = ""
+    modified_at: datetime | None = None
+    customer: str = ""
+    has_email: bool = False
+    money: Money | None = None
+
+
+def no_brief(_: Any) -> Brief:
+    return Brief()
 
 
 @dataclass(frozen=True)
@@ -36,6 +55,7 @@ class Kind:
     created_at: Callable[[Any], datetime]
     codec: Codec[Any]
     large: frozenset[str] = frozenset()
+    brief: Callable[[Any], Brief] = no_brief
 
     def dump(self, facts: Any) -> dict[str, Any]:
         """Return the facts as JSON, without loss but for texts that no field reads."""
