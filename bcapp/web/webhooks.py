@@ -37,6 +37,11 @@ from bcapp.web.forms import TooLarge, receive_body
 BIGCOMMERCE_BYTES = 64 * 1024
 SIGNATURE_BYTES = 256 * 1024  # it brings the whole document with all its signers
 KEY_HEADER = "x-countersign-key"
+# What is read of a delivery's headers, by the name that comes over the wire.
+HEADERS = {
+    name.encode(): name
+    for name in (KEY_HEADER, "content-length", "webhook-id", "webhook-timestamp", "webhook-signature")
+}
 
 KNOWN_SECONDS = 5.0  # how old what we know of a store may be
 DOUBTED_SECONDS = 0.5  # how old it may be when it says no
@@ -159,14 +164,18 @@ class Address:
     """An address for machines as a plain ASGI application: a status, no body, no header that says more.
 
     take: reads the delivery and returns the status. It is given the application's state, the path's parameters,
-    the headers (names in lower case; of several with one name the first) and where the body comes from.
+    those of the headers that count (HEADERS; of several with one name the first) and where the body comes from.
     """
 
     def __init__(self, take: Callable[[State, Mapping[str, str], Mapping[str, str], Receive], Awaitable[int]]) -> None:
         self._take = take
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
+        headers: dict[str, str] = {}
+        for name, value in scope["headers"]:
+            counts = HEADERS.get(name)
+            if counts is not None and counts not in headers:
+                headers[counts] = value.decode("latin-1")
         status = await self._take(scope["app"].state, scope.get("path_params", {}), headers, receive)
         await send({"type": "http.response.start", "status": status, "headers": NO_BODY})
         await send({"type": "http.response.body", "body": b""})
