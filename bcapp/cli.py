@@ -1,4 +1,4 @@
-"""The command line: bcapp web, worker, serve, migrate, connect, doctor, rotate-keys, sandbox, demo, bench."""
+"""The command line: bcapp web, worker, serve, migrate, connect, doctor, policy, rotate-keys, sandbox, demo, bench."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import os
 import sys
 from collections.abc import Callable
 from getpass import getpass
+from pathlib import Path
 
 import uvloop
 
-from bcapp.errors import AppError, SettingsError
+from bcapp.errors import AppError, RefusedByUs, SettingsError
 from bcapp.logs import configure_logging
 from bcapp.settings import Settings, load_settings
 
@@ -68,6 +69,11 @@ def _parser() -> argparse.ArgumentParser:
     connect.add_argument("--from-email", default="")
     doctor = add("doctor", _doctor, "Say how a store stands: token, hooks, accounts, what is due, parked or failed.")
     doctor.add_argument("store")
+    policy = add("policy", _policy, "Read and change a store's rules as a file.")
+    policy.add_argument("what", choices=("export", "plan", "apply"))
+    policy.add_argument("store")
+    policy.add_argument("file", nargs="?", default="-", help="the file to read, or to write by export; - is the pipe")
+    policy.add_argument("--plan", default="", help="apply: the plan that was looked at")
     add("rotate-keys", _rotate, "Seal every secret anew with the first of SECRET_KEYS; safe to stop and run again.")
     demo = add("demo", _demo, "Run the app against simulated services.")
     demo.add_argument("--once", action="store_true", help="drive the workflows without a browser, print a table, end")
@@ -135,6 +141,40 @@ def _doctor(args: argparse.Namespace) -> int:
     lines, healthy = asyncio.run(doctor(_settings(), args.store))
     print("\n".join(lines))
     return 0 if healthy else 1
+
+
+def _policy(args: argparse.Namespace) -> int:
+    from bcapp import policy
+
+    if args.what == "export":
+        text = asyncio.run(policy.export(_settings(), args.store))
+        _write(args.file, text)
+        return 0
+    text = _read(args.file)
+    if args.what == "plan":
+        lines = asyncio.run(policy.say_plan(_settings(), args.store, text))
+    else:
+        lines = asyncio.run(policy.apply(_settings(), args.store, text, args.plan))
+    print("\n".join(lines))
+    return 0
+
+
+def _read(name: str) -> str:
+    try:
+        raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        return raw.decode()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise RefusedByUs(f"{name} cannot be read: {exc}.") from None
+
+
+def _write(name: str, text: str) -> None:
+    if name == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        Path(name).write_text(text)
+    except OSError as exc:
+        raise RefusedByUs(f"{name} cannot be written: {exc}.") from None
 
 
 def _rotate(args: argparse.Namespace) -> int:

@@ -15,6 +15,7 @@ from bcapp.db.actions import queue_action
 from bcapp.errors import Stale
 
 HITS = timedelta(days=30)
+OPERATOR = 0  # the author of what was done from a shell; no user has this id
 
 
 @dataclass(frozen=True)
@@ -217,7 +218,7 @@ async def _note(
         db,
         store_hash,
         now,
-        actor=f"user:{author}",
+        actor="operator" if author == OPERATOR else f"user:{author}",
         event=event,
         record=RecordKey("rule", str(rule_id)),
         detail=detail,
