@@ -88,6 +88,20 @@ class UpdateRequest:
 
 
 @dataclass(frozen=True)
+class MissDocument:
+    """Write down since when the service does not know the document; since None: it is there again.
+
+    reads: how many found nothing. told: the service said that it was deleted. read_at: when it is looked for again.
+    """
+
+    request_id: int
+    since: datetime | None = None
+    reads: int = 0
+    told: bool = False
+    read_at: datetime | None = None
+
+
+@dataclass(frozen=True)
 class JudgeRequest:
     """What our own check of a completed request found. checked: right | conflict."""
 
@@ -155,6 +169,7 @@ Intent = (
     | Act
     | MoveRequest
     | UpdateRequest
+    | MissDocument
     | JudgeRequest
     | MendAddress
     | ConfirmRequest

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from bcapp.core.actions import ActionKind
-from bcapp.core.intents import Act, AskPerson, Intent, MoveRequest, Note, Plan, UpdateRequest
+from bcapp.core.intents import (
+    Act,
+    AskPerson,
+    Intent,
+    MissDocument,
+    MoveRequest,
+    Note,
+    Plan,
+    SettleTasks,
+    UpdateRequest,
+)
 from bcapp.core.model import OpenAction, SignatureRequest, Signer
 from bcapp.core.provider import ProviderDocument, ProviderSigner, event_of
 from bcapp.core.states import REQUEST_TRANSITIONS, RequestEvent, SignerState, Wanted
@@ -16,6 +26,29 @@ from bcapp.core.states import REQUEST_TRANSITIONS, RequestEvent, SignerState, Wa
 FIRST_REMINDER = timedelta(days=1)
 SECOND_REMINDER = timedelta(days=2)  # day 3
 NEXT_REMINDERS = timedelta(days=3)
+
+# A service that answers 404 may not have caught up yet, or is not the one that was asked. When it is asked again:
+MISSED_READS = (timedelta(minutes=1), timedelta(minutes=10), timedelta(minutes=60))
+GONE_READS = 3  # so often, over so long:
+GONE_AFTER = timedelta(hours=1)
+TOLD_READS = 2  # the service said itself that the document was deleted: one more read confirms it
+TOLD_AFTER = timedelta(minutes=1)
+
+EXPIRED = {"why": "expired"}  # what a CANCEL_REQUEST carries that our own expiry asked for
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What is remembered of a document that the service did not know. since: None while it was always found.
+
+    reads: how many found nothing. told: the service said that it was deleted. same_account: the account still is the
+    one that the document was made with.
+    """
+
+    since: datetime | None = None
+    reads: int = 0
+    told: bool = False
+    same_account: bool = True
 
 
 def first_reminder(sent_at: datetime) -> datetime:
@@ -34,27 +67,55 @@ def decide_request(
     bounced: frozenset[str],
     open_actions: Sequence[OpenAction],
     now: datetime,
+    missing: Missing = Missing(),
 ) -> Plan:
-    """Return what follows from the document as it stands at the service; None: it is not there any more.
+    """Return what follows from the document as it stands at the service; None: the service does not know it.
 
-    bounced: lower-case addresses that the service could not reach.
+    bounced: lower-case addresses that the service could not reach. missing: how earlier reads missed it.
     """
-    return Plan(tuple(_decide(request, document, bounced, open_actions, now)))
+    if not request.provider_document or request.status.is_end:
+        return Plan()
+    if document is None:
+        return Plan(tuple(_missed(request, missing, now)))
+    found: tuple[Intent, ...] = ()
+    if missing.since is not None:
+        found = (MissDocument(request.id), SettleTasks(("account_changed",), request.id))
+    return Plan((*found, *_decide(request, document, bounced, open_actions, now)))
+
+
+def _missed(request: SignatureRequest, missing: Missing, now: datetime) -> Iterator[Intent]:
+    """One read finds nothing: it ends nothing. It is believed after an hour, and of the same account only."""
+    since, reads = missing.since or now, missing.reads + 1
+    long, often = (TOLD_AFTER, TOLD_READS) if missing.told else (GONE_AFTER, GONE_READS)
+    if missing.same_account and now - since >= long and reads >= often:
+        yield MissDocument(request.id)
+        yield MoveRequest(request.id, RequestEvent.CANCELLED, "The document was deleted at the signature service.")
+        yield Note("document_gone", request.id, {"reads": reads})
+        return
+    steps = (TOLD_AFTER, *MISSED_READS) if missing.told else MISSED_READS
+    again = next((since + step for step in steps if since + step > now), None)
+    if again is None:
+        again = now + (MISSED_READS[0] if missing.same_account else MISSED_READS[-1])
+    yield MissDocument(request.id, since, reads, missing.told, again)
+    if not missing.since:
+        yield Note("document_missed", request.id, {"same_account": missing.same_account})
+    if not missing.same_account:
+        yield AskPerson(
+            "account_changed",
+            "The signature account was changed; the request cannot be found there. Set the account back in Settings, "
+            "or ask again.",
+            request.id,
+            alarm=True,
+        )
 
 
 def _decide(
     request: SignatureRequest,
-    document: ProviderDocument | None,
+    document: ProviderDocument,
     bounced: frozenset[str],
     open_actions: Sequence[OpenAction],
     now: datetime,
 ) -> Iterator[Intent]:
-    if not request.provider_document or request.status.is_end:
-        return
-    if document is None:
-        yield MoveRequest(request.id, RequestEvent.CANCELLED, "The document was deleted at the signature service.")
-        yield Note("document_gone", request.id)
-        return
     event = event_of(document)
     if event is None:
         # A code that the service added later: keep the last state and show the new code.
@@ -82,6 +143,8 @@ def _decide(
         )
     if document.processing and event is RequestEvent.ALL_SIGNED:
         return  # the signed PDF is still being made; the next read takes it
+    if event is RequestEvent.CANCELLED and any(is_expiry(request, a.payload) for a in _cancels(request, open_actions)):
+        event = RequestEvent.EXPIRED
     target = REQUEST_TRANSITIONS.get((request.status, event))
     if target is None:
         # A read never goes back: an older state seen late changes nothing.
@@ -95,8 +158,10 @@ def _decide(
         yield Act(ActionKind.CANCEL_REQUEST, request.id)
     elif request.wanted is Wanted.OPEN:
         if request.expires_at is not None and now >= request.expires_at:
-            yield MoveRequest(request.id, RequestEvent.EXPIRED, "Nobody signed in time.")
-            yield Act(ActionKind.CANCEL_REQUEST, request.id)  # the service counts in whole days and may be later
+            if ActionKind.CANCEL_REQUEST not in busy:
+                # The service counts in whole days and may be later. It is expired once it is taken back there: a
+                # signature that comes before counts.
+                yield Act(ActionKind.CANCEL_REQUEST, request.id, EXPIRED)
         elif (
             request.remind_at is not None
             and now >= request.remind_at
@@ -108,6 +173,15 @@ def _decide(
             yield UpdateRequest(
                 request.id, reminded=request.reminded + 1, remind_at=next_reminder(request.reminded + 1, now)
             )
+
+
+def _cancels(request: SignatureRequest, open_actions: Sequence[OpenAction]) -> list[OpenAction]:
+    return [a for a in open_actions if a.kind == ActionKind.CANCEL_REQUEST and a.request_id == request.id]
+
+
+def is_expiry(request: SignatureRequest, payload: Mapping[str, Any]) -> bool:
+    """Return whether a cancel with this payload carries out our own expiry; a cancel by somebody since then wins."""
+    return request.wanted is Wanted.OPEN and payload.get("why") == EXPIRED["why"]
 
 
 def entry_for(signer: Signer, document: ProviderDocument) -> ProviderSigner | None:

@@ -16,6 +16,7 @@ from bcapp.core.intents import (
     Intent,
     JudgeRequest,
     MendAddress,
+    MissDocument,
     MoveHold,
     MoveRequest,
     Note,
@@ -75,6 +76,18 @@ class Writer:
                 await self._move_request(intent)
             case UpdateRequest():
                 await self._update_request(intent)
+            case MissDocument():
+                await self._db.execute(
+                    "miss_document",
+                    {
+                        "store_hash": self._store.hash,
+                        "id": intent.request_id,
+                        "since": intent.since,
+                        "reads": intent.reads,
+                        "told": intent.told,
+                        "read_at": intent.read_at,
+                    },
+                )
             case JudgeRequest():
                 await self._db.execute(
                     "set_checked",

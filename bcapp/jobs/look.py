@@ -17,7 +17,7 @@ from bcapp.core.directory import ApprovalLimit, Directory, Person
 from bcapp.core.intents import Plan
 from bcapp.core.kinds.order import ORDER
 from bcapp.core.model import Gone, OrderFacts, RecordKey
-from bcapp.core.requests import decide_request
+from bcapp.core.requests import Missing, decide_request
 from bcapp.core.retry import counts, next_try
 from bcapp.core.rules import RuleInForce, needs_of, parse_definition
 from bcapp.core.snapshot import order_snapshot
@@ -317,7 +317,15 @@ async def _look_at_request(
         current = await fetch_request(db, store.hash, request.id, lock=True)
         assert current is not None
         actions = await open_actions(db, store.hash, request.record)
-        plan = decide_request(current, document, bounced=bounced, open_actions=actions, now=now)
+        missed = await db.fetch_one("missing_document", {"store_hash": store.hash, "id": request.id})
+        assert missed is not None
+        missing = Missing(
+            missed["missing_since"],
+            missed["missing_reads"],
+            missed["missing_told"] or any("deleted" in d.topic for d in due),
+            missed["provider_account"] == client.account.place,
+        )
+        plan = decide_request(current, document, bounced=bounced, open_actions=actions, now=now, missing=missing)
         writer = Writer(services, store, request.record, request.workflow, now)
         await writer.write(plan.intents)
         await db.execute(

@@ -25,7 +25,7 @@ from bcapp.core.intents import Act, AskPerson, JudgeRequest, MoveRequest, Note, 
 from bcapp.core.kinds.order import ORDER
 from bcapp.core.model import Gone, Money, OrderFacts, SignatureRequest
 from bcapp.core.provider import ProviderDocument, event_of
-from bcapp.core.requests import entry_for, first_reminder
+from bcapp.core.requests import entry_for, first_reminder, is_expiry
 from bcapp.core.rules import parse_definition, sentence
 from bcapp.core.snapshot import fingerprint, order_snapshot
 from bcapp.core.states import REQUEST_TRANSITIONS, Purpose, RequestEvent, RequestStatus, SignerRole, Wanted
@@ -37,11 +37,13 @@ from bcapp.documents.uploads import inspect_upload, render_upload
 from bcapp.errors import AppError, RefusedByUs, RemoteError, SignatureError
 from bcapp.jobs.look import read_directory
 from bcapp.jobs.outcome import Outcome, Work, conflict, skipped
-from bcapp.signature.client import AskedSigner
+from bcapp.signature.client import AskedSigner, CoreSignature
 
 MOST_BYTES = 25 << 20
 PROCESSING_WAITS = 2.0
 TRIES_FOR_LOG = 4
+NOT_THERE = "the document is not at the signature service"
+NOT_THERE_WAITS = 60.0  # a service that has not caught up yet has, by then
 
 
 def _unwanted(request: SignatureRequest) -> str:
@@ -238,7 +240,13 @@ async def create_document(work: Work) -> Outcome:
     async with work.services.db.transaction():
         await work.services.db.execute(
             "adopt_document",
-            {"store_hash": work.store.hash, "id": request.id, "uuid": document.uuid, "url": document.url},
+            {
+                "store_hash": work.store.hash,
+                "id": request.id,
+                "uuid": document.uuid,
+                "url": document.url,
+                "account": client.account.place,
+            },
         )
     return Outcome(
         left_as={"document": document.uuid},
@@ -322,7 +330,7 @@ async def send_request(work: Work) -> Outcome:
     client = await work.vendors.signature(work.store.hash, request.account_id)
     document = await client.fetch_document(request.provider_document)
     if document is None:
-        return _cannot(request, "The document was deleted at the signature service.")
+        raise SignatureError(NOT_THERE, status=404, retry_after=NOT_THERE_WAITS)
     if document.request_uuid:
         if wrong := _not_ours(request, document):
             return _cannot(request, wrong)
@@ -384,9 +392,10 @@ def _sent(work: Work, request: SignatureRequest, uuid: str, why: str) -> Outcome
 async def cancel_request(work: Work) -> Outcome:
     """Take a request back; one that ended meanwhile keeps its end, which is read from the service."""
     request = await work.request()
-    if request.status in (RequestStatus.COMPLETED, RequestStatus.DECLINED, RequestStatus.CANCELLED):
+    if request.status.is_end and request.status is not RequestStatus.FAILED:  # a failed one may have left a document
         return skipped(f"The request is {request.status}.")
-    ours = RequestEvent.CANCELLED
+    ours = RequestEvent.EXPIRED if is_expiry(request, work.action.payload) else RequestEvent.CANCELLED
+    said = "Nobody signed in time." if ours is RequestEvent.EXPIRED else _said(request)
     can_end = (request.status, ours) in REQUEST_TRANSITIONS
     if not request.provider_document and not request.provider_request:
         if work.retried or request.document_sha256 is not None:
@@ -394,14 +403,14 @@ async def cancel_request(work: Work) -> Outcome:
             client = await work.vendors.signature(work.store.hash, request.account_id)
             for found in await client.find_documents(request.external_id):
                 await client.delete_document(found.uuid)
-        return Outcome(intents=(MoveRequest(request.id, ours, _said(request)),) if can_end else ())
+        return Outcome(intents=(MoveRequest(request.id, ours, said),) if can_end else ())
     client = await work.vendors.signature(work.store.hash, request.account_id)
     document = await client.fetch_document(request.provider_document)
     if document is None:
-        return Outcome(intents=(MoveRequest(request.id, ours, _said(request)),) if can_end else ())
+        return await _cancel_unseen(work, request, client, MoveRequest(request.id, ours, said) if can_end else None)
     if not document.request_uuid:
         await client.delete_document(document.uuid)
-        return Outcome(intents=(MoveRequest(request.id, ours, _said(request)),) if can_end else ())
+        return Outcome(intents=(MoveRequest(request.id, ours, said),) if can_end else ())
     event = event_of(document)
     if event is None or not _is_end(event):
         try:
@@ -413,9 +422,28 @@ async def cancel_request(work: Work) -> Outcome:
         event = event_of(document)
     if event is None or not _is_end(event):
         raise SignatureError("the request is still open after it was cancelled")
-    why = _said(request) if event is ours else "It ended at the signature service before it could be cancelled."
+    if event is RequestEvent.CANCELLED:
+        event = ours
+    why = said if event is ours else "It ended at the signature service before it could be cancelled."
     intents = (MoveRequest(request.id, event, why),) if (request.status, event) in REQUEST_TRANSITIONS else ()
     return Outcome(left_as={"provider": document.status}, intents=intents)
+
+
+async def _cancel_unseen(
+    work: Work, request: SignatureRequest, client: CoreSignature, end: MoveRequest | None
+) -> Outcome:
+    """The service does not know the document: believed at the second read, and of the account that made it only."""
+    missed = await work.services.db.fetch_one("missing_document", {"store_hash": work.store.hash, "id": request.id})
+    if missed is not None and missed["provider_account"] != client.account.place:
+        text = (
+            "The signature account was changed; the request cannot be found there and may still be open. Set the "
+            "account back in Settings, then cancel it again."
+        )
+        why = "The signature account was changed; the request cannot be found there."
+        return conflict(why, AskPerson("account_changed", text, request.id, alarm=True))
+    if work.action.attempt < 2:
+        raise SignatureError(NOT_THERE, status=404, retry_after=NOT_THERE_WAITS)
+    return Outcome(intents=(end,) if end is not None else ())
 
 
 def _is_end(event: RequestEvent) -> bool:

@@ -38,6 +38,11 @@ class Account:
     from_email: str = ""
     spellings: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def place(self) -> str:
+        """Where its documents are found: another tenant, service or client knows none of them."""
+        return f"{self.tenant} {self.api_root} {self.client_id}"
+
 
 @dataclass(frozen=True)
 class Token:

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bcapp.core.actions import ActionKind
-from bcapp.core.intents import Act, AskPerson, Intent, MoveRequest, Note, UpdateRequest
+from bcapp.core.intents import Act, AskPerson, Intent, MissDocument, MoveRequest, Note, UpdateRequest
 from bcapp.core.model import OpenAction, SignatureRequest, Signer
 from bcapp.core.provider import EVENTS, ProviderDocument, ProviderInput, ProviderSigner
-from bcapp.core.requests import decide_request, entry_for, first_reminder, next_reminder
+from bcapp.core.requests import EXPIRED, Missing, decide_request, entry_for, first_reminder, next_reminder
 from bcapp.core.states import ActionState, RequestEvent, RequestStatus, SignerState, Wanted, advance_request
 from tests.core.facts import NOW, request
 
@@ -60,9 +60,17 @@ def document(status: str = "se", *signers: ProviderSigner, **changes: Any) -> Pr
 
 
 def decide(
-    asked: SignatureRequest, found: ProviderDocument | None, *busy: ActionKind, bounced: str = "", **more: Any
+    asked: SignatureRequest,
+    found: ProviderDocument | None,
+    *busy: ActionKind,
+    bounced: str = "",
+    payload: dict[str, Any] | None = None,
+    **more: Any,
 ) -> tuple[Intent, ...]:
-    actions = tuple(OpenAction(i, str(k), "x", ActionState.PENDING, asked.id) for i, k in enumerate(busy))
+    """payload: of every action that is under way."""
+    actions = tuple(
+        OpenAction(i, str(k), "x", ActionState.PENDING, asked.id, payload or {}) for i, k in enumerate(busy)
+    )
     addresses = frozenset({bounced} - {""})
     return decide_request(
         asked, found, bounced=addresses, open_actions=actions, now=more.pop("now", NOW), **more
@@ -139,10 +147,55 @@ def test_a_request_without_a_document_has_nothing_to_read() -> None:
     assert decide(request(provider_document="", status=RequestStatus.DRAFT), document()) == ()
 
 
-def test_a_document_that_is_gone_ends_the_request() -> None:
-    intents = decide(request(), None)
+def missed(intents: tuple[Intent, ...]) -> Missing:
+    """What is remembered for the next read."""
+    found = next(i for i in intents if isinstance(i, MissDocument))
+    return Missing(found.since, found.reads, found.told)
+
+
+def read_at(intents: tuple[Intent, ...]) -> timedelta | None:
+    at = next(i.read_at for i in intents if isinstance(i, MissDocument))
+    return None if at is None else at - NOW
+
+
+def test_a_document_that_is_not_found_is_looked_for_again_and_ends_the_request_after_an_hour() -> None:
+    intents, waited = decide(request(), None), []
+    while not moves(intents):
+        after_that = read_at(intents)
+        assert after_that is not None
+        waited.append(after_that)
+        intents = decide(request(), None, now=NOW + after_that, missing=missed(intents))
+    assert waited == [timedelta(minutes=1), timedelta(minutes=10), timedelta(minutes=60)]
     assert moves(intents) == [RequestEvent.CANCELLED]
     assert "deleted at the signature service" in next(i.why for i in intents if isinstance(i, MoveRequest))
+
+
+def test_one_more_read_is_not_enough_however_late_it_comes() -> None:
+    intents = decide(request(), None, now=NOW + timedelta(days=1), missing=Missing(NOW, 1))
+    assert moves(intents) == []
+    assert read_at(intents) == timedelta(days=1, minutes=1)
+    assert moves(decide(request(), None, now=NOW + timedelta(days=1, minutes=1), missing=missed(intents)))
+
+
+def test_a_deletion_that_the_service_told_of_is_believed_after_a_minute() -> None:
+    intents = decide(request(), None, missing=Missing(told=True))
+    assert (moves(intents), read_at(intents)) == ([], timedelta(minutes=1))
+    assert moves(decide(request(), None, now=NOW + timedelta(minutes=1), missing=missed(intents)))
+
+
+def test_a_document_that_is_found_again_was_never_gone() -> None:
+    intents = decide(request(), document("se", VIEWED), missing=Missing(NOW - timedelta(hours=3), 5))
+    assert MissDocument(50) in intents
+    assert moves(intents) == [RequestEvent.VIEWED]
+    assert not any(isinstance(i, MissDocument) for i in decide(request(), document("se", VIEWED)))
+
+
+def test_another_account_knows_no_document_and_ends_no_request() -> None:
+    late = Missing(NOW - timedelta(days=3), 9, told=True, same_account=False)
+    intents = decide(request(), None, missing=late)
+    assert moves(intents) == []
+    assert [i.kind for i in intents if isinstance(i, AskPerson) and i.alarm] == ["account_changed"]
+    assert read_at(intents) == timedelta(hours=1)
 
 
 def test_a_letter_that_came_later_is_shown_and_moves_nothing() -> None:
@@ -272,10 +325,21 @@ def test_nobody_is_reminded(changes: dict[str, Any], found: ProviderDocument, bu
     assert acts(decide(request(**{"remind_at": NOW, **changes}), found, *busy)) == []
 
 
-def test_expiry_ends_the_request_and_takes_it_back() -> None:
-    intents = decide(request(expires_at=NOW), document())
-    assert moves(intents) == [RequestEvent.EXPIRED]
-    assert acts(intents) == [ActionKind.CANCEL_REQUEST]
+def test_expiry_takes_the_request_back_and_ends_it_only_then() -> None:
+    asked = request(expires_at=NOW)
+    intents = decide(asked, document())
+    assert moves(intents) == []
+    assert [i for i in intents if isinstance(i, Act)] == [Act(ActionKind.CANCEL_REQUEST, 50, EXPIRED)]
+    assert acts(decide(asked, document(), ActionKind.CANCEL_REQUEST, payload=EXPIRED)) == []
+    assert moves(decide(asked, document("ca"), ActionKind.CANCEL_REQUEST, payload=EXPIRED)) == [RequestEvent.EXPIRED]
+
+
+def test_what_comes_before_the_expiry_is_carried_out_wins() -> None:
+    asked, busy = request(expires_at=NOW), ActionKind.CANCEL_REQUEST
+    assert moves(decide(asked, document("si", SIGNED), busy, payload=EXPIRED)) == [RequestEvent.ALL_SIGNED]
+    assert moves(decide(asked, document("ca"))) == [RequestEvent.CANCELLED]
+    by_staff = request(expires_at=NOW, wanted=Wanted.CANCEL, wanted_why="staff")
+    assert moves(decide(by_staff, document("ca"), busy, payload=EXPIRED)) == [RequestEvent.CANCELLED]
 
 
 def test_a_signature_of_the_last_second_counts() -> None:

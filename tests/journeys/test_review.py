@@ -333,3 +333,46 @@ async def test_a_slow_sweep_does_not_stop_the_tick(world: World) -> None:
         return bool(rows[0]["state"] == "applied")
 
     await world.until(done, 4.5, said="what is due runs while a sweep waits")
+
+
+async def test_a_signature_that_comes_before_the_expiry_is_carried_out_counts(world: World) -> None:
+    await world.rule()
+    order, request = await held_and_sent(world)
+    world.sandbox.faults.add("signature", "POST", "cancel_sign", "before", status=503, times=1)
+    await world.raw("UPDATE requests SET expires_at = $2 WHERE id = $1", request["id"], world.services.clock.now())
+    world.advance(minutes=16)
+
+    async def tried() -> bool:
+        return any("cancel_sign" in c.path for c in world.sandbox.calls)
+
+    await world.until(tried)
+    assert (await world.requests(order.id))[-1]["status"] == "sent"
+    await world.sign(request)
+    await world.request_is(order.id, "completed")
+    await world.order_is(order.id, 11)
+
+
+async def test_a_request_is_not_ended_by_an_account_that_never_knew_it(world: World) -> None:
+    await world.rule()
+    order, request = await held_and_sent(world)
+    await world.raw("UPDATE signature_accounts SET tenant = tenant || 'x'")  # and what is asked for is not there
+    await world.raw("UPDATE requests SET provider_document = gen_random_uuid() WHERE id = $1", request["id"])
+    world.advance(minutes=20)
+    task = await world.task("account_changed")
+    assert task["request_id"] == request["id"]
+    for _ in range(4):
+        world.advance(minutes=61)
+        await world.quiet()
+    assert (await world.requests(order.id))[-1]["status"] == "sent"
+    await world.raw("UPDATE signature_accounts SET tenant = rtrim(tenant, 'x')")
+    await world.raw(
+        "UPDATE requests SET provider_document = $2 WHERE id = $1", request["id"], request["provider_document"]
+    )
+    world.advance(minutes=61)
+
+    async def settled() -> bool:
+        rows = await world.raw("SELECT done_at FROM tasks WHERE kind = 'account_changed'")
+        return all(r["done_at"] is not None for r in rows)
+
+    await world.until(settled)
+    assert (await world.requests(order.id))[-1]["missing_since"] is None

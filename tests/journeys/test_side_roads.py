@@ -424,13 +424,27 @@ async def signed_while_being_cancelled(world: World) -> None:
     await world.order_is(order.id, 11)
 
 
+async def missed_is(world: World, order_id: int, reads: int) -> None:
+    """Wait until the document was looked for in vain so often."""
+
+    async def asked() -> bool:
+        return bool((await world.requests(order_id))[-1]["missing_reads"] == reads)
+
+    await world.until(asked, said=f"the document was missed {reads} times")
+
+
 @road
 async def document_deleted_at_the_service(world: World) -> None:
     await world.rule()
     order, request = await held_and_sent(world)
     await world.quiet()
     world.sandbox.signature.delete_document(str(request["provider_document"]))
-    world.advance(minutes=20)  # nothing tells of it: the sweep reads open requests again
+    for number, minutes in enumerate((20, 1, 9), 1):  # nothing tells of it: the sweep reads open requests again
+        world.advance(minutes=minutes, seconds=1)
+        await missed_is(world, order.id, number)
+        await world.hold_is(order.id, "held")
+    assert (await world.requests(order.id))[-1]["status"] == "sent"  # a service may be late for longer than that
+    world.advance(minutes=51)
     await world.request_is(order.id, "cancelled")
     await world.hold_is(order.id, "kept")
     assert statuses(world, order) == [12]

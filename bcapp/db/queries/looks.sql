@@ -184,6 +184,17 @@ UPDATE requests
        reminded = COALESCE(:reminded, reminded)
  WHERE store_hash = :store_hash AND id = :id;
 
+-- missing_document --
+-- How earlier reads missed the document, and the account that it was made with.
+SELECT missing_since, missing_reads, missing_told, provider_account FROM requests
+ WHERE store_hash = :store_hash AND id = :id;
+
+-- miss_document --
+-- The next read is asked for by its time; without one it stays as it is.
+UPDATE requests
+   SET missing_since = :since, missing_reads = :reads, missing_told = :told, read_due_at = COALESCE(:read_at, read_due_at)
+ WHERE store_hash = :store_hash AND id = :id;
+
 -- set_read_due --
 UPDATE requests SET read_due_at = :read_due_at WHERE store_hash = :store_hash AND id = :id;
 
@@ -194,7 +205,7 @@ UPDATE requests
  WHERE store_hash = :store_hash AND id = :id AND provider_document IS NULL;
 
 -- adopt_document --
-UPDATE requests SET provider_document = CAST(:uuid AS uuid), provider_document_url = :url
+UPDATE requests SET provider_document = CAST(:uuid AS uuid), provider_document_url = :url, provider_account = :account
  WHERE store_hash = :store_hash AND id = :id AND provider_document IS NULL;
 
 -- callback_token --

@@ -286,6 +286,10 @@ CREATE TABLE requests (
     document_fields  jsonb NOT NULL DEFAULT '[]',           -- the fields placed: external ids, signer, type
     provider_document uuid,                                 -- committed before the send
     provider_document_url text NOT NULL DEFAULT '',
+    provider_account text NOT NULL DEFAULT '',              -- tenant, API root and client id that the document was made with
+    missing_since    timestamptz,                           -- the service does not know the document; believed after an hour
+    missing_reads    integer NOT NULL DEFAULT 0,
+    missing_told     boolean NOT NULL DEFAULT false,        -- the service said that it was deleted
     provider_request uuid,
     provider_status  text NOT NULL DEFAULT '',              -- as last read, in the provider's letters
     inputs           jsonb NOT NULL DEFAULT '[]',           -- what signers typed, by external id
