@@ -296,6 +296,18 @@ class BigCommerce:
         except (KeyError, TypeError, ValueError):
             raise UnreadableInput("a category has no category_id") from None
 
+    # Price lists
+
+    async def price_list(self, price_list_id: int) -> dict[str, Any] | None:
+        """Return a price list (id, name, active), or None when there is none."""
+        answer = await self._found("GET", f"/v3/pricelists/{price_list_id}")
+        return None if answer is None else self._first(answer)
+
+    async def price_records(self, price_list_id: int) -> list[dict[str, Any]]:
+        """Return the prices of a list, with their SKUs and tiers."""
+        include = {"include": "bulk_pricing_tiers,sku"}
+        return await self._v3_list(f"/v3/pricelists/{price_list_id}/records", include)
+
     # Webhooks
 
     async def hooks(self) -> list[dict[str, Any]]:

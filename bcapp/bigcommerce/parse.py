@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from bcapp.core.agreements import Price
 from bcapp.core.model import Address, History, LineItem, Money, OrderFacts, Transaction
 from bcapp.errors import UnreadableInput
 
@@ -282,4 +283,33 @@ def parse_order(
         locale=_text(raw, "customer_locale") or "en",
         staff_notes=_text(raw, "staff_notes"),
         customer_message=_text(raw, "customer_message"),
+    )
+
+
+def parse_price(raw: Raw, names: Mapping[int, str]) -> Price:
+    """Read one record. A tier by percent or by an amount off becomes the price it makes, rounded to cents."""
+    price = _amount(raw, "price")
+    tiers = []
+    for tier in _rows(raw.get("bulk_pricing_tiers") or [], "bulk_pricing_tiers"):
+        amount, least = _amount(tier, "amount"), _whole(tier, "quantity_min")
+        match tier.get("type"):
+            case "fixed":
+                made = amount
+            case "price":
+                made = price - amount
+            case "percent":
+                made = (price * (1 - amount / 100)).quantize(Decimal("0.01"))
+            case kind:
+                raise UnreadableInput(f"a price tier cannot be {kind!r}")
+        tiers.append((least, made))
+    currency = _text(raw, "currency").upper()
+    if len(currency) != 3:
+        raise UnreadableInput("a price has no currency")
+    return Price(
+        sku=_text(raw, "sku") or f"#{_whole(raw, 'variant_id')}",
+        name=names.get(_whole(raw, "product_id", 0), ""),
+        price=price,
+        currency=currency,
+        sale_price=None if raw.get("sale_price") is None else _amount(raw, "sale_price"),
+        tiers=tuple(sorted(tiers)),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -40,6 +40,7 @@ MAX_VALUE = 4_000  # characters of one value
 MAX_ROWS = 500  # rows of an item table; the rest is counted and summed in one more
 MAX_ITEM_TEXT = 100_000  # characters of all rows of an item table
 MAX_SIGNERS = 20
+MAX_PRICES = 2_000  # rows of a customer's price list
 LONG_SKU = 16
 ZERO_WIDTH = "\u200b"
 
@@ -78,6 +79,75 @@ def parse_profile(stored: Mapping[str, Any]) -> StoreProfile:
         language=str(stored.get("language") or "en"),
         timezone=str(zone.get("name", "UTC") if isinstance(zone, Mapping) else zone),
     )
+
+
+# Versions and languages ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class VersionMark:
+    """material: the version asks again whoever signed an earlier one; a minor one never does."""
+
+    version: int
+    material: bool
+
+
+def newest_material_version(versions: Iterable[VersionMark]) -> int:
+    """Return the newest version that asks again, 0 when there is none."""
+    return max((v.version for v in versions if v.material), default=0)
+
+
+def covers(accepted_version: int, versions: Iterable[VersionMark]) -> bool:
+    """Tell whether who accepted this version need not sign again: no material version came after it."""
+    return 0 < newest_material_version(versions) <= accepted_version
+
+
+def language_key(language: str) -> str:
+    """Return a language as texts are kept under: pt_BR and PT-br are pt-br; "" is en."""
+    return language.strip().replace("_", "-").lower()[:12] or "en"
+
+
+def pick_language(wanted: str, available: Iterable[str], main: str) -> str:
+    """Return the language of the text for a signer: their own, else its base (de for de-at), else the main one."""
+    known, key = set(available), language_key(wanted)
+    base = key.partition("-")[0]
+    return next((x for x in (key, base) if x in known), main)
+
+
+def speaks(wanted: str, language: str) -> bool:
+    """Tell whether a text in this language is in the language wanted, whatever the region."""
+    return language_key(wanted).partition("-")[0] == language_key(language).partition("-")[0]
+
+
+# What one customer or company signs instead ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Binding:
+    """what: pdf | text | price_list. title, body: "" leaves the agreement's own. content: SHA-256 of the PDF.
+
+    price_list_id: BigCommerce's, read afresh for every document; None for none.
+    """
+
+    id: int
+    agreement_id: int
+    party_kind: str  # customer | company
+    party_id: str
+    what: str
+    title: str = ""
+    body: str = ""
+    content: bytes | None = None
+    price_list_id: int | None = None
+    label: str = ""
+
+
+def choose_binding(
+    bindings: Iterable[Binding], agreement_id: int, *, customer_id: int, company_id: int = 0
+) -> Binding | None:
+    """Return what stands for this party: the customer's own first, else the company's, else None."""
+    parties = [(kind, str(number)) for kind, number in (("customer", customer_id), ("company", company_id)) if number]
+    found = {(b.party_kind, b.party_id): b for b in bindings if b.agreement_id == agreement_id}
+    return next((found[party] for party in parties if party in found), None)
 
 
 # Values --------------------------------------------------------------------------------------------------------
@@ -224,7 +294,29 @@ FIELDS: dict[str, MergeField] = {
     )
 }
 
-TABLES: dict[str, str] = {"order.items": "Table of the items ordered"}
+ITEMS, PRICES = "order.items", "price_list.items"
+TABLES: dict[str, str] = {ITEMS: "Table of the items ordered", PRICES: "Table of the customer's own prices"}
+
+
+@dataclass(frozen=True)
+class Price:
+    """One row of a price list. tiers: (from how many, price) beside the price itself."""
+
+    sku: str
+    name: str
+    price: Decimal
+    currency: str
+    sale_price: Decimal | None = None
+    tiers: tuple[tuple[int, Decimal], ...] = ()
+
+
+@dataclass(frozen=True)
+class PriceList:
+    """A customer's prices as just read. prices: in the store's order."""
+
+    id: int
+    name: str
+    prices: tuple[Price, ...]
 
 
 class MissingValue(RefusedByUs):
@@ -286,12 +378,22 @@ def agreement_page(
     document_id: str,
     made_at: datetime,
     simulated: bool = False,
+    price_list: PriceList | None = None,
 ) -> Page:
-    """Return the customer document of one request.
+    """Return the customer document of one request. price_list: set where the text says, else behind it.
 
-    Raises MarkupError, MissingValue, and RefusedByUs when nobody signs or a text box belongs to no signer.
+    Raises MarkupError, MissingValue, and RefusedByUs when nobody signs, a text box belongs to no signer, or the text
+    has a table of prices and there are none.
     """
     blocks = parse_agreement(body)
+    tables = {b.name for b in blocks if isinstance(b, Table)}
+    if PRICES in tables and (price_list is None or not price_list.prices):
+        raise RefusedByUs(
+            "The agreement shows the customer's own prices, but no price list with prices is named for this customer. "
+            "Open the agreement and name one under “For one customer”."
+        )
+    if price_list is not None and PRICES not in tables:
+        blocks = (*blocks, Table(PRICES))
     _check_signers(signers)
     boxes = boxes_of(blocks)
     positions = [s.position for s in signers if s.role is not SignerRole.COPY]
@@ -304,14 +406,15 @@ def agreement_page(
         facts, profile, signers, language=language, made_at=made_at, document_id=document_id, title=title
     )
     data = _frame(title, facts, profile, language, document_id, made_at, simulated)
-    placed = [PlacedField(b.external_id, positions[b.signer], b.type) for b in boxes]
+    placed = [PlacedField(b.external_id, positions[b.signer], b.type, b.value, b.label) for b in boxes]
     return Page(
         "agreement",
         _breakable(
             {
                 **data,
                 "blocks": fill(blocks, values, positions),
-                "items_in_text": any(isinstance(b, Table) for b in blocks),
+                "items_in_text": ITEMS in tables,
+                "prices": price_rows(price_list, Source(facts, profile, (), language, made_at).locale),
                 "signers": [_signer(s, data["words"]["signer"]) for s in signers if s.role is not SignerRole.COPY],
                 "copies": [clean_line(s.name or s.email) for s in signers if s.role is SignerRole.COPY],
             }
@@ -371,13 +474,18 @@ def signature_page(
     document_id: str,
     made_at: datetime,
     simulated: bool = False,
+    price_list: PriceList | None = None,
 ) -> Page:
-    """Return the page that is appended to an uploaded PDF: the order's facts and a block per signer."""
+    """Return the page that is appended to an uploaded PDF: the order's facts, the prices, and a block per signer."""
     _check_signers(signers)
     data = _frame(title, facts, profile, language, document_id, made_at, simulated)
     signing = [_signer(s, data["words"]["signer"]) for s in signers if s.role is not SignerRole.COPY]
+    prices = price_rows(price_list, Source(facts, profile, (), language, made_at).locale)
     return Page(
-        "signature", _breakable({**data, "appended": True, "signers": signing}), _signature_fields(signers), made_at
+        "signature",
+        _breakable({**data, "appended": True, "signers": signing, "prices": prices}),
+        _signature_fields(signers),
+        made_at,
     )
 
 
@@ -500,6 +608,27 @@ def item_rows(facts: OrderFacts, locale: Any) -> dict[str, Any]:
     }
 
 
+def price_rows(prices: PriceList | None, locale: Any) -> dict[str, Any]:
+    """Return the table of prices; more rows than a document takes raise RefusedByUs: none may be left out unseen."""
+    listed = prices.prices if prices else ()
+    if len(listed) > MAX_PRICES:
+        raise RefusedByUs(f"The price list has {len(listed):,} prices; a document takes {MAX_PRICES:,}.")
+
+    def row(price: Price) -> dict[str, Any]:
+        def shown(value: Decimal) -> str:
+            return formats.amount(value, price.currency, locale)
+
+        return {
+            "sku": breakable(clean_line(price.sku[:100]), LONG_SKU),
+            "name": clean_line(price.name[:300]),
+            "price": shown(price.price),
+            "sale": "" if price.sale_price is None else shown(price.sale_price),
+            "tiers": [{"from": formats.number(n, locale), "price": shown(value)} for n, value in price.tiers[:20]],
+        }
+
+    return {"name": clean_line(prices.name[:200]) if prices else "", "rows": [row(p) for p in listed]}
+
+
 def _history(facts: OrderFacts) -> str:
     return "" if facts.history is None else str(facts.history.orders_before)
 
@@ -525,9 +654,10 @@ def _block(block: Block, values: Mapping[str, str], positions: Sequence[int]) ->
             return _listing(block, values)
         case Table(name):
             return {"kind": "table", "name": name}
-        case Box(kind, signer, label, name):
+        case Box(kind, signer, label, name, value):
             position = positions[signer]
-            return {"kind": "box", "type": kind, "signer": position, "label": clean_line(label), "id": name}
+            shown = {"type": kind, "label": clean_line(label), "value": value}
+            return {"kind": "box", "signer": position, "id": name, **shown}
         case Rule():
             return {"kind": "rule"}
         case NewPage():

@@ -9,6 +9,7 @@
                                              silently, plain {{name}} leaves a line to be seen when empty
     {{order.items}}                          a table, alone on its line
     {{ask: Purchase order number}}           a text box for the first signer, {{ask 2: ...}} for the second
+    {{ask number: Employees}}                one that asks for a number; likewise date and money, {{ask date 2: ...}}
     {{tick: I have read the terms}}          a checkbox, likewise
 
 Nothing in a text is ever run: what is no markup is text. A field that is unknown is an error that names its line.
@@ -29,7 +30,7 @@ MAX_DEPTH = 3  # lists in lists
 MAX_BOXES = 60
 
 MERGE = re.compile(r"\{\{\s*([a-z][a-z0-9_.]*)\s*([!?]?)\s*\}\}")
-BOX = re.compile(r"\{\{\s*(ask|tick)(?:\s+(\d{1,2}))?\s*:\s*([^{}]{1,200}?)\s*\}\}")
+BOX = re.compile(r"\{\{\s*(ask|tick)(?:\s+(text|number|date|money))?(?:\s+(\d{1,2}))?\s*:\s*([^{}]{1,200}?)\s*\}\}")
 BRACES = re.compile(r"\{\{[^{}\n]*\}?\}?")
 HEADING = re.compile(r"(#{1,3})\s+(\S.*)")
 BULLET = re.compile(r"( *)[-*]\s+(\S.*)")
@@ -97,12 +98,16 @@ class Table:
 
 @dataclass(frozen=True)
 class Box:
-    """A field that a signer fills in: t text, c checkbox. signer counts from 0."""
+    """A field that a signer fills in: t text, c checkbox. signer counts from 0.
+
+    value: what a text box asks for: text | number | date | money.
+    """
 
     type: str
     signer: int
     label: str
     external_id: str
+    value: str = "text"
 
 
 @dataclass(frozen=True)
@@ -196,7 +201,9 @@ class _Parser:
         return None
 
     def _box(self, match: re.Match[str], number: int) -> Box:
-        kind, signer, label = match[1], int(match[2] or 1) - 1, match[3]
+        kind, value, signer, label = match[1], match[2] or "text", int(match[3] or 1) - 1, match[4]
+        if kind == "tick" and match[2]:
+            self.problems.append(Problem(number, f"a checkbox asks for no {value}: write {{{{tick: {label}}}}}"))
         if signer < 0:
             self.problems.append(Problem(number, "signers are counted from 1"))
         if len(self.taken) >= MAX_BOXES:
@@ -209,7 +216,7 @@ class _Parser:
             if (n := f"{slug}_{signer}" + (f"_{i}" if i else "")) not in self.taken
         )
         self.taken.add(name)
-        return Box("t" if kind == "ask" else "c", signer, label, name)
+        return Box("t" if kind == "ask" else "c", signer, label, name, value)
 
     def _listing(self, lines: list[str], at: int) -> tuple[list[Block], int]:
         """Read a run of list lines; return the lists it makes (kinds may change) and the line after it."""

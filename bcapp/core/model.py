@@ -145,11 +145,16 @@ class Signer:
 
 @dataclass(frozen=True)
 class PlacedField:
-    """A field that we put into a document, and may therefore come back typed. type: s d t c."""
+    """A field that we put into a document, and may therefore come back typed. type: s d t c.
+
+    value: what a text box asks for: text | number | date | money. label: as the document shows it.
+    """
 
     external_id: str
     signer: int
     type: str
+    value: str = field(default="text", compare=False)
+    label: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

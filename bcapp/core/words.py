@@ -51,6 +51,8 @@ WORDS: dict[str, dict[str, str]] = {
         "signer": "Signer",
         "channel": "Channel",
         "no_items": "No items",
+        "prices": "Your prices",
+        "from_quantity": "from {0}",
     },
     "de": {
         "agreement": "Vereinbarung",
@@ -102,6 +104,8 @@ WORDS: dict[str, dict[str, str]] = {
         "signer": "Unterzeichner",
         "channel": "Kanal",
         "no_items": "Keine Artikel",
+        "prices": "Ihre Preise",
+        "from_quantity": "ab {0}",
     },
     "fr": {
         "agreement": "Accord",
@@ -153,6 +157,8 @@ WORDS: dict[str, dict[str, str]] = {
         "signer": "Signataire",
         "channel": "Canal",
         "no_items": "Aucun article",
+        "prices": "Vos prix",
+        "from_quantity": "dès {0}",
     },
     "es": {
         "agreement": "Acuerdo",
@@ -204,6 +210,8 @@ WORDS: dict[str, dict[str, str]] = {
         "signer": "Firmante",
         "channel": "Canal",
         "no_items": "Sin artículos",
+        "prices": "Sus precios",
+        "from_quantity": "desde {0}",
     },
     "nl": {
         "agreement": "Overeenkomst",
@@ -255,6 +263,8 @@ WORDS: dict[str, dict[str, str]] = {
         "signer": "Ondertekenaar",
         "channel": "Kanaal",
         "no_items": "Geen artikelen",
+        "prices": "Uw prijzen",
+        "from_quantity": "vanaf {0}",
     },
     "it": {
         "agreement": "Accordo",
@@ -306,5 +316,7 @@ WORDS: dict[str, dict[str, str]] = {
         "signer": "Firmatario",
         "channel": "Canale",
         "no_items": "Nessun articolo",
+        "prices": "I suoi prezzi",
+        "from_quantity": "da {0}",
     },
 }

@@ -35,7 +35,10 @@ def request_from_row(row: Mapping[str, Any], signers: tuple[Signer, ...] = ()) -
         created_at=row["created_at"],
         expires_at=row["expires_at"],
         signers=signers,
-        fields=tuple(PlacedField(f["external_id"], f["signer"], f["type"]) for f in row["document_fields"]),
+        fields=tuple(
+            PlacedField(f["external_id"], f["signer"], f["type"], f.get("value", "text"), f.get("label", ""))
+            for f in row["document_fields"]
+        ),
         bounced=row["bounced"],
         provider_document=str(row["provider_document"] or ""),
         provider_document_url=row["provider_document_url"],

@@ -166,15 +166,47 @@ CREATE TABLE agreement_versions (
     agreement_id bigint NOT NULL,
     version      integer NOT NULL,
     source       text NOT NULL CHECK (source IN ('text', 'pdf', 'template')),
-    title        text NOT NULL,
-    body         text NOT NULL DEFAULT '',                  -- text: the rich text with merge fields
-    content      bytea,                                     -- pdf: SHA-256 of the uploaded file in chunks
-    template     jsonb,                                     -- template: uuid, name, placeholders as frozen, mapping placeholder -> merge field
+    material     boolean NOT NULL DEFAULT true,             -- a minor version never makes anybody sign again
+    language     text NOT NULL DEFAULT 'en',                -- of the text for those whose own language has none
     author       bigint NOT NULL,
     created_at   timestamptz NOT NULL,
     PRIMARY KEY (store_hash, agreement_id, version),
     FOREIGN KEY (store_hash, agreement_id) REFERENCES agreements (store_hash, id) ON DELETE CASCADE
 );
+
+CREATE TABLE agreement_texts (                              -- one version in each of its languages
+    store_hash   text NOT NULL,
+    agreement_id bigint NOT NULL,
+    version      integer NOT NULL,
+    language     text NOT NULL,                             -- en, de, pt-br
+    title        text NOT NULL,
+    body         text NOT NULL DEFAULT '',                  -- text: the rich text with merge fields
+    content      bytea,                                     -- pdf: SHA-256 of the uploaded file in chunks
+    template     jsonb,                                     -- template: uuid, name, placeholders as frozen, mapping placeholder -> merge field
+    PRIMARY KEY (store_hash, agreement_id, version, language),
+    FOREIGN KEY (store_hash, agreement_id, version) REFERENCES agreement_versions (store_hash, agreement_id, version) ON DELETE CASCADE
+);
+
+CREATE TABLE agreement_bindings (                           -- what one customer or company signs instead
+    store_hash    text NOT NULL,
+    id            bigint GENERATED ALWAYS AS IDENTITY,
+    agreement_id  bigint NOT NULL,
+    party_kind    text NOT NULL CHECK (party_kind IN ('customer', 'company')),
+    party_id      text NOT NULL,                            -- BigCommerce's id
+    label         text NOT NULL DEFAULT '',                 -- how staff call the party; erasable
+    what          text NOT NULL CHECK (what IN ('pdf', 'text', 'price_list')),
+    title         text NOT NULL DEFAULT '',                 -- "": the agreement's own
+    body          text NOT NULL DEFAULT '',                 -- text: these terms
+    content       bytea,                                    -- pdf: SHA-256 of the uploaded file in chunks
+    price_list_id bigint,                                   -- read afresh for every document
+    author        bigint NOT NULL,
+    created_at    timestamptz NOT NULL,
+    ended_at      timestamptz,                              -- replaced or taken away; what was asked with it stands
+    PRIMARY KEY (store_hash, id),
+    FOREIGN KEY (store_hash, agreement_id) REFERENCES agreements (store_hash, id) ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX agreement_bindings_one ON agreement_bindings (store_hash, agreement_id, party_kind, party_id)
+    WHERE ended_at IS NULL;
 
 CREATE TABLE rules (
     store_hash  text NOT NULL REFERENCES stores ON DELETE CASCADE,
@@ -278,6 +310,8 @@ CREATE TABLE requests (
     agreement_id     bigint NOT NULL,
     agreement_version integer NOT NULL,
     language         text NOT NULL DEFAULT 'en',
+    document_language text NOT NULL DEFAULT '',             -- of the text that was set; "" until then
+    binding_id       bigint,                                -- the customer's own text that was set instead, if any
     nonce            text NOT NULL,                         -- 128 bits, hex; part of the external id
     external_id      text NOT NULL,                         -- {installation}:{store_hash}:{request}:{round}:{nonce}
     callback_digest  bytea,                                 -- digest of the callback path's token; committed before the document is made

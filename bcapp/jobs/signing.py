@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from bcapp.bigcommerce.facts import ALL, read_order
@@ -10,32 +10,24 @@ from bcapp.callbacks import callback_address, callback_digest, new_callback_toke
 from bcapp.core.actions import ActionKind
 from bcapp.core.agreements import (
     FIELDS,
-    agreement_page,
-    approval_page,
     freeze_template,
     merge_values,
     parse_profile,
     prefill_tags,
-    signature_page,
     template_drift,
-    template_fields,
 )
 from bcapp.core.check import check_completion
 from bcapp.core.intents import Act, AskPerson, JudgeRequest, MoveRequest, Note, PauseRule, SettleTasks, UpdateRequest
-from bcapp.core.kinds.order import ORDER
-from bcapp.core.model import Gone, Money, OrderFacts, SignatureRequest
+from bcapp.core.model import Gone, SignatureRequest
 from bcapp.core.provider import ProviderDocument, event_of
 from bcapp.core.requests import entry_for, first_reminder, is_expiry
-from bcapp.core.rules import parse_definition, sentence
 from bcapp.core.snapshot import fingerprint, order_snapshot
 from bcapp.core.states import REQUEST_TRANSITIONS, Purpose, RequestEvent, RequestStatus, SignerRole, Wanted
 from bcapp.db import chunks
 from bcapp.db.requests import open_actions
 from bcapp.documents.inspect import contains_pages
-from bcapp.documents.render import Rendered, render
-from bcapp.documents.uploads import inspect_upload, render_upload
 from bcapp.errors import AppError, RefusedByUs, RemoteError, SignatureError
-from bcapp.jobs.look import read_directory
+from bcapp.jobs.documents import document_id, make_document, text_of
 from bcapp.jobs.outcome import Outcome, Work, conflict, skipped
 from bcapp.signature.client import AskedSigner, CoreSignature
 
@@ -72,12 +64,12 @@ async def prepare_document(work: Work) -> Outcome:
         # The look that follows sees the same and asks anew.
         return skipped("The order was edited before the document was made.")
     try:
-        rendered = await _render(work, request, facts)
+        made = await make_document(work, request, facts)
     except (RefusedByUs, SignatureError) as exc:
         if isinstance(exc, RemoteError) and not exc.permanent:
             raise
         return _cannot(request, str(exc))
-    token = new_callback_token(work.store.hash)
+    token, rendered = new_callback_token(work.store.hash), made.rendered
     s, db = work.services, work.services.db
     async with db.transaction():
         kept = await chunks.keep(db, await work.data_key(), work.store.hash, rendered.pdf) if rendered.pdf else None
@@ -87,7 +79,9 @@ async def prepare_document(work: Work) -> Outcome:
                 "store_hash": work.store.hash,
                 "id": request.id,
                 "sha256": kept if kept is not None else b"",
-                "fields": [{"external_id": f.external_id, "signer": f.signer, "type": f.type} for f in rendered.fields],
+                "fields": [asdict(field) for field in rendered.fields],
+                "document_language": made.language,
+                "binding_id": made.binding.id if made.binding else None,
                 "callback_digest": callback_digest(token),
                 "callback_token": s.secrets.encrypt(token.encode(), **_token_place(work, request)),
             },
@@ -113,85 +107,6 @@ def _cannot(request: SignatureRequest, why: str) -> Outcome:
 
 def _token_place(work: Work, request: SignatureRequest) -> dict[str, Any]:
     return {"table": "requests", "column": "callback_token", "store_hash": work.store.hash, "row": request.id}
-
-
-def _document_id(request: SignatureRequest) -> str:
-    return f"{request.id}-{request.round}"
-
-
-async def _render(work: Work, request: SignatureRequest, facts: OrderFacts) -> Rendered:
-    now, profile = work.services.clock.now(), parse_profile(work.store.profile)
-    shared: dict[str, Any] = {
-        "facts": facts,
-        "profile": profile,
-        "signers": request.signers,
-        "language": request.language,
-        "document_id": _document_id(request),
-        "made_at": now,
-        "simulated": request.simulated,
-    }
-    if request.purpose is Purpose.INTERNAL:
-        return await render(
-            approval_page(
-                title=f"Approval of order {facts.id}",
-                why=await _why(work, request),
-                limits=await _limits(work, request, facts),
-                **shared,
-            )
-        )
-    version = await _agreement(work, request)
-    match version["source"]:
-        case "text":
-            return await render(agreement_page(title=version["title"], body=version["body"], **shared))
-        case "pdf":
-            content = await chunks.read(
-                work.services.db, await work.data_key(), work.store.hash, bytes(version["content"])
-            )
-            upload = await inspect_upload(content)
-            return await render_upload(
-                content, upload, signature_page(title=version["title"], **shared), request.signers
-            )
-        case _:
-            positions = [s.position for s in request.signers if s.role is not SignerRole.COPY]
-            fields = template_fields(version["template"]["placeholders"], positions)
-            return Rendered(b"", "", fields)
-
-
-async def _agreement(work: Work, request: SignatureRequest) -> Mapping[str, Any]:
-    version = await work.services.db.fetch_one(
-        "fetch_agreement_version",
-        {"store_hash": work.store.hash, "agreement_id": request.agreement_id, "version": request.agreement_version},
-    )
-    if version is None:
-        raise RefusedByUs("The agreement of this request does not exist any more. Choose another in the rule.")
-    return version
-
-
-async def _why(work: Work, request: SignatureRequest) -> list[str]:
-    """Return why the sheet is asked: the rule as a sentence, and the round's reason."""
-    lines = []
-    if request.rule_id:
-        row = await work.services.db.fetch_one(
-            "fetch_rule_definition_version",
-            {"store_hash": work.store.hash, "rule_id": request.rule_id, "version": request.rule_version},
-        )
-        if row is not None:
-            lines.append(f"{row['name']}: {sentence(parse_definition(row['definition']), ORDER)}")
-    else:
-        lines.append("Sent for approval by hand.")
-    if request.round > 1 and request.round_why:
-        lines.append(f"Round {request.round}: {request.round_why}")
-    return lines
-
-
-async def _limits(work: Work, request: SignatureRequest, facts: OrderFacts) -> dict[int, Money | None]:
-    directory = await read_directory(work.services, work.store.hash)
-    found: dict[int, Money | None] = {}
-    for signer in request.signers:
-        for limit in directory.limits:
-            if limit.person_id == signer.person_id and limit.currency == facts.total.currency:
-                found[signer.position] = None if limit.up_to is None else Money(limit.up_to, limit.currency)
-    return found
 
 
 async def create_document(work: Work) -> Outcome:
@@ -260,8 +175,8 @@ async def create_document(work: Work) -> Outcome:
 
 async def _template(work: Work, request: SignatureRequest) -> tuple[str, list[dict[str, str]]] | Outcome:
     """Return the template's address and the values filled in; a template that drifted pauses the rule."""
-    version = await _agreement(work, request)
-    frozen = version["template"]
+    _, text = await text_of(work, request)
+    frozen = text.template or {}
     client = await work.vendors.signature(work.store.hash, request.account_id)
     template = await client.fetch_template(frozen["uuid"])
     if template is None:
@@ -278,8 +193,8 @@ async def _template(work: Work, request: SignatureRequest) -> tuple[str, list[di
         request.signers,
         language=request.language,
         made_at=work.services.clock.now(),
-        document_id=_document_id(request),
-        title=version["title"],
+        document_id=document_id(request),
+        title=text.title,
     )
     mapping = {k: v for k, v in (frozen.get("mapping") or {}).items() if v in FIELDS}
     return template.url, prefill_tags(mapping, values)

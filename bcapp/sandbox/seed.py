@@ -184,6 +184,27 @@ def fill(store: Store, chance: random.Random, customers: int) -> None:
         product(store, row, brands, ids, born)
     for _ in range(customers):
         customer(store, chance, born)
+    price_list(store, "Rescue services 2026", born)
+
+
+def price_list(store: Store, name: str, born: datetime) -> None:
+    """Prices of the first products at a tenth off, with a step for larger quantities."""
+    number = store.next_id("price_list")
+    at = v3_date(born)
+    store.price_lists[number] = {"id": number, "name": name, "active": True, "date_created": at, "date_modified": at}
+    tiers = [
+        {"quantity_min": 10, "quantity_max": 49, "type": "percent", "amount": 5},
+        {"quantity_min": 50, "quantity_max": None, "type": "price", "amount": 20},
+    ]
+    store.prices[number] = [
+        {
+            "price_list_id": number, "variant_id": p["base_variant_id"], "product_id": p["id"], "sku": p["sku"],
+            "price": round(p["price"] * 0.9, 2), "calculated_price": round(p["price"] * 0.9, 2),
+            "currency": store.currency.lower(), "bulk_pricing_tiers": tiers if p["price"] > 100 else [],
+            "date_created": at, "date_modified": at,
+        }
+        for p in list(store.products.values())[:20]
+    ]  # fmt: skip
 
 
 def slug(name: str) -> str:

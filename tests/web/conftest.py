@@ -26,7 +26,8 @@ from bcapp.web.session import SESSION_HEADER
 APP_URL = "https://app.test"
 TABLES = (
     "stores", "channels", "people", "users", "approval_limits", "sessions", "login_codes", "seen_jwts",
-    "pending_changes", "signature_accounts", "agreements", "agreement_versions", "rules", "rule_versions", "records",
+    "pending_changes", "signature_accounts", "agreements", "agreement_versions", "agreement_texts",
+    "agreement_bindings", "rules", "rule_versions", "records",
     "requests", "signers", "holds", "evidence", "chunks", "deliveries", "actions", "sweeps", "hooks", "tasks",
     "audit_log", "refusals", "counters",
 )  # fmt: skip

@@ -94,8 +94,12 @@ async def fill_store(web: Web, store_hash: str) -> int:
     )  # fmt: skip
     await add("agreements", "store_hash, id, name, version, created_at", store_hash, record_id, "Terms", 1, now)
     await add(
-        "agreement_versions", "store_hash, agreement_id, version, source, title, body, author, created_at",
-        store_hash, record_id, 1, "text", "Victim's terms", "Victim's body", 1, now,
+        "agreement_versions", "store_hash, agreement_id, version, source, author, created_at",
+        store_hash, record_id, 1, "text", 1, now,
+    )  # fmt: skip
+    await add(
+        "agreement_texts", "store_hash, agreement_id, version, language, title, body",
+        store_hash, record_id, 1, "en", "Victim's terms", "Victim's body",
     )  # fmt: skip
     await add("rules", "store_hash, id, workflow, name, mode, version, created_at",
               store_hash, record_id, "order_approval", "Large orders", "off", 1, now)  # fmt: skip

@@ -201,6 +201,7 @@ UPDATE requests SET read_due_at = :read_due_at WHERE store_hash = :store_hash AN
 -- keep_document --
 UPDATE requests
    SET document_sha256 = :sha256, document_fields = CAST(:fields AS jsonb),
+       document_language = :document_language, binding_id = :binding_id,
        callback_digest = :callback_digest, callback_token = :callback_token
  WHERE store_hash = :store_hash AND id = :id AND provider_document IS NULL;
 
@@ -282,8 +283,3 @@ ON CONFLICT (store_hash, request_id, part) DO NOTHING;
 -- evidence_of_request --
 SELECT part, sha256, size_bytes, provider_hash, verified, kept_at FROM evidence
  WHERE store_hash = :store_hash AND request_id = :request_id ORDER BY part;
-
--- fetch_agreement_version --
-SELECT v.* , a.name FROM agreement_versions v
-  JOIN agreements a ON a.store_hash = v.store_hash AND a.id = v.agreement_id
- WHERE v.store_hash = :store_hash AND v.agreement_id = :agreement_id AND v.version = :version;

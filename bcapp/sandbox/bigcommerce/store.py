@@ -106,6 +106,8 @@ class Store:
         self.groups: dict[int, dict[str, Any]] = {}
         self.channels: dict[int, dict[str, Any]] = {}
         self.sites: dict[int, dict[str, Any]] = {}
+        self.price_lists: dict[int, dict[str, Any]] = {}
+        self.prices: dict[int, list[dict[str, Any]]] = {}
         self.metafields: dict[int, dict[str, Any]] = {}
         self.status_labels: dict[int, str] = {}
         self.window_start: datetime | None = None
@@ -715,6 +717,7 @@ FIRST_IDS = {
     "order": 100, "order_product": 1, "order_address": 1, "transaction": 1, "refund": 1, "refund_payment": 1,
     "shipment": 1, "message": 1, "metafield": 1, "customer": 1, "customer_address": 1, "product": 77,
     "custom_field": 1, "brand": 30, "category": 18, "group": 1, "variant": 64, "payment": 1,
+    "price_list": 2,
 }  # fmt: skip
 
 TAX_RATES = {"US": "0.0875", "DE": "0.19", "FR": "0.20", "GB": "0.20", "CA": "0.13"}

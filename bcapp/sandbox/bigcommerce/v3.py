@@ -583,3 +583,31 @@ def put_hooks_admin(ask: Ask) -> Answer:
         raise ApiError(422, "emails is invalid.", {"emails": "is invalid"})
     ask.store.webhooks.admin_emails = emails
     return Answer(status=204)
+
+
+# Price lists. Source: price_lists.v3.yml.
+
+
+@v3("GET", "/v3/pricelists", *PRODUCTS)
+def get_price_lists(ask: Ask) -> Answer:
+    return collection(ask, list(ask.store.price_lists.values()))
+
+
+@v3("GET", "/v3/pricelists/{price_list_id}", *PRODUCTS)
+def get_price_list(ask: Ask) -> Answer:
+    found = ask.store.price_lists.get(ask.number("price_list_id"))
+    if found is None:
+        raise not_found()
+    return one(found)
+
+
+@v3("GET", "/v3/pricelists/{price_list_id}/records", *PRODUCTS)
+def get_price_records(ask: Ask) -> Answer:
+    """Answer the records, without SKU and tiers unless they are asked for."""
+    rows = ask.store.prices.get(ask.number("price_list_id"))
+    if rows is None:
+        raise not_found()
+    hidden = {"sku", "bulk_pricing_tiers"} - (words_in(ask.query, "include") or set())
+    currency = ask.query.get("currency", "").lower()
+    rows = [r for r in rows if not currency or r["currency"] == currency]
+    return collection(ask, [{k: v for k, v in r.items() if k not in hidden} for r in rows])

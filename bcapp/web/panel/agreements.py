@@ -347,16 +347,16 @@ async def restore_version(request: Request, visit: Visit) -> Response:
     agreement = await _fetch(visit, path_id(request))
     db, store_hash = visit.services.db, visit.store.hash
     version = given.number("version", "The version", 1, 2**31 - 1, default=1)
-    text = await agreements.fetch_version(db, store_hash, agreement.id, version)
-    if text is None:
+    older = await agreements.fetch_version(db, store_hash, agreement.id, version)
+    if older is None:
         raise not_found()
     back = frame(request).url(f"agreements/{agreement.id}")
-    if text == agreement.text or agreement.archived:
+    if older.texts == agreement.newest.texts or agreement.archived:
         return go(request, back, toast="Nothing was changed.", toast_kind="info")
     try:
-        await agreements.save_agreement(
-            db, store_hash, agreement.id,
-            name=agreement.name, text=text, version=agreement.version, author=visit.user.id, now=visit.now,
+        await agreements.restore_agreement(
+            db, store_hash, agreement.id, older,
+            name=agreement.name, version=agreement.version, author=visit.user.id, now=visit.now,
         )  # fmt: skip
     except Stale as exc:
         return go(request, back, toast=str(exc), toast_kind="danger")

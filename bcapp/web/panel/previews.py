@@ -63,21 +63,22 @@ def _signers_asked(blocks: Sequence[Block]) -> list[int]:
 
 
 async def agreement_preview(services: Services, store_hash: str, subject: str, now: datetime) -> tuple[str, bytes]:
-    """Return (file name, PDF) of "{agreement}:{version}" with sample facts.
+    """Return (file name, PDF) of "{agreement}:{version}:{language}" with sample facts.
 
     Raises the refusal 404 for one that does not exist, RefusedByUs when the text cannot be set.
     """
-    number, _, version = subject.partition(":")
-    text = await fetch_version(services.db, store_hash, int(number), int(version))
+    number, version, language = (*subject.split(":"), "")[:3]
+    found = await fetch_version(services.db, store_hash, int(number), int(version))
     store = await fetch_store(services.db, store_hash)
-    if text is None or store is None or text.source == "template":
+    if found is None or store is None or found.source == "template":
         raise not_found()
+    language, text = found.text_for(language or found.main)
     facts = sample_order(str(store.profile.get("currency") or "USD"))
     shared: dict[str, Any] = {
         "title": text.title,
         "facts": facts,
         "profile": parse_profile(store.profile),
-        "language": str(store.profile.get("language") or "en"),
+        "language": language,
         "document_id": f"sample-{number}-{version}",
         "made_at": now,
         "simulated": True,

@@ -98,7 +98,7 @@ async def test_two_tabs_and_older_versions(house: House) -> None:
     assert (await owner.post(path, filled(version="2", title="Second"))).status_code == 303  # the same again
     assert await house.run("SELECT version FROM agreements") == 2
     await owner.post(f"{path}/restore", {"version": "1"})
-    assert await house.run("SELECT title FROM agreement_versions WHERE version = 3") == "Purchase agreement"
+    assert await house.run("SELECT title FROM agreement_texts WHERE version = 3") == "Purchase agreement"
     assert "Version 3" in (await house.as_("viewer").get(f"{path}/versions")).text
     assert (await owner.post(f"{path}/restore", {"version": "44"})).status_code == 404
 
@@ -134,7 +134,7 @@ async def test_an_uploaded_pdf_is_checked_kept_and_sampled(house: House) -> None
     ticket = (await owner.post(f"{path}/sample")).headers["location"]
     assert (await house.client.get(ticket)).content.startswith(b"%PDF")
     assert (await owner.post(path, data | {"version": "1", "title": "New title"})).status_code == 303
-    assert await house.run("SELECT count(DISTINCT content) FROM agreement_versions") == 1
+    assert await house.run("SELECT count(DISTINCT content) FROM agreement_texts") == 1
 
 
 async def test_a_template_is_frozen_with_its_mapping(house: House) -> None:
@@ -153,7 +153,7 @@ async def test_a_template_is_frozen_with_its_mapping(house: House) -> None:
     assert "Choose a template" in (await owner.post(url, given | {"template": "9:x"})).text
     assert (await owner.post(url, given | {"map.total": "order.nonsense"})).status_code == 422
     assert (await owner.post(url, given | {"map.total": "order.total"})).status_code == 303
-    template = await house.run("SELECT template FROM agreement_versions")
+    template = await house.run("SELECT template FROM agreement_texts")
     template = template if isinstance(template, dict) else __import__("json").loads(template)
     assert template["mapping"] == {"total": "order.total"}
     assert template["placeholders"] == frozen
