@@ -24,6 +24,8 @@ class ActionKind(StrEnum):
     TEST_ACCOUNT = "test_account"
     REGISTER_HOOKS = "register_hooks"
     COUNT_BACKLOG = "count_backlog"
+    READ_PAST = "read_past"
+    TRY_RULE = "try_rule"
     PROBE_UNINSTALL = "probe_uninstall"
     FINISH_UNINSTALL = "finish_uninstall"
 
@@ -58,6 +60,8 @@ def recovery(kind: ActionKind) -> Recovery:
             | ActionKind.TEST_ACCOUNT
             | ActionKind.REGISTER_HOOKS
             | ActionKind.COUNT_BACKLOG
+            | ActionKind.READ_PAST
+            | ActionKind.TRY_RULE
             | ActionKind.PROBE_UNINSTALL
             | ActionKind.FINISH_UNINSTALL
         ):
@@ -99,8 +103,10 @@ def priority(kind: ActionKind) -> int:
             | ActionKind.FINISH_UNINSTALL
         ):
             return 40
-        case ActionKind.COUNT_BACKLOG:
+        case ActionKind.COUNT_BACKLOG | ActionKind.TRY_RULE:
             return 50
+        case ActionKind.READ_PAST:
+            return 60
         case _:
             assert_never(kind)
 

@@ -414,6 +414,79 @@ CREATE TABLE chunks (                                       -- document bytes, 2
     PRIMARY KEY (store_hash, sha256, position)
 );
 
+-- What was decided, and what rules are tried on ------------------------------------------------------------
+
+CREATE TABLE decisions (                                    -- of every look: what each rule said, when it differs from the last
+    store_hash    text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    id            bigint GENERATED ALWAYS AS IDENTITY,
+    record_kind   text NOT NULL,
+    record_id     text NOT NULL,
+    decided_at    timestamptz NOT NULL,
+    traces        jsonb NOT NULL,                           -- bcapp/core/decisions.py: replayable
+    traces_sha256 text NOT NULL,
+    facts_sha256  text NOT NULL,
+    would_ask     text[] NOT NULL DEFAULT '{}',             -- "rule.version" of monitored rules that would have asked
+    PRIMARY KEY (store_hash, id)
+);
+CREATE INDEX decisions_of_record ON decisions (store_hash, record_kind, record_id, id DESC);
+CREATE INDEX decisions_by_time ON decisions (decided_at);
+CREATE INDEX decisions_monitored ON decisions USING gin (would_ask) WHERE would_ask <> '{}';
+
+CREATE TABLE past_records (                                 -- facts of the last 90 days, to try rules on; dropped by age and when unused
+    store_hash  text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    kind        text NOT NULL,                              -- order | customer | product
+    id          text NOT NULL,
+    label       text NOT NULL DEFAULT '',
+    created_at  timestamptz NOT NULL,
+    modified_at timestamptz NOT NULL,                       -- as the store says
+    read_at     timestamptz NOT NULL,
+    complete    boolean NOT NULL,                           -- false: read with fewer parts than some field needs, or older than the record
+    facts       jsonb NOT NULL,                             -- Kind.dump
+    customer    text NOT NULL DEFAULT '',                   -- who stands behind it: account, else e-mail address; "" when nobody is known
+    has_email   boolean NOT NULL DEFAULT false,
+    amount      numeric(20, 4),
+    currency    text NOT NULL DEFAULT '',
+    PRIMARY KEY (store_hash, kind, id)
+);
+CREATE INDEX past_records_by_customer ON past_records (store_hash, kind, customer, created_at, id);
+CREATE INDEX past_records_by_time ON past_records (created_at);
+
+CREATE TABLE past_reads (                                   -- how far the past of a kind is read
+    store_hash text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    kind       text NOT NULL,
+    state      text NOT NULL CHECK (state IN ('reading', 'read', 'failed')),
+    why        text NOT NULL DEFAULT '',
+    cursor     jsonb NOT NULL DEFAULT '{}',
+    total      integer,                                     -- records expected by this read, null until counted
+    done       integer NOT NULL DEFAULT 0,
+    read_until timestamptz,                                 -- what changed before it is stored
+    updated_at timestamptz NOT NULL,
+    used_at    timestamptz NOT NULL,                        -- when something was tried on it last
+    PRIMARY KEY (store_hash, kind)
+);
+
+CREATE TABLE tryouts (                                      -- a draft of a rule, tried on the past by the worker
+    store_hash   text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    id           bigint GENERATED ALWAYS AS IDENTITY,
+    kind         text NOT NULL,
+    rule_id      bigint NOT NULL DEFAULT 0,                 -- 0: of a rule not saved yet, or only conditions
+    rule_version integer NOT NULL DEFAULT 0,                -- 0: edited, not saved
+    name         text NOT NULL DEFAULT '',
+    definition   jsonb NOT NULL,
+    state        text NOT NULL CHECK (state IN ('waiting', 'counting', 'counted', 'failed')),
+    why          text NOT NULL DEFAULT '',
+    step         integer NOT NULL DEFAULT 0,                -- raised by every slice; the next one is only written upon it
+    cursor       jsonb NOT NULL DEFAULT '{}',
+    tally        jsonb NOT NULL DEFAULT '{}',               -- bcapp/core/tryout.py: Tally
+    total        integer NOT NULL DEFAULT 0,                -- stored records when it began
+    whole        boolean NOT NULL DEFAULT false,            -- the past was read whole when it began
+    author       bigint NOT NULL,
+    created_at   timestamptz NOT NULL,
+    updated_at   timestamptz NOT NULL,
+    PRIMARY KEY (store_hash, id)
+);
+CREATE INDEX tryouts_of_rule ON tryouts (store_hash, rule_id, id DESC);
+
 -- The engine ----------------------------------------------------------------------------------------------
 
 CREATE TABLE deliveries (                                   -- inbox: "look at this record"

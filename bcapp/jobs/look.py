@@ -13,6 +13,7 @@ import structlog
 
 from bcapp.bigcommerce.facts import Needs, read_order
 from bcapp.core.actions import ActionKind
+from bcapp.core.decisions import digest
 from bcapp.core.directory import ApprovalLimit, Directory, Person
 from bcapp.core.intents import Plan
 from bcapp.core.kinds.order import ORDER
@@ -23,13 +24,16 @@ from bcapp.core.rules import RuleInForce, needs_of, parse_definition
 from bcapp.core.snapshot import order_snapshot
 from bcapp.core.stores import StoreDoing, StoreState
 from bcapp.db.actions import queue_action
+from bcapp.db.decisions import keep_decision
 from bcapp.db.deliveries import Due, due_deliveries, finish_deliveries, read_command, say_look
+from bcapp.db.past import drop_past, keep_past
 from bcapp.db.readings import fetch_reading
 from bcapp.db.requests import fetch_hold, fetch_request, open_actions, requests_of
 from bcapp.db.stores import Store, fetch_store
 from bcapp.errors import AppError, CredentialsRefused, RemoteError, Stale, TokenRefused
 from bcapp.jobs.apply import READ_AGAIN, Writer
 from bcapp.jobs.asking import ask_person
+from bcapp.jobs.past import is_whole
 from bcapp.jobs.vendors import Vendors
 from bcapp.services import Services
 from bcapp.workflows import BY_RECORD_KIND
@@ -248,8 +252,11 @@ async def _look_at_order(
         await Writer(services, store, record, workflow.SLUG, now).write(plan.intents)
         if isinstance(facts, Gone):
             await db.execute("save_gone", {**of, "now": now})
+            await drop_past(db, store.hash, record.kind, record.id)
         else:
             await db.execute("save_look", {**of, **_written(facts, plan), "now": now})
+            stored = await keep_past(db, store.hash, ORDER, record.id, facts, now, complete=is_whole(needs, days))
+            await keep_decision(db, store.hash, record, plan.traces, digest(stored), now)
         await finish_deliveries(db, store.hash, list(due), now)
 
 

@@ -16,6 +16,7 @@ from bcapp.db.deliveries import say_look
 from bcapp.db.stores import Store, fetch_store
 from bcapp.errors import AppError, TokenRefused
 from bcapp.jobs.look import ask_for_consent
+from bcapp.jobs.past import keep_current
 from bcapp.jobs.vendors import Vendors
 from bcapp.services import Services
 
@@ -52,6 +53,8 @@ async def sweep(services: Services, vendors: Vendors, store_hash: str, name: str
         return  # due again in a minute, from the same cursor
     values = {**key, "cursor": cursor, "last_run": run, "next_due": now + EVERY[name], "generation": taken, "now": now}
     await db.execute("finish_sweep", values)
+    if name == "orders":
+        await keep_current(services, store_hash, "order")
     if run.get("missed"):
         log.info("sweep_recovered", store=store_hash, sweep=name, **run)
 

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import httpx
+
 from bcapp.bigcommerce.client import BigCommerce
 from bcapp.bigcommerce.facts import CategoryTrees
+from bcapp.bigcommerce.remembering import Remembering
 from bcapp.errors import CredentialsRefused, RefusedByUs, TokenRefused
 from bcapp.jobs.gates import RowGate
 from bcapp.services import Services
@@ -24,6 +27,13 @@ class Vendors:
 
     async def bigcommerce(self, store_hash: str) -> BigCommerce:
         """Return the client of an installed store; TokenRefused when there is no token (any more)."""
+        return BigCommerce(*await self._access(store_hash))
+
+    async def remembering(self, store_hash: str) -> Remembering:
+        """Return a client for one slice of bulk reading; errors as above."""
+        return Remembering(*await self._access(store_hash))
+
+    async def _access(self, store_hash: str) -> tuple[httpx.AsyncClient, str, str, str, RowGate]:
         s = self._services
         row = await s.db.fetch_one("fetch_token", {"store_hash": store_hash})
         if row is None or row["access_token"] is None:
@@ -32,7 +42,7 @@ class Vendors:
             bytes(row["access_token"]), table="stores", column="access_token", store_hash=store_hash, row=store_hash
         ).decode()
         gate = RowGate(s.db, s.clock, store_hash, "bigcommerce")
-        return BigCommerce(s.http, s.settings.bc_api_url, store_hash, token, gate)
+        return s.http, s.settings.bc_api_url, store_hash, token, gate
 
     async def token_was_refused(self, store_hash: str, now: datetime) -> bool:
         """Return whether the store needs its merchant's consent again.

@@ -1,0 +1,269 @@
+"""Trying a rule on the past: what it would have asked, counted record by record in memory that does not grow."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from bcapp.core.decisions import is_close, missing, parts
+from bcapp.core.fields import Reading
+from bcapp.core.kinds.kind import Brief, Kind
+from bcapp.core.model import Money
+from bcapp.core.rules import RuleDefinition, RuleInForce, RuleTrace, decide_rule
+from bcapp.errors import UnreadableInput
+
+DAYS = 90  # of the past that is kept and tried on
+MONTH = Decimal("30.44")  # days
+MOST_LISTED = 100  # records named, newest first
+MOST_NEAR = 50
+MOST_OVERLAPS = 50  # live rules compared with
+NOT_ITS = frozenset({"not_placed", "not_storefront"})
+
+
+@dataclass(frozen=True)
+class PastRecord:
+    """A stored record. facts: as Kind.dump left them."""
+
+    id: str
+    created_at: datetime
+    brief: Brief
+    facts: Mapping[str, Any]
+
+
+@dataclass
+class Tally:
+    """What one try counted. The records must come customer by customer: then repeats are counted without a list.
+
+    held: money per currency of what would ask. weeks: Monday -> [looked at, would ask]. listed and near: [(when, id,
+    label, amount, currency)], the newest. overlaps: rule id -> records that it asks about too. one_short: failed at
+    exactly one of several conditions. close: missed only a money threshold, by at most 10 %.
+    """
+
+    looked: int = 0
+    outside: int = 0  # not placed, another channel: none of the rule's
+    unreadable: int = 0  # stored by another release
+    asked: int = 0
+    unjudged: int = 0  # of these, for want of knowing
+    passed_unjudged: int = 0  # let pass for want of knowing
+    held: dict[str, str] = field(default_factory=dict)
+    weeks: dict[str, list[int]] = field(default_factory=dict)
+    customers: int = 0  # different ones that would be asked; nobody known counts each time
+    repeat_customers: int = 0
+    repeat_asks: int = 0  # beyond the first of each customer
+    without_email: int = 0
+    one_short: int = 0
+    close: int = 0
+    overlaps: dict[str, int] = field(default_factory=dict)
+    oldest: str = ""
+    newest: str = ""
+    customer: str = ""  # the one being counted
+    customer_asked: int = 0
+    listed: list[list[str]] = field(default_factory=list)
+    near: list[list[str]] = field(default_factory=list)
+
+    def dump(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def parse(cls, stored: Mapping[str, Any]) -> Tally:
+        given = {k: v for k, v in stored.items() if k in cls.__dataclass_fields__}
+        for name in ("held", "overlaps"):
+            given[name] = dict(given.get(name, {}))
+        given["weeks"] = {k: list(v) for k, v in given.get("weeks", {}).items()}
+        for name in ("listed", "near"):
+            given[name] = [list(row) for row in given.get(name, ())]
+        return cls(**given)
+
+
+def draft(definition: RuleDefinition, name: str = "", rule_id: int = 0, version: int = 0) -> RuleInForce:
+    """Return the rule as one that only monitors: what it would ask does not depend on when it went live."""
+    return RuleInForce(rule_id, version, name, "", "monitor", definition, None)
+
+
+def examine(
+    tally: Tally,
+    kind: Kind,
+    rule: RuleInForce,
+    live: Sequence[RuleInForce],
+    records: Iterable[PastRecord],
+    reading: Reading,
+) -> None:
+    """Count some records more. live: the rules in force, each as if the record were new."""
+    others = [replace(r, mode="monitor") for r in live[:MOST_OVERLAPS] if r.id != rule.id]
+    for record in records:
+        facts = kind.view(record.facts)
+        try:
+            trace = decide_rule(kind, rule, facts, reading)
+        except UnreadableInput:
+            tally.unreadable += 1
+            continue
+        add(tally, record, trace, reading)
+        if trace.decision == "would_ask":
+            for other in others:
+                if _asks(kind, other, facts, reading):
+                    tally.overlaps[str(other.id)] = tally.overlaps.get(str(other.id), 0) + 1
+
+
+def _asks(kind: Kind, rule: RuleInForce, facts: Any, reading: Reading) -> bool:
+    try:
+        return decide_rule(kind, rule, facts, reading).decision == "would_ask"
+    except UnreadableInput:
+        return False
+
+
+def add(tally: Tally, record: PastRecord, trace: RuleTrace, reading: Reading) -> None:
+    """Count one record by its trace."""
+    if trace.decision in NOT_ITS:
+        tally.outside += 1
+        return
+    tally.looked += 1
+    at = record.created_at.isoformat()
+    tally.oldest = min(tally.oldest or at, at)
+    tally.newest = max(tally.newest, at)
+    local = record.created_at.astimezone(reading.zone).date()
+    week = tally.weeks.setdefault((local - timedelta(days=local.weekday())).isoformat(), [0, 0])
+    week[0] += 1
+    asks = trace.decision == "would_ask"
+    if asks:
+        week[1] += 1
+        _ask(tally, record, trace)
+    elif trace.decision == "unjudged":
+        tally.passed_unjudged += 1
+    else:
+        _pass(tally, record, trace)
+
+
+def _ask(tally: Tally, record: PastRecord, trace: RuleTrace) -> None:
+    tally.asked += 1
+    money, customer = record.brief.money, record.brief.customer
+    if missing(trace):
+        tally.unjudged += 1
+    if money is not None:
+        tally.held[money.currency] = f"{Decimal(tally.held.get(money.currency, '0')) + money.amount:f}"
+    if not record.brief.has_email:
+        tally.without_email += 1
+    if not customer or customer != tally.customer:
+        tally.customer, tally.customer_asked = customer, 0
+    tally.customer_asked += 1
+    if tally.customer_asked == 1:
+        tally.customers += 1
+    else:
+        tally.repeat_asks += 1
+        if tally.customer_asked == 2:
+            tally.repeat_customers += 1
+    _keep(tally.listed, record, MOST_LISTED)
+
+
+def _pass(tally: Tally, record: PastRecord, trace: RuleTrace) -> None:
+    lacking = missing(trace)
+    if len(lacking) != 1:
+        return
+    is_near = is_close(lacking[0])
+    if is_near:
+        tally.close += 1
+    if parts(trace) > 1:
+        tally.one_short += 1
+        is_near = True
+    if is_near:
+        _keep(tally.near, record, MOST_NEAR)
+
+
+def _keep(rows: list[list[str]], record: PastRecord, most: int) -> None:
+    """Keep the newest rows, as a heap: the oldest of them stands first."""
+    money = record.brief.money
+    row = [
+        record.created_at.isoformat(),
+        record.id,
+        record.brief.label,
+        f"{money.amount:f}" if money else "",
+        money.currency if money else "",
+    ]
+    if len(rows) < most:
+        heapq.heappush(rows, row)
+    else:
+        heapq.heappushpop(rows, row)
+
+
+# Read ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Listed:
+    created_at: datetime
+    id: str
+    label: str
+    money: Money | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """A tally in numbers for people. share: of what was looked at, in percent. weeks: oldest first, none left out."""
+
+    looked: int
+    asked: int
+    share: Decimal
+    days: int
+    per_month: int
+    requests_per_month: int
+    held: tuple[Money, ...]
+    weeks: tuple[tuple[datetime, int, int], ...]
+    listed: tuple[Listed, ...]
+    near: tuple[Listed, ...]
+
+
+def share_of(part: int, whole: int) -> Decimal:
+    """Return the percentage with one decimal."""
+    return (Decimal(100 * part) / whole).quantize(Decimal("0.1")) if whole else Decimal("0.0")
+
+
+def report(tally: Tally, definition: RuleDefinition, reading: Reading) -> Report:
+    """Return what the tally says. A month is reckoned from the days that the records cover."""
+    days = _days(tally, reading)
+
+    def monthly(count: int) -> int:
+        return int((Decimal(count) * MONTH / days).to_integral_value())
+
+    asked_once = tally.customers if definition.sign_once.scope in ("customer", "company") else tally.asked
+    requests = (tally.asked if definition.internal else 0) + (asked_once if definition.customer else 0)
+    return Report(
+        looked=tally.looked,
+        asked=tally.asked,
+        share=share_of(tally.asked, tally.looked),
+        days=days,
+        per_month=monthly(tally.asked),
+        requests_per_month=monthly(requests),
+        held=tuple(Money(Decimal(v), k) for k, v in sorted(tally.held.items())),
+        weeks=_weeks(tally, reading),
+        listed=_newest(tally.listed),
+        near=_newest(tally.near),
+    )
+
+
+def _days(tally: Tally, reading: Reading) -> int:
+    if not tally.oldest:
+        return DAYS
+    return min(DAYS, max(1, (reading.now - datetime.fromisoformat(tally.oldest)).days))
+
+
+def _weeks(tally: Tally, reading: Reading) -> tuple[tuple[datetime, int, int], ...]:
+    if not tally.weeks:
+        return ()
+    at = datetime.fromisoformat(min(tally.weeks)).replace(tzinfo=reading.zone)
+    last = datetime.fromisoformat(max(tally.weeks)).replace(tzinfo=reading.zone)
+    rows = []
+    while at <= last:
+        looked, asked = tally.weeks.get(at.date().isoformat(), (0, 0))
+        rows.append((at, looked, asked))
+        at += timedelta(days=7)
+    return tuple(rows)
+
+
+def _newest(rows: Sequence[Sequence[str]]) -> tuple[Listed, ...]:
+    return tuple(
+        Listed(datetime.fromisoformat(at), key, label, Money(Decimal(amount), currency) if amount else None)
+        for at, key, label, amount, currency in sorted(map(list, rows), reverse=True)
+    )
