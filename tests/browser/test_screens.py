@@ -162,6 +162,14 @@ def tick(label: str, then: Step) -> Step:
     return step
 
 
+def unfold(summary: str, then: Step) -> Step:
+    async def step(app: FrameLocator) -> None:
+        await app.locator("summary").get_by_text(summary, exact=True).click()
+        await then(app)
+
+    return step
+
+
 REFUSED = "[role=alert] .message__title"
 
 EMPTY = [
@@ -214,6 +222,8 @@ FILLED = [
     Screen("rule-live", "rules/{monitored}/live"),
     Screen("rule-new", "rules/new"),
     Screen("rule-condition", "rules/new", press("Or …", shown="[name='c.0.1.field']")),
+    Screen("rule-band", "rules/new", unfold("Limits table", press("Add a line", shown="[name='b.0.up_to']"))),
+    Screen("rule-step", "rules/new", unfold("While nobody signs", press("Add a step", shown="[name='s.0.do']"))),
     Screen("agreements", "agreements"),
     Screen("agreement-new", "agreements/new"),
     Screen("agreement-text", "agreements/new?source=text"),

@@ -13,7 +13,17 @@ from bcapp.core.conditions import Condition
 from bcapp.core.fields import OPERATORS, FieldType
 from bcapp.core.kinds.order import ORDER
 from bcapp.core.money import parse_money
-from bcapp.core.rules import InvalidRule, RuleDefinition, check_definition, sentence
+from bcapp.core.rules import (
+    MOST_BANDS,
+    MOST_STEPS,
+    Band,
+    InvalidRule,
+    RuleDefinition,
+    SignOnce,
+    Step,
+    check_definition,
+    sentence,
+)
 from bcapp.db.rules import Choices
 from bcapp.web.panel.screen import Given
 
@@ -21,12 +31,32 @@ NOTHING_YET = "…"
 NAME_CHARACTERS = 120
 MOST_ROWS = 60  # in this editor; a policy file may hold more
 MOST_APPROVERS = 5
+MOST_OF_A_BAND = 3
+MOST_COPIES = 3
+MOST_DECIDERS = 2
 ROW = re.compile(r"c\.([0-9]{1,3})\.([0-9]{1,3})\.field")
 SEQUENCES = (
     ("together", "Both at the same time"),
     ("internal_first", "Approvers first"),
     ("customer_first", "The buyer first"),
 )
+MATCHES = (("all", "All of these hold"), ("any", "Any one of these holds"))
+UNJUDGED = (("ask", "Ask all the same"), ("pass", "Let the record pass"))
+ONCE = (
+    ("", "Every time"),
+    ("customer", "Once per customer"),
+    ("company", "Once per company"),
+    ("channel", "Once per customer and storefront"),
+    ("order", "Once per order, also after it is edited"),
+)
+STEPS = (
+    ("remind", "Remind who has not signed"),
+    ("escalate", "Tell somebody else too"),
+    ("alternate", "Let somebody else sign instead"),
+    ("outcome", "Decide without a signature"),
+)
+STEP_OUTCOMES = (("keep", "Keep it held, and give a person the task"), ("release", "Let it go on"))
+HOW = ("limit", "named", "bands")
 
 
 @dataclass(frozen=True)
@@ -65,9 +95,8 @@ class Row:
             case FieldType.FLAG:
                 values: tuple[str, ...] = ()
             case FieldType.MONEY:
-                amount = self.text.strip()
-                values = (f"{amount} {self.currency.strip().upper()}",) if amount else ()
-            case FieldType.NUMBER | FieldType.TEXT:
+                values = tuple(self._amount(v) for v in self.values)
+            case FieldType.NUMBER | FieldType.TEXT | FieldType.DATE:
                 values = (self.text.strip(),) if self.text.strip() else ()
             case FieldType.COUNTRY:
                 values = tuple(v.upper() for v in self.values)
@@ -75,12 +104,17 @@ class Row:
                 values = tuple(self.values)
         return Condition(self.field, self.operator, values, argument)
 
+    def _amount(self, text: str) -> str:
+        """Return an amount with its currency: the one behind it, else that of the row's own field."""
+        amount, _, currency = text.partition(" ")
+        return f"{amount} {(currency or self.currency).strip().upper()}"
+
 
 def row_of(condition: Condition) -> Row:
     """Return a stored condition as the editor shows it."""
     known = ORDER.fields.get(condition.field)
     text, currency = ", ".join(condition.values), ""
-    if known and known.type is FieldType.MONEY and condition.values:
+    if known and known.type is FieldType.MONEY and len(condition.values) == 1:
         try:
             money = parse_money(condition.values[0])
         except ValueError:
@@ -91,10 +125,57 @@ def row_of(condition: Condition) -> Row:
 
 
 @dataclass(frozen=True)
+class BandRow:
+    """A line of the limits table as it is typed: "" is above every other line. people: ids, "" for an empty select."""
+
+    up_to: str = ""
+    currency: str = ""
+    people: tuple[str, ...] = ()
+
+    def band(self) -> Band:
+        amount = self.up_to.strip()
+        up_to = f"{amount} {self.currency.strip().upper()}" if amount else ""
+        return Band(up_to, tuple(dict.fromkeys(_whole(p) for p in self.people if p)))
+
+
+@dataclass(frozen=True)
+class StepRow:
+    """A step of the escalation as it is typed."""
+
+    after_days: str = "2"
+    at: str = "09:00"
+    working_days: bool = True
+    do: str = "remind"
+    person: str = ""
+    outcome: str = "keep"
+
+    def step(self) -> Step:
+        asks_person = self.do in ("escalate", "alternate")
+        return Step(
+            _whole(self.after_days), self.do, self.at, self.working_days,
+            _whole(self.person) if asks_person else 0, self.outcome if self.do == "outcome" else "",
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
 class RuleForm:
     """The whole form as typed. groups: rows by group; approvers: person ids in turn, "" for an empty select."""
 
     name: str = ""
+    match: str = "all"
+    unjudged: str = "ask"
+    use_rates: bool = False
+    bands: tuple[BandRow, ...] = ()
+    in_order: bool = True
+    approve_only: bool = False
+    copies: tuple[str, ...] = ()
+    unknown_requester: tuple[str, ...] = ()
+    once: str = ""
+    once_months: str = ""
+    once_until: str = ""
+    once_renew: str = "30"
+    steps: tuple[StepRow, ...] = ()
+    calendar_id: str = ""
     groups: tuple[tuple[Row, ...], ...] = ((Row(),),)
     internal: bool = True
     approver_how: str = "limit"
@@ -111,7 +192,10 @@ class RuleForm:
     errors: Mapping[str, str] = field(default_factory=dict)
 
     def changed(self, do: str, currency: str) -> RuleForm:
-        """Return the form after a button that only changes its rows: group, or.G, remove.G.C."""
+        """Return the form after a button that only changes its rows.
+
+        do: group, or.G, remove.G.C, band, unband.N, step, unstep.N; anything else (fit) leaves them as they are.
+        """
         what, *numbers = do.split(".")
         at = [int(n) for n in numbers if n.isdecimal() and len(n) < 4]
         groups = [list(g) for g in self.groups]
@@ -122,7 +206,17 @@ class RuleForm:
             groups[at[0]].append(replace(groups[at[0]][-1], text=""))
         elif what == "remove" and len(at) == 2 and at[0] < len(groups) and at[1] < len(groups[at[0]]):
             del groups[at[0]][at[1]]
-        return replace(self, groups=tuple(tuple(g) for g in groups if g), errors={})
+        bands, steps = list(self.bands), list(self.steps)
+        if what == "band" and len(bands) < MOST_BANDS:
+            bands.append(BandRow(currency=currency))
+        elif what == "unband" and len(at) == 1 and at[0] < len(bands):
+            del bands[at[0]]
+        elif what == "step" and len(steps) < MOST_STEPS:
+            steps.append(StepRow(after_days=str(1 + _whole(steps[-1].after_days)) if steps else "2"))
+        elif what == "unstep" and len(at) == 1 and at[0] < len(steps):
+            del steps[at[0]]
+        kept = tuple(tuple(g) for g in groups if g)
+        return replace(self, groups=kept, bands=tuple(bands), steps=tuple(steps), errors={})
 
 
 def new_form(choices: Choices, currency: str) -> RuleForm:
@@ -139,8 +233,22 @@ def form_of(name: str, definition: RuleDefinition) -> RuleForm:
         name=name,
         groups=tuple(tuple(row_of(c) for c in group) for group in definition.groups if group),
         internal=definition.internal,
-        approver_how="named" if definition.approvers else "limit",
+        approver_how="named" if definition.approvers else "bands" if definition.bands else "limit",
         approvers=tuple(str(p) for p in definition.approvers),
+        match=definition.match,
+        unjudged=definition.unjudged,
+        use_rates=definition.use_rates,
+        bands=tuple(_band_row(b) for b in definition.bands),
+        in_order=definition.approvers_in_order,
+        approve_only=definition.approve_only,
+        copies=tuple(str(p) for p in definition.copies),
+        unknown_requester=tuple(str(p) for p in definition.unknown_requester),
+        once=definition.sign_once.scope,
+        once_months=str(definition.sign_once.months or ""),
+        once_until=definition.sign_once.until,
+        once_renew=str(definition.sign_once.renew_days),
+        steps=tuple(_step_row(s) for s in definition.steps),
+        calendar_id=str(definition.calendar_id or ""),
         customer=definition.customer,
         agreement_id=str(definition.agreement_id or ""),
         buyer_may_forward=definition.buyer_may_forward,
@@ -150,6 +258,17 @@ def form_of(name: str, definition: RuleDefinition) -> RuleForm:
         most_per_hour=str(definition.most_per_hour),
         most_per_day=str(definition.most_per_day),
         channels=tuple(str(c) for c in definition.channels),
+    )
+
+
+def _band_row(band: Band) -> BandRow:
+    amount, _, currency = band.up_to.partition(" ")
+    return BandRow(amount, currency, tuple(str(p) for p in band.people))
+
+
+def _step_row(step: Step) -> StepRow:
+    return StepRow(
+        str(step.after_days), step.at, step.working_days, step.do, str(step.person or ""), step.outcome or "keep"
     )
 
 
@@ -177,8 +296,41 @@ def read_form(data: FormData) -> RuleForm:
         name=short("name", NAME_CHARACTERS + 1).strip(),
         groups=tuple(tuple(rows) for rows in groups.values()),
         internal=given.ticked("internal"),
-        approver_how="named" if given.raw("approver_how") == "named" else "limit",
+        approver_how=given.raw("approver_how") if given.raw("approver_how") in HOW else "limit",
         approvers=tuple(short(f"approver_{n}", 20) for n in range(MOST_APPROVERS)),
+        match=short("match") or "all",
+        unjudged=short("unjudged") or "ask",
+        use_rates=given.ticked("use_rates"),
+        bands=tuple(
+            BandRow(
+                short(f"b.{n}.up_to", 20),
+                short(f"b.{n}.currency", 3),
+                tuple(short(f"b.{n}.person_{m}", 20) for m in range(MOST_OF_A_BAND)),
+            )
+            for n in range(MOST_BANDS)
+            if f"b.{n}.up_to" in data
+        ),
+        in_order="together" not in given.raw("approvers_together"),
+        approve_only=given.ticked("approve_only"),
+        copies=tuple(short(f"copy_{n}", 20) for n in range(MOST_COPIES)),
+        unknown_requester=tuple(short(f"decider_{n}", 20) for n in range(MOST_DECIDERS)),
+        once=short("once"),
+        once_months=short("once_months", 10),
+        once_until=short("once_until", 10),
+        once_renew=short("once_renew", 10) or "30",
+        steps=tuple(
+            StepRow(
+                short(f"s.{n}.after_days", 10),
+                short(f"s.{n}.at", 5),
+                given.ticked(f"s.{n}.working_days"),
+                short(f"s.{n}.do"),
+                short(f"s.{n}.person", 20),
+                short(f"s.{n}.outcome"),
+            )
+            for n in range(MOST_STEPS)
+            if f"s.{n}.do" in data
+        ),
+        calendar_id=short("calendar_id", 20),
         customer=given.ticked("customer"),
         agreement_id=short("agreement_id", 20),
         buyer_may_forward=given.ticked("buyer_may_forward"),
@@ -198,6 +350,17 @@ def definition_of(form: RuleForm) -> RuleDefinition:
         groups=tuple(tuple(row.condition() for row in rows) for rows in form.groups),
         internal=form.internal,
         approvers=tuple(dict.fromkeys(named)) if form.internal and form.approver_how == "named" else (),
+        match=form.match,
+        unjudged=form.unjudged,
+        use_rates=form.use_rates,
+        bands=tuple(row.band() for row in form.bands) if form.internal and form.approver_how == "bands" else (),
+        approvers_in_order=form.in_order or not form.internal,
+        approve_only=form.internal and form.approve_only,
+        copies=_people(form.copies) if form.internal else (),
+        unknown_requester=_people(form.unknown_requester) if form.internal else (),
+        sign_once=_sign_once(form) if form.customer else SignOnce(),
+        steps=tuple(row.step() for row in form.steps),
+        calendar_id=_whole(form.calendar_id),
         customer=form.customer,
         agreement_id=_whole(form.agreement_id) if form.customer else 0,
         sequence=form.sequence if form.internal and form.customer else "together",
@@ -208,6 +371,16 @@ def definition_of(form: RuleForm) -> RuleDefinition:
         most_per_day=_whole(form.most_per_day),
         channels=tuple(_whole(c) for c in form.channels),
     )
+
+
+def _people(ids: Sequence[str]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(_whole(p) for p in ids if p))
+
+
+def _sign_once(form: RuleForm) -> SignOnce:
+    if not form.once:
+        return SignOnce()
+    return SignOnce(form.once, _whole(form.once_months), form.once_until.strip(), _whole(form.once_renew))
 
 
 def _whole(text: str) -> int:
@@ -238,6 +411,11 @@ PLACES = {
     "account": "account_id",
     "limits": "most_per_hour",
     "groups": "",
+    "sign_once": "once",
+    "sign_once.months": "once_months",
+    "sign_once.until": "once_until",
+    "sign_once.renew_days": "once_renew",
+    "calendar": "calendar_id",
 }
 
 
@@ -253,13 +431,20 @@ def check_form(form: RuleForm, choices: Choices) -> tuple[RuleDefinition, dict[s
         check_definition(definition, ORDER)
     except InvalidRule as exc:
         for where, text in exc.problems:
-            name = (
-                f"{where.replace('groups.', 'c.')}.value" if where.startswith("groups.") else PLACES.get(where, where)
-            )
-            errors.setdefault(name, text)
+            errors.setdefault(_place(where), text)
     if form.internal and form.approver_how == "named" and not definition.approvers:
         errors["approver_0"] = "Name at least one approver, or choose by approval limit."
-    _check_known(definition.approvers, choices.people, "approver_0", "An approver is not in People any more.", errors)
+    if form.internal and form.approver_how == "bands" and not definition.bands:
+        errors["approver_how"] = "Add at least one line to the limits table."
+    gone = "Somebody named here is not in People any more."
+    _check_known(definition.approvers, choices.people, "approver_0", gone, errors)
+    _check_known(definition.copies, choices.people, "copy_0", gone, errors)
+    _check_known(definition.unknown_requester, choices.people, "decider_0", gone, errors)
+    for n, band in enumerate(definition.bands):
+        _check_known(band.people, choices.people, f"b.{n}.up_to", gone, errors)
+    for n, step in enumerate(definition.steps):
+        if step.person:
+            _check_known((step.person,), choices.people, f"s.{n}.after_days", gone, errors)
     live_agreements = [a for a in choices.agreements if not a["archived"]]
     if definition.agreement_id:
         _check_known(
@@ -273,6 +458,18 @@ def check_form(form: RuleForm, choices: Choices) -> tuple[RuleDefinition, dict[s
         _check_known((definition.account_id,), choices.accounts, "account_id", "Choose the signature account.", errors)
     _check_known(definition.channels, choices.channels, "channel", "A channel does not exist any more.", errors)
     return definition, errors
+
+
+def _place(where: str) -> str:
+    """Return the form's field for a place of check_definition: groups.0.1 is c.0.1.value, bands.2 is b.2.up_to."""
+    first, _, rest = where.partition(".")
+    if first == "groups" and rest:
+        return f"c.{rest}.value"
+    if first == "bands":
+        return f"b.{rest.partition('.')[0]}.up_to" if rest else "approver_how"
+    if first == "steps":
+        return f"s.{rest.partition('.')[0]}.after_days" if rest else "steps"
+    return PLACES.get(where, where)
 
 
 def _check_known(

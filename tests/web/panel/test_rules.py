@@ -240,3 +240,90 @@ async def test_monitor_off_pause_and_archive(house: House) -> None:
     assert "Large orders" in (await owner.get("rules?show=archived")).text
     assert "No rules yet" in (await owner.get("rules")).text
     assert "archived" in (await owner.get(f"rules/{rule}")).text
+
+
+# Who approves, how often, and what follows while nobody signs ------------------------------------------------------
+
+
+async def people_of(house: House) -> list[str]:
+    joined = await house.run(
+        "SELECT string_agg(CAST(id AS text), ' ' ORDER BY id) FROM people WHERE store_hash = $1", house.store
+    )
+    return str(joined).split()
+
+
+async def stored(house: House, rule_id: int) -> dict[str, Any]:
+    found = await house.run(
+        "SELECT definition FROM rule_versions WHERE rule_id = $1 ORDER BY version DESC LIMIT 1", rule_id
+    )
+    return dict(found)
+
+
+async def test_a_limits_table_is_kept_line_by_line(house: House) -> None:
+    first, second, *_ = await people_of(house)
+    lines = {
+        "approver_how": "bands",
+        "approvers_together": "together",
+        "b.0.up_to": "5000", "b.0.currency": "eur", "b.0.person_0": first,
+        "b.1.up_to": "", "b.1.currency": "eur", "b.1.person_0": second, "b.1.person_1": first,
+        "copy_0": second,
+    }  # fmt: skip
+    rule_id = await make_rule(house, **lines)
+    definition = await stored(house, rule_id)
+    assert definition["bands"] == [
+        {"up_to": "5000 EUR", "people": [int(first)]},
+        {"up_to": "", "people": [int(second), int(first)]},
+    ]
+    assert (definition["approvers_in_order"], definition["copies"]) == (False, [int(second)])
+    shown = (await house.as_("owner").get(f"rules/{rule_id}")).text
+    assert "up to 5000 EUR" in shown
+    assert 'value="5000"' in shown
+
+
+async def test_an_empty_limits_table_is_refused_at_its_place(house: House) -> None:
+    account = await add_account(house)
+    answer = await house.as_("owner").post("rules/new", filled(account, approver_how="bands"))
+    assert answer.status_code == 422
+    assert "at least one line" in answer.text
+
+
+async def test_steps_are_added_changed_and_removed_without_saving(house: House) -> None:
+    account = await add_account(house)
+    first, *_ = await people_of(house)
+    owner = house.as_("owner")
+    added = await owner.post("rules/new", filled(account, do="step"))
+    assert 'name="s.0.do"' in added.text
+    step = {"s.0.do": "escalate", "s.0.after_days": "2", "s.0.at": "10:30", "s.0.person": first}
+    fitted = await owner.post("rules/new", filled(account, do="fit", **step))
+    assert 'name="s.0.person"' in fitted.text
+    assert 'name="s.0.do"' not in (await owner.post("rules/new", filled(account, do="unstep.0", **step))).text
+    assert await house.run("SELECT count(*) FROM rules") == 0
+    rule_id = await make_rule(house, **step, **{"s.0.working_days": "yes"})
+    assert (await stored(house, rule_id))["steps"] == [
+        {"after_days": 2, "do": "escalate", "at": "10:30", "working_days": True, "person": int(first), "outcome": ""}
+    ]
+
+
+async def test_how_often_a_buyer_signs(house: House) -> None:
+    agreement = await house.run(
+        "INSERT INTO agreements (store_hash, name, version, created_at) VALUES ($1, 'Terms', 1, $2) RETURNING id",
+        house.store, house.clock.now(),
+    )  # fmt: skip
+    buyer = {"customer": "yes", "agreement_id": str(agreement), "once": "customer", "once_months": "12"}
+    rule_id = await make_rule(house, **buyer, internal="")
+    assert (await stored(house, rule_id))["sign_once"] == {
+        "scope": "customer", "months": 12, "until": "", "renew_days": 30,
+    }  # fmt: skip
+    account = await add_account(house)
+    both = filled(account, **buyer, internal="", once_until="2027-12-31")
+    refused = await house.as_("owner").post("rules/new", both)
+    assert refused.status_code == 422
+    assert "not both" in refused.text
+
+
+async def test_amounts_in_several_currencies(house: House) -> None:
+    rule_id = await make_rule(house, **{"c.0.0.value": "1000, 900 EUR", "use_rates": "yes", "match": "any"})
+    definition = await stored(house, rule_id)
+    assert definition["groups"][0][0]["values"] == ["1000 USD", "900 EUR"]
+    assert (definition["use_rates"], definition["match"]) == (True, "any")
+    assert "1000 USD, 900 EUR" in (await house.as_("owner").get(f"rules/{rule_id}")).text
