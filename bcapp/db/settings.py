@@ -34,7 +34,7 @@ class Hook:
 
 @dataclass(frozen=True)
 class HeldRecord:
-    """asked: a person's word is not carried out yet. keeps: somebody said that it stays held after an uninstall."""
+    """asked: a person's word is not carried out yet. kept_by: the user who said that it stays after an uninstall."""
 
     record: RecordKey
     label: str
@@ -43,7 +43,8 @@ class HeldRecord:
     method: str
     since: datetime
     asked: bool
-    keeps: bool
+    kept_by: int | None
+    kept_at: datetime | None
 
 
 async def save_settings(
@@ -94,15 +95,21 @@ async def list_held(db: Database, store_hash: str) -> list[HeldRecord]:
             method=r["method"],
             since=r["wanted_at"],
             asked=r["asked"],
-            keeps=r["keeps"],
+            kept_by=r["kept_by"],
+            kept_at=r["kept_at"],
         )
         for r in rows
     ]
 
 
-async def is_held(db: Database, store_hash: str, record: RecordKey) -> bool:
+async def keep_held(db: Database, store_hash: str, record: RecordKey, *, user_id: int, now: datetime) -> None:
+    """Write down that a held record stays as it is when the app goes, and who said so; the first word stands."""
     values = {"store_hash": store_hash, "record_kind": record.kind, "record_id": record.id}
-    return await db.fetch_one("panel_held_record", values) is not None
+    async with db.transaction():
+        if await db.fetch_val("panel_keep_held", {**values, "user_id": user_id, "now": now}) is not None:
+            await append(
+                db, store_hash, now, actor=f"user:{user_id}", event="hold_stays_after_uninstall", record=record
+            )
 
 
 async def read_data(db: Database, store_hash: str) -> dict[str, int]:

@@ -17,7 +17,7 @@ from bcapp.core.rules import RuleInForce, decide_rule, parse_definition
 from bcapp.core.states import ActionState, RequestEvent
 from bcapp.db.actions import queue_action
 from bcapp.db.readings import fetch_reading
-from bcapp.errors import BigCommerceError, RefusedByUs, RemoteError, TokenRefused
+from bcapp.errors import BigCommerceError, RefusedByUs, RemoteError, Stale, TokenRefused
 from bcapp.jobs.apply import Writer
 from bcapp.jobs.look import reads_for
 from bcapp.jobs.outcome import Outcome, Work, skipped
@@ -40,6 +40,8 @@ KEY_HEADER = "X-Countersign-Key"
 OPEN_STATUSES = (1, 7, 8, 9, 11, 12)  # placed, not shipped, not ended: what a rule going live could still touch
 SLICE = 25
 MOST_COUNTED = 2_000
+TRIES_TO_TELL = 9  # about a quarter of an hour
+KEPT = "It stays held, as was decided before the uninstall."
 PROBES = (timedelta(minutes=1), timedelta(minutes=10), timedelta(minutes=60))
 
 
@@ -281,39 +283,80 @@ async def finish_uninstall(work: Work) -> Outcome:
                 continue
         ended.append(MoveRequest(row["id"], RequestEvent.CANCELLED, "The app was uninstalled."))
     held = await db.fetch_all("held_records", {"store_hash": store_hash})
-    await _mail_held(work, held)
-    detail = {"held": [r["record_id"] for r in held], "left_open": left}
+    told = await _tell_held(work, held)
+    detail = {"held": [r["record_id"] for r in held], "told": told, "left_open": left}
     async with db.transaction():
         await db.execute("destroy_account_secrets", {"store_hash": store_hash})
         await db.execute("destroy_secrets", {"store_hash": store_hash, "now": now})
         await db.execute("stop_actions", {"store_hash": store_hash, "now": now})
         # Here and not as the outcome: after a crash between the two nobody knows any more which ones were cancelled.
         await Writer(work.services, work.store, work.action.record, "", now).write(ended)
+        for row in held:
+            if row["kept_by"] is not None and row["state"] != "releasing":
+                await db.execute("keep_hold", {"store_hash": store_hash, **_record_of(row), "why": KEPT})
     return Outcome(left_as=detail, intents=(Note("uninstalled", None, detail),), look=False)
 
 
-async def _mail_held(work: Work, held: list[dict[str, Any]]) -> None:
-    """Say which orders stay held, because nothing will release them any more."""
+def _record_of(row: dict[str, Any]) -> dict[str, str]:
+    return {"record_kind": row["record_kind"], "record_id": row["record_id"]}
+
+
+async def _tell_held(work: Work, held: list[dict[str, Any]]) -> str:
+    """Mail the list of what stays held, at most once and never left out by a new try; return how that went.
+
+    mailed: the server took it. unclear: a worker died over it, or the server's answer was lost. not mailed: nobody to
+    mail to, no mail server, or it takes nothing for a quarter of an hour. none: nothing is held.
+    """
+    if not held:
+        return "none"
+    said = str(work.action.payload.get("mail", ""))
+    if said in ("mailed", "not mailed"):
+        return said
+    if said == "begun":  # committed right before the mail: it may be on its way
+        return "unclear"
+    await _note_mail(work, "begun")
+    try:
+        went = "mailed" if await _mail_held(work, held) else "not mailed"
+    except MailFailed as exc:
+        if exc.unclear:
+            return "unclear"
+        if not exc.permanent and work.action.attempt < TRIES_TO_TELL:
+            await _note_mail(work, "")
+            raise RemoteError(str(exc)) from exc
+        went = "not mailed"  # the secrets do not stay because a mail server is away
+    await _note_mail(work, went)
+    return went
+
+
+async def _note_mail(work: Work, went: str) -> None:
+    values = {**work.action.key, "payload": {"mail": went}}
+    if await work.services.db.fetch_val("note_step", values) is None:
+        raise Stale("another runner took this action over")
+
+
+async def _mail_held(work: Work, held: list[dict[str, Any]]) -> bool:
+    """Say which orders stay held, because nothing will release them any more. False: there is no way to mail it."""
     of = {"store_hash": work.store.hash}
     person = await work.services.db.fetch_one("fetch_alarm_person", of)
     person = person or await work.services.db.fetch_one("fetch_owner_person", of)
     url = work.services.settings.smtp_url
     mailer = Mailer.from_url(url.get_secret_value() if url else None)
-    if not held or person is None or not mailer.is_set or work.retried:
-        return
-    lines = "\n".join(f"- {r['label'] or r['record_kind'] + ' ' + r['record_id']}: {r['state']}" for r in held)
+    if person is None or not mailer.is_set:
+        return False
+    lines = "\n".join(
+        f"- {r['label'] or r['record_kind'] + ' ' + r['record_id']}: {r['state']}"
+        f"{', stays held as you decided' if r['kept_by'] is not None else ''}"
+        for r in held
+    )
     text = (
         "The app was uninstalled. These orders are still held and will not be released by us. "
         f"Move each on in your control panel:\n\n{lines}\n"
     )
-    try:
-        await mailer.send(
-            person["email"],
-            f"{work.store.name}: orders that are still held",
-            text,
-            message_id=f"uninstall-{work.store.hash}-{work.action.id}",
-            at=work.services.clock.now(),
-        )
-    except MailFailed as exc:
-        if not exc.unclear:
-            raise RemoteError(str(exc), permanent=exc.permanent) from exc
+    await mailer.send(
+        person["email"],
+        f"{work.store.name}: orders that are still held",
+        text,
+        message_id=f"uninstall-{work.store.hash}-{work.action.id}",
+        at=work.services.clock.now(),
+    )
+    return True

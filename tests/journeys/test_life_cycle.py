@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -18,7 +19,7 @@ from bcapp.core.model import RecordKey
 from bcapp.db import chunks
 from bcapp.db.accounts import ask_test, fetch_account, save_account
 from bcapp.db.agreements import Text, add_agreement
-from bcapp.db.settings import save_settings
+from bcapp.db.settings import keep_held, save_settings
 from bcapp.db.tasks import look_again, read_health
 from bcapp.jobs.dispatch import Worker
 from bcapp.jobs.seal import seal, verify
@@ -154,6 +155,35 @@ async def test_a_true_uninstall_ends_everything_and_says_what_stays_held(world: 
     await asyncio.sleep(0.5)
     assert len(world.sandbox.calls) == calls
     assert len(mails(world)) == 1
+
+
+async def test_the_list_of_what_stays_held_is_mailed_once_though_the_first_try_fails(world: World) -> None:
+    await world.rule()
+    order, _ = await held_and_sent(world)
+    await world.quiet()
+    owner, now = world.store.owner.id, world.services.clock.now()
+    await keep_held(world.db, world.store_hash, RecordKey("order", str(order.id)), user_id=owner, now=now)
+    signature, url = world.sandbox.signature, world.services.settings.smtp_url
+    assert url is not None
+    await asyncio.to_thread(signature.stop_smtp)
+    await asyncio.to_thread(world.bc.auth.uninstall, world.store)
+
+    async def tried() -> Any:
+        rows = await world.raw("SELECT attempt FROM actions WHERE kind = 'finish_uninstall' AND why <> ''")
+        return rows and rows[0]["attempt"]
+
+    await world.until(tried)
+    assert (await store_row(world))["state"] == "uninstalling"
+    await asyncio.to_thread(signature.start_smtp, "127.0.0.1", urlsplit(url.get_secret_value()).port)
+    world.advance(minutes=2)
+    await store_is(world, "uninstalled")
+    assert len(mails(world)) == 1
+    assert "stays held as you decided" in mails(world)[0].text
+    hold = await world.hold(order.id)
+    assert hold is not None
+    assert (hold["state"], hold["kept_by"]) == ("kept", owner)
+    detail = (await world.raw("SELECT detail FROM audit_log WHERE event = 'uninstalled'"))[0]["detail"]
+    assert detail["told"] == "mailed"
 
 
 async def test_an_uninstall_that_is_not_true_stops_work_for_an_hour_and_loses_nothing(world: World) -> None:

@@ -42,6 +42,12 @@ UPDATE actions SET found = COALESCE(found, CAST(:found AS jsonb))
  WHERE store_hash = :store_hash AND id = :id AND generation = :generation AND state = 'started'
 RETURNING found;
 
+-- note_step --
+-- How far a started action came, for whoever has to go on with it.
+UPDATE actions SET payload = payload || CAST(:payload AS jsonb)
+ WHERE store_hash = :store_hash AND id = :id AND generation = :generation AND state = 'started'
+RETURNING id;
+
 -- finish_action --
 UPDATE actions
    SET state = :state, why = :why, left_as = CAST(:left_as AS jsonb), finished_at = :now

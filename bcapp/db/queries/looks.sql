@@ -227,6 +227,8 @@ ON CONFLICT (store_hash, record_kind, record_id) DO UPDATE
    SET method = excluded.method, state = excluded.state, state_why = excluded.state_why, found = excluded.found,
        left_as = excluded.left_as, wanted_at = excluded.wanted_at, held_at = excluded.held_at,
        opened_at = excluded.opened_at, exposed_seconds = excluded.exposed_seconds,
+       kept_by = CASE WHEN excluded.state IN ('holding', 'held', 'kept') THEN holds.kept_by END,
+       kept_at = CASE WHEN excluded.state IN ('holding', 'held', 'kept') THEN holds.kept_at END,
        alarmed_at = CASE WHEN excluded.wanted_at > holds.wanted_at THEN NULL ELSE holds.alarmed_at END;
 
 -- set_blocking --

@@ -171,5 +171,5 @@ SELECT count(*) AS all,
         OR (CAST(:personal AS boolean) AND strpos(lower(r.label), CAST(:q AS text)) > 0));
 
 -- panel_hold --
-SELECT method, state, state_why, found, left_as, blocking, wanted_at, held_at, opened_at, exposed_seconds, changed_by
+SELECT method, state, state_why, found, left_as, blocking, wanted_at, held_at, opened_at, exposed_seconds, kept_by, kept_at
   FROM holds WHERE store_hash = :store_hash AND record_kind = :record_kind AND record_id = :record_id;

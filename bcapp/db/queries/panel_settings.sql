@@ -13,21 +13,21 @@ SELECT id, scope, is_active, checked_at FROM hooks WHERE store_hash = :store_has
 
 -- panel_held_records --
 -- Records that would stay held when the app goes. asked: a person's word that the worker has not carried out yet.
--- keeps: somebody said that this one stays as it is.
+-- kept_by: the user who said that this one stays as it is.
 SELECT h.record_kind, h.record_id, h.state, h.method, h.wanted_at, r.label, r.amount, r.currency,
        EXISTS (SELECT FROM deliveries d WHERE d.store_hash = h.store_hash AND d.record_kind = h.record_kind
                   AND d.record_id = h.record_id AND d.source = 'panel' AND d.done_at IS NULL) AS asked,
-       EXISTS (SELECT FROM audit_log l WHERE l.store_hash = h.store_hash AND l.record_kind = h.record_kind
-                  AND l.record_id = h.record_id AND l.event = 'hold_stays_after_uninstall'
-                  AND l.happened_at >= h.wanted_at) AS keeps
+       h.kept_by, h.kept_at
   FROM holds h JOIN records r ON r.store_hash = h.store_hash AND r.kind = h.record_kind AND r.id = h.record_id
  WHERE h.store_hash = :store_hash AND h.state IN ('holding', 'held', 'releasing', 'kept')
  ORDER BY h.wanted_at, h.record_id LIMIT :most;
 
--- panel_held_record --
-SELECT h.state FROM holds h
- WHERE h.store_hash = :store_hash AND h.record_kind = :record_kind AND h.record_id = :record_id
-   AND h.state IN ('holding', 'held', 'releasing', 'kept');
+-- panel_keep_held --
+-- It stays held when the app goes, says this user. Nothing comes back when it is not held, or was decided before.
+UPDATE holds SET kept_by = :user_id, kept_at = :now
+ WHERE store_hash = :store_hash AND record_kind = :record_kind AND record_id = :record_id
+   AND state IN ('holding', 'held', 'kept') AND kept_by IS NULL
+RETURNING record_id;
 
 -- panel_data_of_store --
 SELECT (SELECT count(*) FROM records r WHERE r.store_hash = :store_hash) AS records,

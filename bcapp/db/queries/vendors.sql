@@ -64,9 +64,15 @@ SELECT p.id, p.name, p.email, p.language
  WHERE s.store_hash = :store_hash;
 
 -- held_records --
-SELECT h.record_kind, h.record_id, h.state, h.found, r.label FROM holds h
+SELECT h.record_kind, h.record_id, h.state, h.found, h.kept_by, r.label FROM holds h
   JOIN records r ON r.store_hash = h.store_hash AND r.kind = h.record_kind AND r.id = h.record_id
  WHERE h.store_hash = :store_hash AND h.state IN ('holding', 'held', 'kept', 'releasing') ORDER BY h.wanted_at;
+
+-- keep_hold --
+-- The app goes, and a person decided that this hold stays.
+UPDATE holds SET state = 'kept', state_why = :why
+ WHERE store_hash = :store_hash AND record_kind = :record_kind AND record_id = :record_id
+   AND state IN ('holding', 'held', 'kept');
 
 -- open_requests_of_store --
 SELECT id, account_id, provider_request, provider_document, record_kind, record_id FROM requests

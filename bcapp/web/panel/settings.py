@@ -14,11 +14,12 @@ from starlette.routing import Route
 from bcapp.core.actions import ActionKind
 from bcapp.core.model import RecordKey
 from bcapp.core.settings import SHIPPING_TOOLS, StoreSettings, dump_settings, parse_settings
-from bcapp.db import audit
 from bcapp.db.accounts import ask_once
 from bcapp.db.deliveries import say_command
+from bcapp.db.panel_requests import user_names
 from bcapp.db.people import list_people
-from bcapp.db.settings import is_held, list_held, list_hooks, read_data, save_settings
+from bcapp.db.settings import keep_held as mark_kept
+from bcapp.db.settings import list_held, list_hooks, read_data, save_settings
 from bcapp.stores import REQUIRED_SCOPES, store_record
 from bcapp.web.forms import read_form
 from bcapp.web.hold_words import ESCAPES, PAYMENT_MODES, STATUS_NAMES, describe_hold
@@ -345,7 +346,8 @@ async def show_uninstall(request: Request, visit: Visit) -> Response:
         visit=visit,
         sections=sections(_frame(request, visit), "uninstall"),
         held=held,
-        undecided=sum(1 for h in held if not h.keeps and not h.asked),
+        names=await user_names(visit.services.db, visit.store.hash),
+        undecided=sum(1 for h in held if h.kept_by is None and not h.asked),
         may_release=visit.may("holds.override"),
     )
 
@@ -377,14 +379,7 @@ async def release_held(request: Request, visit: Visit) -> Response:
 async def keep_held(request: Request, visit: Visit) -> Response:
     """Write down that a held record stays as it is when the app goes."""
     record = await _held_record(request, visit)
-    db, store_hash = visit.services.db, visit.store.hash
-    async with db.transaction():
-        await db.fetch_one("lock_store", {"store_hash": store_hash})
-        stays = {h.record for h in await list_held(db, store_hash) if h.keeps}
-        if record not in stays and await is_held(db, store_hash, record):
-            await audit.append(
-                db, store_hash, visit.now, actor=visit.actor, event="hold_stays_after_uninstall", record=record
-            )
+    await mark_kept(visit.services.db, visit.store.hash, record, user_id=visit.user.id, now=visit.now)
     return go(request, _frame(request, visit).url("settings/uninstall"), toast="It stays as it is.")
 
 

@@ -384,7 +384,8 @@ CREATE TABLE holds (
     opened_at   timestamptz,
     exposed_seconds integer,                                -- seconds in which the order could be imported by a shipping tool
     alarmed_at  timestamptz,                                -- "not placed within 30 s" was said
-    changed_by  bigint,
+    kept_by     bigint,                                     -- user who decided that it stays held after an uninstall
+    kept_at     timestamptz,
     PRIMARY KEY (store_hash, record_kind, record_id),
     FOREIGN KEY (store_hash, record_kind, record_id) REFERENCES records (store_hash, kind, id)
 );
