@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
+from operator import eq, ge, gt, le, lt
+from typing import Any
 
-from bcapp.core.fields import OPERATOR_WORDS, OPERATORS, Field, FieldType, Reading, Unknown
+from bcapp.core.fields import OPERATOR_WORDS, OPERATORS, UNREAD, Field, FieldType, Reading, Unknown
 from bcapp.core.model import Money
 from bcapp.core.money import parse_money, written
 
 MOST_DAYS = 366
 MOST_VALUE = 250  # characters
+MOST_VALUES = 500
 SEEN_VALUES = 20  # of a list, in a trace
+MOST_SEEN = 250  # characters of a text, in a trace
+METAFIELD = "Namespace and key"
+_METAFIELD = re.compile(r"[^.\s][^\s]{0,63}\.[^\s]{1,64}")
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,11 @@ class ConditionTrace:
 
 def condition_problem(condition: Condition, fields: Mapping[str, Field]) -> str | None:
     """Return in one sentence why a condition cannot be, None when it can."""
-    known = fields.get(condition.field)
+    return problem_of(condition, fields.get(condition.field))
+
+
+def problem_of(condition: Condition, known: Field | None) -> str | None:
+    """Return in one sentence why a condition on this field cannot be, None when it can."""
     if known is None:
         return "This field does not exist any more. Choose another."
     if condition.operator not in OPERATORS[known.type]:
@@ -49,11 +60,17 @@ def condition_problem(condition: Condition, fields: Mapping[str, Field]) -> str 
             return f"{known.label} needs: {known.argument.lower()}."
         if known.argument == "Days" and days_of(condition.argument) is None:
             return f"Days are a whole number from 1 to {MOST_DAYS}."
+        if len(condition.argument) > MOST_VALUE:
+            return f"{known.argument} has at most {MOST_VALUE} characters."
+        if known.argument == METAFIELD and not _METAFIELD.fullmatch(condition.argument.strip()):
+            return "A metafield is named by its namespace, a dot and its key."
     if known.type is FieldType.FLAG:
         return None
     values = values_of(condition)
     if not values:
         return f"{known.label} needs a value."
+    if len(values) > MOST_VALUES:
+        return f"{known.label} takes at most {MOST_VALUES} values."
     if any(len(v) > MOST_VALUE for v in values):
         return f"A value has at most {MOST_VALUE} characters."
     if known.type in (FieldType.NUMBER, FieldType.TEXT, FieldType.DATE) and len(values) > 1:
@@ -71,7 +88,7 @@ def condition_problem(condition: Condition, fields: Mapping[str, Field]) -> str 
         return f"{known.label}: {exc}."
     if known.type is FieldType.COUNTRY and any(not re.fullmatch("[A-Z]{2}", v) for v in values):
         return "Countries are two capital letters, such as DE."
-    if known.choices and not {v.casefold() for v in values} <= {value.casefold() for value, _ in known.choices}:
+    if known.choices and not {v.strip().casefold() for v in values} <= {v.casefold() for v, _ in known.choices}:
         return f"{known.label} is one of: {', '.join(value for value, _ in known.choices)}."
     return None
 
@@ -108,67 +125,142 @@ def evaluate(
     Money is compared with the amount in its own currency; when there is none, use_rates converts it by the store's
     dated rates, and the trace says which rate decided. Else the outcome is "currency".
     """
-    known = fields.get(condition.field)
-    if known is None or condition_problem(condition, fields):
-        return _traced(condition, "", "unknown")
-    value, values = known.read(facts, condition.argument, reading), values_of(condition)
-    if isinstance(value, Unknown):
-        return _traced(condition, value.why, "unknown")
-    if isinstance(value, Money):
-        return _evaluate_money(condition, value, [parse_money(v) for v in values], reading, use_rates)
-    if isinstance(value, Decimal):
-        return _traced(condition, f"{value:f}", _outcome(_compare(value, condition.operator, parse_number(values[0]))))
-    if isinstance(value, bool):
-        return _traced(condition, "yes" if value else "no", _outcome(value == (condition.operator == "is_true")))
-    if isinstance(value, date):
-        holds_since = value >= parse_day(values[0])
-        return _traced(condition, value.isoformat(), _outcome(holds_since == (condition.operator == "on_or_after")))
-    if isinstance(value, frozenset):
-        return _evaluate_set(condition, value)
-    wanted_text, text = values[0].casefold(), str(value).casefold()
-    holds = {"is": text == wanted_text, "is_not": text != wanted_text, "contains": wanted_text in text}
-    return _traced(condition, str(value), _outcome(holds[condition.operator]))
+    return compile_condition(condition, fields.get(condition.field), use_rates)(facts, reading)
 
 
-def _evaluate_money(
-    condition: Condition, value: Money, wanted: list[Money], reading: Reading, use_rates: bool
-) -> ConditionTrace:
-    seen = f"{written(value.amount)} {value.currency}"
-    same = next((w for w in wanted if w.currency == value.currency), None)
-    if same is not None:
-        return _traced(condition, seen, _outcome(_compare(value.amount, condition.operator, same.amount)))
-    if use_rates and (converted := reading.rates.convert(value, wanted[0].currency)) is not None:
-        money, told = converted
-        outcome = _outcome(_compare(money.amount, condition.operator, wanted[0].amount))
-        return _traced(condition, f"{seen} = {written(money.amount)} {money.currency} ({told})", outcome)
-    # Not a zero and not unknown: the rule simply says nothing about this currency, and the trace says so.
-    named = " or ".join(w.currency for w in wanted)
-    return _traced(condition, f"{seen}: another currency than {named}", "currency")
+Check = Callable[[Any, Reading], ConditionTrace]
+Compare = Callable[[Any, Reading], tuple[str, str]]  # what was seen, the outcome
 
 
-def _evaluate_set(condition: Condition, value: frozenset[str]) -> ConditionTrace:
-    wanted = {v.strip().casefold() for v in values_of(condition)}
-    hit = any(v.casefold() in wanted for v in value)
-    seen = ", ".join(sorted(value)[:SEEN_VALUES])
-    return _traced(condition, seen, _outcome(hit == (condition.operator in ("is_any_of", "has_any_of"))))
+@lru_cache(maxsize=16_384)
+def compile_condition(condition: Condition, known: Field | None, use_rates: bool) -> Check:
+    """Return the condition as a function: checked and parsed once, whatever the number of records."""
+    name, operator, values, argument = condition.field, condition.operator, condition.values, condition.argument
+    if known is None or problem_of(condition, known):
+        broken = ConditionTrace(name, operator, values, argument, "", "unknown")
+        return lambda facts, reading: broken
+    read, needs, compare = known.read, known.needs, _COMPARES[known.type](condition, use_rates)
+
+    def check(facts: Any, reading: Reading) -> ConditionTrace:
+        if needs and not needs.isdisjoint(facts.unread):
+            why = UNREAD[min(needs & facts.unread)]
+            return ConditionTrace(name, operator, values, argument, why, "unknown")
+        value = read(facts, argument, reading)
+        if isinstance(value, Unknown):
+            return ConditionTrace(name, operator, values, argument, value.why, "unknown")
+        seen, outcome = compare(value, reading)
+        return ConditionTrace(name, operator, values, argument, seen, outcome)
+
+    return check
 
 
-def _compare(value: Decimal, operator: str, wanted: Decimal) -> bool:
-    return {
-        "at_least": value >= wanted,
-        "more_than": value > wanted,
-        "at_most": value <= wanted,
-        "less_than": value < wanted,
-        "is": value == wanted,
-    }[operator]
+def _compare_money(condition: Condition, use_rates: bool) -> Compare:
+    wanted, holds = [parse_money(v) for v in values_of(condition)], _HOLDS[condition.operator]
+    first, own = wanted[0], {w.currency: w.amount for w in wanted}
+    named = " or ".join(own)
+
+    def compare(value: Money | tuple[Money, ...], reading: Reading) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            sums = _sums(value) or [Money(Decimal(0), first.currency)]
+            if len(sums) > 1:
+                return several(sums, reading)
+            value = sums[0]
+        seen, same = f"{written(value.amount)} {value.currency}", own.get(value.currency)
+        if same is not None:
+            return seen, _outcome(holds(value.amount, same))
+        if use_rates and (converted := reading.rates.convert(value, first.currency)) is not None:
+            money, told = converted
+            return f"{seen} = {written(money.amount)} {money.currency} ({told})", _outcome(
+                holds(money.amount, first.amount)
+            )
+        # Not a zero and not unknown: the rule simply says nothing about this currency, and the trace says so.
+        return f"{seen}: {_no_rate(value, use_rates)}another currency than {named}", "currency"
+
+    def several(sums: list[Money], reading: Reading) -> tuple[str, str]:
+        seen = " + ".join(f"{written(m.amount)} {m.currency}" for m in sums)
+        if not use_rates:
+            return f"{seen}: several currencies, and the rule does not convert", "unknown"
+        converted = [reading.rates.convert(m, first.currency) for m in sums]
+        if None in converted:
+            return f"{seen}: there is no rate for one of the currencies", "currency"
+        done = [c for c in converted if c is not None]
+        total = sum((money.amount for money, _ in done), Decimal(0))
+        told = "; ".join(told for money, told in done if not told.startswith(f"1 {first.currency} "))
+        return f"{seen} = {written(total)} {first.currency} ({told})", _outcome(holds(total, first.amount))
+
+    return compare
+
+
+def _no_rate(value: Money, use_rates: bool) -> str:
+    return f"no rate for {value.currency}, " if use_rates else ""
+
+
+def _sums(parts: tuple[Money, ...]) -> list[Money]:
+    sums: dict[str, Decimal] = {}
+    for part in parts:
+        sums[part.currency] = sums.get(part.currency, Decimal(0)) + part.amount
+    # Nothing of a currency does not make it one more.
+    return [Money(a, c) for c, a in sums.items() if a] or [Money(a, c) for c, a in sums.items()][:1]
+
+
+def _compare_number(condition: Condition, use_rates: bool) -> Compare:
+    wanted, holds = parse_number(values_of(condition)[0]), _HOLDS[condition.operator]
+    return lambda value, reading: (f"{value:f}", _outcome(holds(value, wanted)))
+
+
+def _compare_flag(condition: Condition, use_rates: bool) -> Compare:
+    wanted = condition.operator == "is_true"
+    return lambda value, reading: ("yes" if value else "no", _outcome(value == wanted))
+
+
+def _compare_date(condition: Condition, use_rates: bool) -> Compare:
+    day, after = parse_day(values_of(condition)[0]), condition.operator == "on_or_after"
+    return lambda value, reading: (value.isoformat(), _outcome((value >= day) == after))
+
+
+def _compare_set(condition: Condition, use_rates: bool) -> Compare:
+    wanted = frozenset(v.strip().casefold() for v in values_of(condition))
+    any_of = condition.operator in ("is_any_of", "has_any_of")
+
+    def compare(value: frozenset[str], reading: Reading) -> tuple[str, str]:
+        hit = not wanted.isdisjoint([v.casefold() for v in value])
+        return ", ".join(sorted(value)[:SEEN_VALUES]), _outcome(hit == any_of)
+
+    return compare
+
+
+def _compare_text(condition: Condition, use_rates: bool) -> Compare:
+    wanted, operator = values_of(condition)[0].strip().casefold(), condition.operator
+
+    def compare(value: str, reading: Reading) -> tuple[str, str]:
+        text = value.casefold()
+        holds = wanted in text if operator == "contains" else (text == wanted) == (operator == "is")
+        return value[:MOST_SEEN], _outcome(holds)
+
+    return compare
+
+
+_COMPARES: dict[FieldType, Callable[[Condition, bool], Compare]] = {
+    FieldType.MONEY: _compare_money,
+    FieldType.NUMBER: _compare_number,
+    FieldType.TEXT: _compare_text,
+    FieldType.CHOICE: _compare_set,
+    FieldType.COUNTRY: _compare_set,
+    FieldType.LIST: _compare_set,
+    FieldType.DATE: _compare_date,
+    FieldType.FLAG: _compare_flag,
+}
+_HOLDS: dict[str, Callable[[Decimal, Decimal], bool]] = {
+    "at_least": ge,
+    "more_than": gt,
+    "at_most": le,
+    "less_than": lt,
+    "is": eq,
+}
 
 
 def _outcome(holds: bool) -> str:
     return "pass" if holds else "fail"
-
-
-def _traced(condition: Condition, seen: str, outcome: str) -> ConditionTrace:
-    return ConditionTrace(condition.field, condition.operator, condition.values, condition.argument, seen, outcome)
 
 
 def label_of(name: str, fields: Mapping[str, Field]) -> str:
@@ -189,4 +281,6 @@ def say(condition: Condition, fields: Mapping[str, Field]) -> str:
     if known and known.type is FieldType.FLAG:
         return label if condition.operator == "is_true" else f"not {label}"
     parted = " or " if known and known.type is FieldType.MONEY else ", "
-    return f"{label} {OPERATOR_WORDS.get(condition.operator, condition.operator)} {parted.join(condition.values)}"
+    words = {value.casefold(): word for value, word in known.choices} if known else {}
+    values = parted.join(words.get(v.strip().casefold(), v) for v in condition.values)
+    return f"{label} {OPERATOR_WORDS.get(condition.operator, condition.operator)} {values}"

@@ -45,11 +45,13 @@ class Reading:
     storefront_channels: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Field:
     """argument: label of the extra word that the field needs ("Days", "Custom field name"), "" when none.
 
-    read(facts, argument, reading) returns Money, Decimal, str, a set of str, date, bool, or Unknown.
+    read(facts, argument, reading) returns Money, Decimal, str, a set of str, date, bool, or Unknown; several Money
+    are a sum, to be added up in one currency, and none of them is zero in any.
+    needs: the parts of the facts that it reads; one that was left out (facts.unread) makes it unknown.
     choices: (value, label) of a field whose values are known beforehand.
     """
 
@@ -60,9 +62,20 @@ class Field:
     example: str
     read: Callable[[Any, str, Reading], Any]
     argument: str = ""
-    needs: frozenset[str] = frozenset()  # which reads it costs: catalog, group, history, metafields
+    needs: frozenset[str] = frozenset()  # keys of UNREAD
     choices: tuple[tuple[str, str], ...] = ()
 
+
+# The parts of facts that cost a call of their own, and what is said of one that was left out.
+UNREAD: dict[str, str] = {
+    "catalog": "the products were not read",
+    "group": "the customer's account was not read",
+    "history": "the customer's other orders were not read",
+    "coupons": "the coupon codes were not read",
+    "metafields": "the metafields were not read",
+    "customer_metafields": "the customer's metafields were not read",
+    "attributes": "the customer's attributes were not read",
+}
 
 OPERATORS: dict[FieldType, tuple[str, ...]] = {
     FieldType.MONEY: ("at_least", "more_than", "at_most", "less_than"),

@@ -20,7 +20,7 @@ class Money:
 
 @dataclass(frozen=True)
 class RecordKey:
-    """Which record of a store: kind is "order" (more kinds come with their workflow), id is BigCommerce's as text."""
+    """Which record of a store: kind is one of core.kinds.KINDS, id is BigCommerce's as text."""
 
     kind: str
     id: str
@@ -72,16 +72,24 @@ class Transaction:
 
 @dataclass(frozen=True)
 class History:
-    """What this customer did before this order; None when the customer is a guest without an e-mail."""
+    """What this customer did before this order; None when the customer is a guest without an e-mail.
+
+    since: how far back was looked, None when all of it is known.
+    """
 
     orders_before: int
-    spent_before: tuple[Money, ...]
+    spent_before: tuple[Money, ...]  # one per currency, as are the next
     recent: tuple[tuple[datetime, Money], ...]  # newest first, other orders only
+    paid_before: tuple[Money, ...] = ()  # paid and not given back
+    since: datetime | None = None
 
 
 @dataclass(frozen=True)
 class OrderFacts:
-    """An order, freshly read."""
+    """An order, freshly read.
+
+    unread: names of the parts that were left out (Field.needs); what they hold here says nothing.
+    """
 
     id: int
     status_id: int
@@ -105,6 +113,12 @@ class OrderFacts:
     transactions: tuple[Transaction, ...]
     history: History | None
     locale: str = "en"
+    coupons: tuple[str, ...] = ()  # codes
+    shipping_methods: tuple[str, ...] = ()
+    customer_since: datetime | None = None  # None: a guest, or the account was not read
+    metafields: tuple[tuple[str, str], ...] = ()  # "namespace.key", value
+    customer_metafields: tuple[tuple[str, str], ...] = ()
+    unread: frozenset[str] = frozenset()
     # Long, personal, and read by no rule: not kept with what is stored of past orders.
     staff_notes: str = field(default="", metadata={"stored": False})
     customer_message: str = field(default="", metadata={"stored": False})
@@ -194,6 +208,7 @@ class SignatureRequest:
     inputs: tuple[dict[str, Any], ...] = ()
     round_why: str = ""
     status_why: str = ""
+    counts: dict[str, Any] | None = None  # for whom and how long the signature counts: core/acceptances.py, Counts
 
     @property
     def is_open(self) -> bool:

@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
+from decimal import Context, Decimal
 
 from bcapp.core.model import Money
 
+_SIX = Context(prec=6)
 _MONEY = re.compile(r"^\s*([0-9]{1,12}(?:\.[0-9]{1,4})?)\s+([A-Z]{3})\s*$")
 
 
@@ -32,11 +33,14 @@ class RateTable:
     """What one unit of `base` is worth in other currencies, as of a day; the merchant sees and dates it.
 
     rates: units of the currency for one unit of base, above zero. Source: the store's currencies, or typed by hand.
+    days: of a currency whose rate is of another day than as_of. by_hand: whose rate a person typed.
     """
 
     base: str = ""
     as_of: date | None = None
     rates: Mapping[str, Decimal] = field(default_factory=dict)
+    days: Mapping[str, date] = field(default_factory=dict)
+    by_hand: frozenset[str] = frozenset()
 
     def rate(self, currency: str) -> Decimal | None:
         return Decimal(1) if currency == self.base else self.rates.get(currency)
@@ -47,6 +51,16 @@ class RateTable:
         if there is None or here is None or here <= 0:
             return None
         rate = there / here
-        day = f" of {self.as_of.day} {self.as_of:%B %Y}" if self.as_of else ""
-        told = f"1 {money.currency} = {rate.quantize(Decimal('0.000001')).normalize():f} {currency}, rates{day}"
+        told = f"1 {money.currency} = {_short(rate)} {currency}, {self._source(money.currency, currency)}"
         return Money((money.amount * rate).quantize(Decimal("0.0001")), currency), told
+
+    def _source(self, *currencies: str) -> str:
+        days = [day for c in currencies if c != self.base and (day := self.days.get(c, self.as_of))]
+        day = min(days, default=self.as_of)
+        typed = "rate typed by hand" if not self.by_hand.isdisjoint(currencies) else "rates"
+        return f"{typed} of {day.day} {day:%B %Y}" if day else typed
+
+
+def _short(rate: Decimal) -> str:
+    """Write a rate with six significant digits, so that one yen in dollars is no zero."""
+    return f"{rate.normalize(_SIX):f}"

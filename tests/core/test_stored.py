@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,51 +12,43 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bcapp.core.conditions import evaluate
+from bcapp.core.fields import Reading
+from bcapp.core.kinds import KINDS
+from bcapp.core.kinds.customer import CustomerFacts
 from bcapp.core.kinds.order import ORDER
-from bcapp.core.model import Address, History, LineItem, Money, OrderFacts, Transaction
+from bcapp.core.kinds.product import ProductFacts
+from bcapp.core.model import Money, OrderFacts
 from bcapp.errors import UnreadableInput
-from tests.core.facts import order
+from tests.core.facts import NOW, order
+from tests.core.second import CUSTOMER_FACTS, ORDER_FACTS, PRODUCT_FACTS, anything, conditions
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-WHOLE = st.integers(0, 2**40)
-AMOUNTS = st.decimals(-10_000_000, 10_000_000, places=4)
-MONEY = st.builds(Money, AMOUNTS, st.sampled_from(["USD", "EUR", "JPY"]))
-TIMES = st.datetimes(datetime(2000, 1, 1), datetime(2099, 1, 1), timezones=st.just(UTC))
-PAIRS = st.lists(st.tuples(TEXTS, TEXTS), max_size=2).map(tuple)
-ADDRESSES = st.builds(Address, *[TEXTS] * 9)
-BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
-    "items": st.lists(
-        st.builds(
-            LineItem, WHOLE, WHOLE, WHOLE, TEXTS, TEXTS, TEXTS, WHOLE, WHOLE, WHOLE, AMOUNTS, AMOUNTS, PAIRS, WHOLE,
-            TEXTS, st.frozensets(WHOLE, max_size=3), PAIRS,
-        ), max_size=3,
-    ).map(tuple),
-    "shipping": st.lists(ADDRESSES, max_size=2).map(tuple),
-    "transactions": st.lists(
-        st.builds(Transaction, WHOLE, TEXTS, TEXTS, AMOUNTS, TEXTS, st.booleans(), TIMES), max_size=2
-    ).map(tuple),
-    "history": st.none() | st.builds(
-        History, WHOLE, st.lists(MONEY, max_size=2).map(tuple),
-        st.lists(st.tuples(TIMES, MONEY), max_size=3).map(tuple),
-    ),
-    "str": TEXTS, "int": WHOLE, "bool": st.booleans(), "Decimal": AMOUNTS, "Money": MONEY, "datetime": TIMES,
-    "Address": ADDRESSES,
-}  # fmt: skip
+READING = Reading(NOW)
+
+FACTS = {"order": OrderFacts, "customer": CustomerFacts, "product": ProductFacts}
 
 
-def facts_of(of: type[Any]) -> st.SearchStrategy[Any]:
-    """Any facts at all: every field by its name, else by its type."""
-    kept = [f for f in fields(of) if f.metadata.get("stored", True)]
-    return st.builds(of, **{f.name: BY_TYPE[f.name if f.name in BY_TYPE else str(f.type)] for f in kept})
-
-
-@given(facts_of(OrderFacts))
-def test_an_order_comes_back_as_it_was_stored(facts: OrderFacts) -> None:
-    stored = json.loads(json.dumps(ORDER.dump(facts)))
-    assert ORDER.parse(stored) == facts
-    view = ORDER.view(stored)
+@pytest.mark.parametrize("name", KINDS)
+@given(data=st.data())
+def test_facts_come_back_as_they_were_stored(name: str, data: st.DataObject) -> None:
+    kind = KINDS[name]
+    facts = data.draw(anything(FACTS[name]))
+    stored = json.loads(json.dumps(kind.dump(facts)))
+    assert kind.parse(stored) == facts
+    view = kind.view(stored)
     assert all(getattr(view, f.name) == getattr(facts, f.name) for f in fields(facts))
-    assert (view.label, view.fraud_review) == (facts.label, facts.fraud_review)
+    assert view.label == facts.label
+
+
+@pytest.mark.parametrize(
+    ("name", "facts"), [("order", ORDER_FACTS), ("customer", CUSTOMER_FACTS), ("product", PRODUCT_FACTS)]
+)
+@given(data=st.data())
+def test_a_rule_sees_the_same_in_what_was_stored(name: str, facts: Any, data: st.DataObject) -> None:
+    kind, fresh = KINDS[name], data.draw(facts)
+    condition = data.draw(conditions(kind))
+    stored = kind.view(json.loads(json.dumps(kind.dump(fresh))))
+    assert evaluate(condition, stored, READING, kind.fields) == evaluate(condition, fresh, READING, kind.fields)
 
 
 def test_free_texts_are_not_stored() -> None:

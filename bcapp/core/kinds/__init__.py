@@ -1,6 +1,8 @@
 """The kinds of records that rules know, one file each."""
 
+from bcapp.core.kinds.customer import CUSTOMER
 from bcapp.core.kinds.kind import Kind
 from bcapp.core.kinds.order import ORDER
+from bcapp.core.kinds.product import PRODUCT
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (ORDER,)}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (ORDER, CUSTOMER, PRODUCT)}

@@ -38,7 +38,7 @@ def no_brief(_: Any) -> Brief:
     return Brief()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kind:
     """when: how the sentence of a rule begins.
 

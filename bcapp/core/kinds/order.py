@@ -2,79 +2,186 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+from bcapp.core.conditions import METAFIELD
 from bcapp.core.fields import Field, FieldType, Reading, Unknown
-from bcapp.core.kinds.kind import Brief, Kind, OutOfScope
-from bcapp.core.model import Money, OrderFacts
+from bcapp.core.kinds.kind import Kind, OutOfScope
+from bcapp.core.model import Address, History, Money, OrderFacts
 from bcapp.core.stored import codec_of
 
 NOT_PLACED = frozenset({0})
 NO_HISTORY = "a guest without an e-mail address has no history"
+# Source: orders.v2.oas2.yml, payment_status. "none": the order was placed without a payment that the store knows of.
+PAYMENT_STATUSES = (
+    "authorized", "captured", "capture pending", "declined", "held for review", "paid", "partially refunded",
+    "pending", "refunded", "void", "void pending", "none",
+)  # fmt: skip
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+def named_values(pairs: Iterable[tuple[str, str]], name: str) -> frozenset[str]:
+    """Return the values that stand under a name, whatever its case."""
+    wanted = name.strip().casefold()
+    return frozenset(value for key, value in pairs if key.casefold() == wanted)
+
+
+def countries(addresses: Iterable[Address]) -> frozenset[str] | Unknown:
+    found = frozenset(a.country for a in addresses if a.country)
+    return found or Unknown("the address names no country")
+
+
+def regions(addresses: Iterable[Address]) -> frozenset[str] | Unknown:
+    """Return country and state as the store writes it: "US California"; the country alone where there is no state."""
+    found = frozenset(f"{a.country} {a.state.strip()}".strip() for a in addresses if a.country)
+    return found or Unknown("the address names no country")
+
+
+def paid_total(history: History | None) -> tuple[Money, ...] | Unknown:
+    if history is None:
+        return Unknown(NO_HISTORY)
+    if history.since is not None:
+        return Unknown(_looked_back(history.since))
+    return history.paid_before
+
+
+def orders_so_far(history: History | None) -> Decimal | Unknown:
+    if history is None:
+        return Unknown(NO_HISTORY)
+    if history.since is not None:
+        return Unknown(_looked_back(history.since))
+    return Decimal(history.orders_before)
+
+
+def _looked_back(since: datetime) -> str:
+    return f"earlier orders are known back to {since.day} {since:%B %Y} only"
+
+
+def _shipped_to(facts: OrderFacts) -> tuple[Address, ...]:
+    return facts.shipping or (facts.billing,)
 
 
 def _custom_field(facts: OrderFacts, name: str, _: Reading) -> frozenset[str]:
-    return frozenset(
-        value for item in facts.items for key, value in item.custom_fields if key.casefold() == name.casefold()
-    )
+    return named_values((pair for item in facts.items for pair in item.custom_fields), name)
 
 
 def _first_order(facts: OrderFacts, _argument: str, _: Reading) -> bool | Unknown:
     if facts.history is None:
         return Unknown(NO_HISTORY)
+    if facts.history.orders_before == 0 and facts.history.since is not None:
+        return Unknown(_looked_back(facts.history.since))
     return facts.history.orders_before == 0
 
 
+def _recent(facts: OrderFacts, days: str) -> list[Money] | Unknown:
+    """Return this customer's other orders of the last days before this one."""
+    if facts.history is None:
+        return Unknown(NO_HISTORY)
+    since = facts.created_at - timedelta(days=int(days))
+    if facts.history.since is not None and since < facts.history.since:
+        return Unknown(_looked_back(facts.history.since))
+    return [money for at, money in facts.history.recent if at >= since]
+
+
 def _orders_in_days(facts: OrderFacts, days: str, _: Reading) -> Decimal | Unknown:
-    if facts.history is None:
-        return Unknown(NO_HISTORY)
-    since = facts.created_at - timedelta(days=int(days))
-    return Decimal(1 + sum(1 for at, _ in facts.history.recent if at >= since))
+    others = _recent(facts, days)
+    return others if isinstance(others, Unknown) else Decimal(1 + len(others))
 
 
-def _sum_in_days(facts: OrderFacts, days: str, _: Reading) -> Money | Unknown:
-    """This order and the customer's others of the last days, in this order's currency: splitting does not help."""
-    if facts.history is None:
-        return Unknown(NO_HISTORY)
-    since = facts.created_at - timedelta(days=int(days))
-    others = [m for at, m in facts.history.recent if at >= since]
-    if any(m.currency != facts.total.currency for m in others):
-        return Unknown(f"other orders of these {days} days are in another currency")
-    return Money(facts.total.amount + sum((m.amount for m in others), Decimal()), facts.total.currency)
+def _sum_in_days(facts: OrderFacts, days: str, _: Reading) -> tuple[Money, ...] | Unknown:
+    """This order and the customer's others of the last days together: splitting does not help."""
+    others = _recent(facts, days)
+    return others if isinstance(others, Unknown) else (facts.total, *others)
+
+
+def _placed(facts: OrderFacts, reading: Reading) -> datetime:
+    return facts.created_at.astimezone(reading.zone)
+
+
+def _order_date(facts: OrderFacts, _argument: str, reading: Reading) -> date:
+    return _placed(facts, reading).date()
+
+
+def _weekday(facts: OrderFacts, _argument: str, reading: Reading) -> frozenset[str]:
+    return frozenset({WEEKDAYS[_placed(facts, reading).weekday()]})
+
+
+def _account_age(facts: OrderFacts, _argument: str, _: Reading) -> Decimal | Unknown:
+    if facts.customer_since is None:
+        return Unknown("a guest has no account" if not facts.customer_id else "the account does not exist any more")
+    return Decimal(max(0, (facts.created_at - facts.customer_since).days))
 
 
 _CATALOG, _GROUP, _HISTORY = frozenset({"catalog"}), frozenset({"group"}), frozenset({"history"})
+_MONEY, _NUMBER, _TEXT, _DATE = FieldType.MONEY, FieldType.NUMBER, FieldType.TEXT, FieldType.DATE
+_CHOICE, _COUNTRY, _LIST, _FLAG = FieldType.CHOICE, FieldType.COUNTRY, FieldType.LIST, FieldType.FLAG
 
 FIELDS: dict[str, Field] = {
     f.name: f
     for f in (
-        Field("total", FieldType.MONEY, "Order total", "With tax, in the order's currency.", "1000.00 USD",
+        Field("total", _MONEY, "Order total", "With tax, in the order's currency.", "1000.00 USD",
               lambda o, a, r: o.total),
-        Field("sku", FieldType.LIST, "SKU", "Any line of the order.", "TENT-4",
+        Field("discount", _MONEY, "Discount", "Taken off the whole order, coupons included.", "100.00 USD",
+              lambda o, a, r: Money(o.discount, o.total.currency)),
+        Field("items_count", _NUMBER, "Number of items", "Pieces, not lines.", "10",
+              lambda o, a, r: Decimal(o.items_total)),
+        Field("sku", _LIST, "SKU", "Any line of the order.", "TENT-4",
               lambda o, a, r: frozenset(i.sku for i in o.items if i.sku)),
-        Field("category", FieldType.LIST, "Category", "A product's category or one above it. By category number.", "23",
+        Field("category", _LIST, "Category", "A product's category or one above it. By category number.", "23",
               lambda o, a, r: frozenset(str(c) for i in o.items for c in i.categories), needs=_CATALOG),
-        Field("brand", FieldType.LIST, "Brand", "Any line of the order, by name.", "Northfield",
+        Field("brand", _LIST, "Brand", "Any line of the order, by name.", "Northfield",
               lambda o, a, r: frozenset(i.brand_name for i in o.items if i.brand_name), needs=_CATALOG),
-        Field("custom_field", FieldType.LIST, "Product custom field", "The value of a custom field of any product.",
+        Field("custom_field", _LIST, "Product custom field", "The value of a custom field of any product.",
               "regulated = yes", _custom_field, argument="Custom field name", needs=_CATALOG),
-        Field("shipping_country", FieldType.COUNTRY, "Shipping country", "Where any part of the order goes.", "DE",
-              lambda o, a, r: frozenset(s.country for s in o.shipping) or frozenset({o.billing.country})),
-        Field("channel", FieldType.CHOICE, "Channel", "The storefront, by channel number.", "1",
+        Field("coupon", _LIST, "Coupon code", "Any coupon used on the order.", "SPRING10",
+              lambda o, a, r: frozenset(o.coupons), needs=frozenset({"coupons"})),
+        Field("shipping_country", _COUNTRY, "Shipping country", "Where any part of the order goes.", "DE",
+              lambda o, a, r: countries(_shipped_to(o))),
+        Field("shipping_region", _CHOICE, "Shipping region", "Country and state, as the store writes the state.",
+              "US California", lambda o, a, r: regions(_shipped_to(o))),
+        Field("billing_country", _COUNTRY, "Billing country", "Of the billing address.", "DE",
+              lambda o, a, r: countries((o.billing,))),
+        Field("billing_region", _CHOICE, "Billing region", "Country and state, as the store writes the state.",
+              "US California", lambda o, a, r: regions((o.billing,))),
+        Field("shipping_method", _CHOICE, "Shipping method", "As the order shows it.", "Ground",
+              lambda o, a, r: frozenset(o.shipping_methods)),
+        Field("channel", _CHOICE, "Channel", "The storefront, by channel number.", "1",
               lambda o, a, r: frozenset({str(o.channel_id)})),
-        Field("customer_group", FieldType.CHOICE, "Customer group", "By group number; 0 is no group.", "3",
-              lambda o, a, r: frozenset({str(o.customer_group_id)}), needs=_GROUP),
-        Field("payment_method", FieldType.CHOICE, "Payment method", "As the order shows it.", "Purchase Order",
+        Field("payment_method", _CHOICE, "Payment method", "As the order shows it.", "Purchase Order",
               lambda o, a, r: frozenset({o.payment_method})),
-        Field("guest", FieldType.FLAG, "Guest checkout", "The buyer has no account.", "",
+        Field("payment_status", _CHOICE, "Payment status", "How the payment stands when the order is looked at.",
+              "authorized", lambda o, a, r: frozenset({o.payment_status or "none"}),
+              choices=tuple((s, s.capitalize() if s != "none" else "No payment yet") for s in PAYMENT_STATUSES)),
+        Field("order_date", _DATE, "Order date", "The day in the store's time zone.", "2026-11-23", _order_date),
+        Field("weekday", _CHOICE, "Weekday", "On which the order was placed, in the store's time zone.", "saturday",
+              _weekday, choices=tuple((w, w.capitalize()) for w in WEEKDAYS)),
+        Field("hour", _NUMBER, "Hour of the day", "0 to 23, when the order was placed, in the store's time zone.",
+              "18", lambda o, a, r: Decimal(_placed(o, r).hour)),
+        Field("company", _TEXT, "Company", "Of the billing address.", "Buyer Ltd",
+              lambda o, a, r: o.billing.company),
+        Field("customer_group", _CHOICE, "Customer group", "By group number; 0 is no group.", "3",
+              lambda o, a, r: frozenset({str(o.customer_group_id)}), needs=_GROUP),
+        Field("guest", _FLAG, "Guest checkout", "The buyer has no account.", "",
               lambda o, a, r: o.customer_id == 0),
-        Field("first_order", FieldType.FLAG, "First order", "This customer has no earlier order.", "", _first_order,
+        Field("account_age", _NUMBER, "Age of the account", "Whole days from registration to this order.", "30",
+              _account_age, needs=_GROUP),
+        Field("first_order", _FLAG, "First order", "This customer has no earlier order.", "", _first_order,
               needs=_HISTORY),
-        Field("orders_in_days", FieldType.NUMBER, "Orders in recent days", "This customer's orders, this one included.",
+        Field("orders_so_far", _NUMBER, "Orders so far", "This customer's earlier orders, this one not included.",
+              "5", lambda o, a, r: orders_so_far(o.history), needs=_HISTORY),
+        Field("paid_total", _MONEY, "Paid so far", "What this customer paid for earlier orders and did not get back.",
+              "5000.00 USD", lambda o, a, r: paid_total(o.history), needs=_HISTORY),
+        Field("orders_in_days", _NUMBER, "Orders in recent days", "This customer's orders, this one included.",
               "3", _orders_in_days, argument="Days", needs=_HISTORY),
-        Field("sum_in_days", FieldType.MONEY, "Sum of recent days", "This customer's orders together.",
+        Field("sum_in_days", _MONEY, "Sum of recent days", "This customer's orders together.",
               "1000.00 USD", _sum_in_days, argument="Days", needs=_HISTORY),
+        Field("metafield", _LIST, "Order metafield", "What another app keeps on the order.", "erp.credit_state = ok",
+              lambda o, a, r: named_values(o.metafields, a), argument=METAFIELD, needs=frozenset({"metafields"})),
+        Field("customer_metafield", _LIST, "Customer metafield", "What another app keeps on the customer.",
+              "crm.tier = gold", lambda o, a, r: named_values(o.customer_metafields, a), argument=METAFIELD,
+              needs=frozenset({"customer_metafields"})),
     )
 }  # fmt: skip
 
@@ -92,12 +199,6 @@ def _created_at(facts: OrderFacts) -> datetime:
     return facts.created_at
 
 
-def _brief(facts: OrderFacts) -> Brief:
-    email = facts.billing.email.strip().lower()
-    customer = str(facts.customer_id) if facts.customer_id else email
-    return Brief(facts.label, facts.modified_at, customer, bool(email), facts.total)
-
-
 ORDER = Kind(
     "order",
     "Order",
@@ -108,5 +209,4 @@ ORDER = Kind(
     _created_at,
     codec_of(OrderFacts),
     large=frozenset({"items", "transactions"}),
-    brief=_brief,
 )

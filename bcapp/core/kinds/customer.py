@@ -1,0 +1,121 @@
+"""Customers as rules see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+
+from bcapp.core.conditions import METAFIELD
+from bcapp.core.fields import Field, FieldType, Reading, Unknown
+from bcapp.core.kinds.kind import Kind, OutOfScope
+from bcapp.core.kinds.order import countries, named_values, orders_so_far, paid_total, regions
+from bcapp.core.model import Address, History
+from bcapp.core.stored import codec_of
+
+
+@dataclass(frozen=True)
+class CustomerFacts:
+    """A customer's account, freshly read. unread: see OrderFacts.
+
+    channels: where the account may be used; None for everywhere. history: all orders placed so far.
+    """
+
+    id: int
+    email: str
+    name: str
+    company: str
+    group_id: int  # 0: none
+    created_at: datetime
+    modified_at: datetime
+    channel_id: int  # where it was made
+    channels: frozenset[int] | None
+    addresses: tuple[Address, ...] = ()
+    phone: str = ""
+    tax_exempt: str = ""  # the category, "" for none
+    accepts_marketing: bool = False
+    form_fields: tuple[tuple[str, str], ...] = ()
+    attributes: tuple[tuple[str, str], ...] = ()
+    metafields: tuple[tuple[str, str], ...] = ()
+    history: History | None = None
+    unread: frozenset[str] = frozenset()
+    # Free text of the staff, and read by no rule.
+    notes: str = field(default="", metadata={"stored": False})
+
+    @property
+    def label(self) -> str:
+        """The customer as people name it in lists."""
+        return f"Customer {self.id}, {self.name or self.email}"
+
+
+def _domain(facts: CustomerFacts, _argument: str, _: Reading) -> frozenset[str] | Unknown:
+    domain = facts.email.rpartition("@")[2].strip().lower()
+    return frozenset({domain}) if domain else Unknown("the account has no e-mail address")
+
+
+def _registered(facts: CustomerFacts, _argument: str, reading: Reading) -> date:
+    return facts.created_at.astimezone(reading.zone).date()
+
+
+_HISTORY = frozenset({"history"})
+
+FIELDS: dict[str, Field] = {
+    f.name: f
+    for f in (
+        Field("customer_group", FieldType.CHOICE, "Customer group", "By group number; 0 is no group.", "3",
+              lambda c, a, r: frozenset({str(c.group_id)})),
+        Field("email", FieldType.TEXT, "E-mail address", "Of the account.", "bo@buyer.example",
+              lambda c, a, r: c.email),
+        Field("email_domain", FieldType.CHOICE, "E-mail domain", "What stands behind the @.", "buyer.example", _domain),
+        Field("company", FieldType.TEXT, "Company", "Of the account.", "Buyer Ltd", lambda c, a, r: c.company),
+        Field("country", FieldType.COUNTRY, "Country", "Of any of the customer's addresses.", "DE",
+              lambda c, a, r: countries(c.addresses)),
+        Field("region", FieldType.CHOICE, "Region", "Country and state of any of the customer's addresses.",
+              "US California", lambda c, a, r: regions(c.addresses)),
+        Field("channel", FieldType.CHOICE, "Channel", "Where the account was made, by channel number.", "1",
+              lambda c, a, r: frozenset({str(c.channel_id)})),
+        Field("registered", FieldType.DATE, "Registered on", "The day in the store's time zone.", "2026-11-23",
+              _registered),
+        Field("account_age", FieldType.NUMBER, "Age of the account", "Whole days since registration.", "30",
+              lambda c, a, r: Decimal(max(0, (r.now - c.created_at).days))),
+        Field("orders_so_far", FieldType.NUMBER, "Orders so far", "All orders that this customer placed.", "5",
+              lambda c, a, r: orders_so_far(c.history), needs=_HISTORY),
+        Field("paid_total", FieldType.MONEY, "Paid so far", "What this customer paid and did not get back.",
+              "5000.00 USD", lambda c, a, r: paid_total(c.history), needs=_HISTORY),
+        Field("accepts_marketing", FieldType.FLAG, "Accepts marketing e-mails",
+              "Agreed to review and abandoned-cart e-mails.", "", lambda c, a, r: c.accepts_marketing),
+        Field("tax_exempt", FieldType.FLAG, "Tax exempt", "The account has a tax exemption category.", "",
+              lambda c, a, r: bool(c.tax_exempt)),
+        Field("form_field", FieldType.LIST, "Form field", "What was filled in under this name when registering.",
+              "VAT number = DE123456789", lambda c, a, r: named_values(c.form_fields, a), argument="Form field name"),
+        Field("attribute", FieldType.LIST, "Customer attribute", "The attribute of this name.", "tier = gold",
+              lambda c, a, r: named_values(c.attributes, a), argument="Attribute name",
+              needs=frozenset({"attributes"})),
+        Field("metafield", FieldType.LIST, "Customer metafield", "What another app keeps on the customer.",
+              "crm.tier = gold", lambda c, a, r: named_values(c.metafields, a), argument=METAFIELD,
+              needs=frozenset({"metafields"})),
+    )
+}  # fmt: skip
+
+
+def _out_of_scope(facts: CustomerFacts, channels: frozenset[int]) -> OutOfScope | None:
+    if not channels or (facts.channels is not None and channels.isdisjoint(facts.channels)):
+        return OutOfScope("not_storefront", "The account belongs to none of the storefronts of this rule.")
+    return None
+
+
+def _created_at(facts: CustomerFacts) -> datetime:
+    return facts.created_at
+
+
+CUSTOMER = Kind(
+    "customer",
+    "Customer",
+    "Customers",
+    "When a customer registers",
+    FIELDS,
+    _out_of_scope,
+    _created_at,
+    codec_of(CustomerFacts),
+    large=frozenset({"addresses"}),
+)
