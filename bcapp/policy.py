@@ -21,7 +21,7 @@ from bcapp.core.policy import (
     to_document,
 )
 from bcapp.core.rules import InvalidRule, check_definition, parse_definition
-from bcapp.db import audit
+from bcapp.db import Database, audit
 from bcapp.db.rules import OPERATOR, add_rule, save_rule, set_mode
 from bcapp.db.stores import Store, fetch_store
 from bcapp.errors import RefusedByUs, Stale
@@ -150,6 +150,19 @@ def _place(where: str) -> tuple[str | int, ...]:
 # Read ---------------------------------------------------------------------------------------------------------
 
 
+async def read_names(db: Database, store_hash: str) -> Names:
+    """Return by which names people speak of what a store's rules use."""
+    named: dict[str, list[Mapping[str, Any]]] = {}
+    for row in await db.fetch_all("policy_names", {"store_hash": store_hash}):
+        named.setdefault(row["what"], []).append(row)
+    return Names(
+        people={r["name"]: r["id"] for r in named.get("person", ())},
+        agreements=_distinct(named.get("agreement", ())),
+        accounts=_distinct(named.get("account", ())),
+        calendars=_distinct(named.get("calendar", ())),
+    )
+
+
 async def read_present(services: Services, store_hash: str) -> Present:
     """Return a store's rules that are not archived. Raises RefusedByUs when the app was never installed there."""
     store = await fetch_store(services.db, store_hash)
@@ -164,19 +177,7 @@ async def read_present(services: Services, store_hash: str) -> Present:
         )
         for r in rows
     )  # fmt: skip
-    named: dict[str, list[Mapping[str, Any]]] = {}
-    for row in await services.db.fetch_all("policy_names", of):
-        named.setdefault(row["what"], []).append(row)
-    return Present(
-        store,
-        rules,
-        Names(
-            people={r["name"]: r["id"] for r in named.get("person", ())},
-            agreements=_distinct(named.get("agreement", ())),
-            accounts=_distinct(named.get("account", ())),
-            calendars=_distinct(named.get("calendar", ())),
-        ),
-    )
+    return Present(store, rules, await read_names(services.db, store_hash))
 
 
 def _distinct(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:

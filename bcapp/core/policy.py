@@ -29,6 +29,7 @@ from bcapp.core.rules import (
 POLICY_VERSION = 1
 MODES = ("live", "monitor", "off")
 _DEFAULT = RuleDefinition()
+REMOVED = "(removed)"  # what a rule names and the store has no more; no name of anything, so a file with it is refused
 
 _TEXT = {"type": "string", "minLength": 1, "maxLength": 250}
 _PEOPLE = {"type": "array", "items": {"type": "string", "format": "email", "maxLength": 250}, "maxItems": 20}
@@ -162,7 +163,7 @@ def _entry(rule: PolicyRule, names: Names) -> dict[str, Any]:
     d = rule.definition
 
     def mail(ids: Sequence[int]) -> list[str]:
-        return [people[i] for i in ids]
+        return [people.get(i, REMOVED) for i in ids]
 
     entry: dict[str, Any] = {"id": rule.id} if rule.id else {}
     entry |= {"name": rule.name, "workflow": rule.workflow, "mode": rule.mode}
@@ -187,19 +188,19 @@ def _entry(rule: PolicyRule, names: Names) -> dict[str, Any]:
             approvers["unknown_requester"] = mail(d.unknown_requester)
         entry["approvers"] = approvers
     if d.customer:
-        buyer: dict[str, Any] = {"agreement": agreements[d.agreement_id]}
+        buyer: dict[str, Any] = {"agreement": agreements.get(d.agreement_id, REMOVED)}
         if d.buyer_may_forward:
             buyer["may_forward"] = True
         if d.sign_once.scope:
             buyer["sign_once"] = _sign_once(d.sign_once)
         entry["buyer"] = buyer
     entry |= _differing(d, "sequence")
-    entry["account"] = accounts[d.account_id]
+    entry["account"] = accounts.get(d.account_id, REMOVED)
     entry |= _differing(d, "expiry_days")
     if d.steps:
         entry["escalation"] = [_step(s, people) for s in d.steps]
     if d.calendar_id:
-        entry["calendar"] = calendars[d.calendar_id]
+        entry["calendar"] = calendars.get(d.calendar_id, REMOVED)
     entry |= _differing(d, "most_per_hour", "most_per_day")
     if d.channels:
         entry["channels"] = list(d.channels)
@@ -229,7 +230,7 @@ def _sign_once(once: SignOnce) -> dict[str, Any]:
 def _step(step: Step, people: Mapping[int, str]) -> dict[str, Any]:
     entry: dict[str, Any] = {"after_days": step.after_days, "do": step.do, "at": step.at}
     entry |= {} if step.working_days else {"working_days": False}
-    entry |= {"person": people[step.person]} if step.person else {}
+    entry |= {"person": people.get(step.person, REMOVED)} if step.person else {}
     return entry | ({"outcome": step.outcome} if step.outcome else {})
 
 
@@ -378,6 +379,11 @@ def _change(rule: PolicyRule, old: PolicyRule | None, names: Names) -> PolicyCha
     if rule.definition == old.definition and rule.name == old.name:
         return PolicyChange("mode" if rule.mode != old.mode else "keep", rule, old, lines)
     return PolicyChange("change", rule, old, lines)
+
+
+def rule_differences(before: PolicyRule, after: PolicyRule, names: Names) -> list[str]:
+    """Return "part: before → after" for each part in which two states of a rule differ."""
+    return differences(_entry(before, names), _entry(after, names))
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

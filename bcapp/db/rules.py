@@ -71,6 +71,11 @@ async def fetch_rule(db: Database, store_hash: str, rule_id: int) -> Rule | None
     return Rule.from_row(row) if row else None
 
 
+async def list_names(db: Database, store_hash: str) -> list[dict[str, Any]]:
+    """Return rows id, name, archived of all rules."""
+    return await db.fetch_all("panel_rule_names", {"store_hash": store_hash})
+
+
 async def add_rule(
     db: Database, store_hash: str, *, name: str, workflow: str, definition: RuleDefinition, author: int, now: datetime
 ) -> int:

@@ -222,6 +222,7 @@ FILLED = [
     Screen("rule-live", "rules/{monitored}/live"),
     Screen("rule-new", "rules/new"),
     Screen("rule-condition", "rules/new", press("Or …", shown="[name='c.0.1.field']")),
+    Screen("rule-check", "rules/check"),
     Screen("rule-band", "rules/new", unfold("Limits table", press("Add a line", shown="[name='b.0.up_to']"))),
     Screen("rule-step", "rules/new", unfold("While nobody signs", press("Add a step", shown="[name='s.0.do']"))),
     Screen("agreements", "agreements"),

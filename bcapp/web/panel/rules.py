@@ -12,11 +12,13 @@ from starlette.routing import Route
 from bcapp.core.changes import Subject
 from bcapp.core.fields import OPERATOR_WORDS
 from bcapp.core.kinds.order import ORDER
+from bcapp.core.policy import PolicyRule, rule_differences
 from bcapp.core.rules import RuleDefinition, dump_definition, parse_definition
 from bcapp.db import rules
 from bcapp.db.panel_requests import user_names
 from bcapp.db.rules import Choices, Rule
 from bcapp.errors import RefusedByUs, Stale
+from bcapp.policy import lint_store, read_names
 from bcapp.web.forms import read_form
 from bcapp.web.panel import Visit, panel
 from bcapp.web.panel.changing import Change, save, waiting
@@ -46,6 +48,17 @@ from bcapp.web.refusals import not_found
 from bcapp.web.render import go
 from bcapp.workflows.order_approval import SLUG
 
+# kind of finding -> a word for it and how it is shown
+FINDINGS = {
+    "broken": ("Broken", "danger"),
+    "unreachable": ("Never matches", "danger"),
+    "nobody": ("Nobody to sign", "danger"),
+    "gap": ("Gap in the limits", "warning"),
+    "late_step": ("Too late", "warning"),
+    "overlap": ("Asks twice", "warning"),
+    "uncovered": ("Not covered", "warning"),
+    "way_around": ("Way around", "warning"),
+}
 WAITS = "It applies when a second manager approves it, or in 24 hours."
 MEANWHILE = (
     "Somebody else saved this rule meanwhile. Open it again to see what they changed; what you typed is still here."
@@ -83,7 +96,9 @@ async def _editor(
     choices: Choices,
     status: int = 200,
     block: str = "form",
+    meanwhile: tuple[str, ...] = (),
 ) -> Response:
+    """meanwhile: what somebody else saved while this was typed, line by line."""
     url = frame(request).url
     live = [a for a in choices.agreements if not a["archived"] or str(a["id"]) == form.agreement_id]
     people = [p for p in choices.people if p["state"] != "left"]
@@ -95,6 +110,8 @@ async def _editor(
         status,
         active="rules",
         rule=rule,
+        meanwhile=meanwhile,
+        findings=await _findings(visit, rule) if rule and request.method == "GET" else (),
         form=form,
         errors=form.errors,
         version=rule.version if rule else 0,
@@ -176,7 +193,9 @@ async def _save(request: Request, visit: Visit, rule: Rule | None, choices: Choi
     if rule is not None and not errors and version != rule.version:
         errors[""] = MEANWHILE
     if errors:
-        return await _editor(request, visit, rule, replace(form, errors=errors), choices, 422)
+        meanwhile = await _meanwhile(visit, rule, version) if rule is not None and version != rule.version else ()
+        typed = replace(form, errors=errors)
+        return await _editor(request, visit, rule, typed, choices, 422, meanwhile=meanwhile)
     db, store_hash, author = visit.services.db, visit.store.hash, visit.user.id
     url = frame(request).url
     if rule is None:
@@ -193,6 +212,36 @@ async def _save(request: Request, visit: Visit, rule: Rule | None, choices: Choi
         text = MEANWHILE if isinstance(exc, Stale) else str(exc)
         return await _editor(request, visit, rule, replace(form, errors={"": text}), choices, 422)
     return go(request, back, toast="Saved." if applied else f"Saved. {WAITS}")
+
+
+async def _meanwhile(visit: Visit, rule: Rule, version: int) -> tuple[str, ...]:
+    """Return what was changed since the version that somebody has open."""
+    db, store_hash = visit.services.db, visit.store.hash
+    row = await db.fetch_one("panel_rule_version", {"store_hash": store_hash, "rule_id": rule.id, "version": version})
+    if row is None:
+        return ()
+    names = await read_names(db, store_hash)
+    then = parse_definition(row["definition"])
+    return tuple(rule_differences(_as_policy(rule, then), _as_policy(rule, rule.definition), names))
+
+
+def _as_policy(rule: Rule, definition: RuleDefinition) -> PolicyRule:
+    return PolicyRule(rule.name, rule.workflow, rule.mode, definition, rule.id, rule.version)
+
+
+async def _findings(visit: Visit, rule: Rule) -> tuple[str, ...]:
+    found = await lint_store(visit.services, visit.store)
+    return tuple(f.text for f in found if rule.id in f.rules)
+
+
+@panel("rules.view")
+async def check_rules(request: Request, visit: Visit) -> Response:
+    """What is doubtful about the rules that are not off."""
+    names = {r["id"]: r["name"] for r in await rules.list_names(visit.services.db, visit.store.hash)}
+    findings = await lint_store(visit.services, visit.store)
+    return answer(
+        request, visit, "panel/rule_check.html", active="rules", findings=findings, names=names, words=FINDINGS
+    )
 
 
 async def _put(visit: Visit, rule: Rule, name: str, definition: RuleDefinition, choices: Choices) -> bool:
@@ -227,14 +276,18 @@ async def show_versions(request: Request, visit: Visit) -> Response:
     rows = await db.fetch_all("panel_rule_versions", {"store_hash": store_hash, "rule_id": rule.id})
     choices = await rules.list_choices(db, store_hash)
     who = await user_names(db, store_hash)
+    names = await read_names(db, store_hash)
+    definitions = [parse_definition(row["definition"]) for row in rows]
+    older = [*definitions[1:], None]
     versions = [
         (
             row["version"],
-            said(parse_definition(row["definition"]), choices),
-            who.get(row["author"], f"User {row['author']}"),
+            said(definition, choices),
+            who.get(row["author"], "The operator" if row["author"] == rules.OPERATOR else f"User {row['author']}"),
             row["created_at"],
+            rule_differences(_as_policy(rule, before), _as_policy(rule, definition), names) if before else [],
         )
-        for row in rows
+        for row, definition, before in zip(rows, definitions, older, strict=True)
     ]
     return answer(
         request, visit, "panel/rule_versions.html", active="rules", rule=rule, versions=versions,
@@ -378,6 +431,7 @@ async def go_live(request: Request, visit: Visit) -> Response:
 ROUTES = [
     Route("/rules", show_rules, name="rules"),
     Route("/rules/new", new_rule, methods=["GET", "POST"], name="rule_new"),
+    Route("/rules/check", check_rules, name="rule_check"),
     Route("/rules/draft", draft_rule, methods=["POST"], name="rule_draft"),
     Route("/rules/{id}", show_rule, name="rule"),
     Route("/rules/{id}", save_rule, methods=["POST"], name="rule_save"),

@@ -327,3 +327,29 @@ async def test_amounts_in_several_currencies(house: House) -> None:
     assert definition["groups"][0][0]["values"] == ["1000 USD", "900 EUR"]
     assert (definition["use_rates"], definition["match"]) == (True, "any")
     assert "1000 USD, 900 EUR" in (await house.as_("owner").get(f"rules/{rule_id}")).text
+
+
+async def test_the_second_of_two_tabs_sees_what_the_first_saved(house: House) -> None:
+    rule_id = await make_rule(house)
+    account = str(await house.run("SELECT id FROM signature_accounts"))
+    owner = house.as_("owner")
+    first = filled(int(account), version="1", expiry_days="9")
+    assert (await owner.post(f"rules/{rule_id}", first)).status_code == 303
+    second = filled(int(account), version="1", most_per_hour="50")
+    refused = await owner.post(f"rules/{rule_id}", second)
+    assert refused.status_code == 422
+    assert "What was changed meanwhile" in refused.text
+    assert "expiry days: (default) → 9" in refused.text
+    assert 'value="50"' in refused.text
+    versions = (await owner.get(f"rules/{rule_id}/versions")).text
+    assert "expiry days: (default) → 9" in versions
+
+
+async def test_the_check_says_what_is_doubtful(house: House) -> None:
+    assert "Nothing to say" in (await house.as_("viewer").get("rules/check")).text
+    rule_id = await make_rule(house)
+    await house.run("UPDATE rules SET mode = 'monitor'")
+    shown = (await house.as_("viewer").get("rules/check")).text
+    assert "Nobody to sign" in shown
+    assert f"rules/{rule_id}" in shown
+    assert "asks by approval limit, but nobody has one" in (await house.as_("owner").get(f"rules/{rule_id}")).text
