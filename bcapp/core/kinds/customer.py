@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from bcapp.core.conditions import METAFIELD
 from bcapp.core.fields import Field, FieldType, Reading, Unknown
-from bcapp.core.kinds.kind import Kind, OutOfScope
+from bcapp.core.kinds.kind import Brief, Kind, OutOfScope
 from bcapp.core.kinds.order import countries, named_values, orders_so_far, paid_total, regions
 from bcapp.core.model import Address, History
 from bcapp.core.stored import codec_of
@@ -108,6 +108,10 @@ def _created_at(facts: CustomerFacts) -> datetime:
     return facts.created_at
 
 
+def _brief(facts: CustomerFacts) -> Brief:
+    return Brief(facts.label, facts.modified_at, str(facts.id), bool(facts.email.strip()))
+
+
 CUSTOMER = Kind(
     "customer",
     "Customer",
@@ -118,4 +122,5 @@ CUSTOMER = Kind(
     _created_at,
     codec_of(CustomerFacts),
     large=frozenset({"addresses"}),
+    brief=_brief,
 )

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from bcapp.core.conditions import METAFIELD
 from bcapp.core.fields import Field, FieldType, Reading, Unknown
-from bcapp.core.kinds.kind import Kind, OutOfScope
+from bcapp.core.kinds.kind import Brief, Kind, OutOfScope
 from bcapp.core.model import Address, History, Money, OrderFacts
 from bcapp.core.stored import codec_of
 
@@ -199,6 +199,12 @@ def _created_at(facts: OrderFacts) -> datetime:
     return facts.created_at
 
 
+def _brief(facts: OrderFacts) -> Brief:
+    email = facts.billing.email.strip().lower()
+    customer = str(facts.customer_id) if facts.customer_id else email
+    return Brief(facts.label, facts.modified_at, customer, bool(email), facts.total)
+
+
 ORDER = Kind(
     "order",
     "Order",
@@ -209,4 +215,5 @@ ORDER = Kind(
     _created_at,
     codec_of(OrderFacts),
     large=frozenset({"items", "transactions"}),
+    brief=_brief,
 )

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from bcapp.core.conditions import METAFIELD
 from bcapp.core.fields import Field, FieldType, Reading, Unknown
-from bcapp.core.kinds.kind import Kind, OutOfScope
+from bcapp.core.kinds.kind import Brief, Kind, OutOfScope
 from bcapp.core.kinds.order import named_values
 from bcapp.core.model import Money
 from bcapp.core.stored import codec_of
@@ -118,6 +118,10 @@ def _created_at(facts: ProductFacts) -> datetime:
     return facts.created_at
 
 
+def _brief(facts: ProductFacts) -> Brief:
+    return Brief(facts.label, facts.modified_at, money=facts.price)
+
+
 PRODUCT = Kind(
     "product",
     "Product",
@@ -127,4 +131,5 @@ PRODUCT = Kind(
     _out_of_scope,
     _created_at,
     codec_of(ProductFacts),
+    brief=_brief,
 )
