@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bcapp.policy_file import PolicyFile
 from bcapp.settings import Settings
 from tests.journeys.test_side_roads import ROADS
 
@@ -43,6 +44,13 @@ def test_a_platform_installs_the_versions_that_are_tested() -> None:
     assert installed.items() <= locked.items()
     for name in ("requirements.lock", "requirements.txt"):
         assert "://" not in (ROOT / name).read_text(), f"{name} names a host"
+
+
+def test_the_example_of_a_policy_is_one() -> None:
+    example = re.search(r"```yaml\n(.*?)```", (ROOT / "docs" / "policy.md").read_text(), re.S)
+    assert example is not None
+    (rule,) = PolicyFile(example[1]).document["rules"]
+    assert rule["groups"][1][0]["values"] == ["DE", "NO"]
 
 
 def test_every_side_road_stands_in_the_table_and_is_walked() -> None:
