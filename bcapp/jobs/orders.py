@@ -53,7 +53,9 @@ async def hold_order(work: Work) -> Outcome:
         return Outcome(
             why="It was already held by someone else.",
             left_as={"status_id": wanted},
-            intents=(MoveHold(HoldEvent.FOUND_HELD, "It was already held by someone else.", found=found),),
+            intents=(
+                MoveHold(HoldEvent.FOUND_HELD, "It was already held by someone else.", found={**found, "joined": True}),
+            ),
         )
     if status != wanted:
         await client.put_order(work.order_id, status_id=wanted)
@@ -85,7 +87,7 @@ async def release_hold(work: Work) -> Outcome:
         fraud_review=payment == "held for review" or any(t.get("fraud_review") for t in transactions),
         hold_status=hold.status_held(work.store.settings.hold_status),
         found_status=int((hold.found or {}).get("status_id") or 0),
-        joined=False,
+        joined=bool((hold.found or {}).get("joined")),
     )
     if release.person:
         text = f"Order {work.order_id} is signed. {release.why}"
@@ -98,10 +100,12 @@ async def release_hold(work: Work) -> Outcome:
         status = int(after["status_id"]) if after is not None else status
     elif release.status_id is None and found["target"] == status:
         why = "It was released."  # our own write of an earlier try
+    # The word of the person who let it go stays, beside what came of it.
+    said = f"{hold.state_why.rstrip('.')}. {why}" if hold.state is HoldState.OVERRIDDEN and hold.state_why else why
     return Outcome(
         why=why,
         left_as={"status_id": status},
-        intents=(MoveHold(HoldEvent.OPENED, why), SettleTasks(("hold_late", "release_held", "release_failed"))),
+        intents=(MoveHold(HoldEvent.OPENED, said), SettleTasks(("hold_late", "release_held", "release_failed"))),
     )
 
 

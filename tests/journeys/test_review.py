@@ -335,6 +335,22 @@ async def test_a_slow_sweep_does_not_stop_the_tick(world: World) -> None:
     await world.until(done, 4.5, said="what is due runs while a sweep waits")
 
 
+async def test_a_hold_of_somebody_else_is_not_lifted_by_hand_either(world: World) -> None:
+    await world.rule()
+    order = world.place(status_id=12)
+    await world.request_is(order.id, "sent")
+    await world.hold_is(order.id, "joined")
+    await world.command(order.id, "release", why="Signed on paper")
+    await world.request_is(order.id, "cancelled")
+    await world.quiet()
+    hold = await world.hold(order.id)
+    assert hold is not None
+    assert hold["state"] == "overridden"
+    assert hold["state_why"] == "Signed on paper. It was already held by someone else, so it is left held."
+    assert world.store.orders[order.id].status_id == 12
+    assert world.writes(order.id) == []
+
+
 async def test_a_signature_that_comes_before_the_expiry_is_carried_out_counts(world: World) -> None:
     await world.rule()
     order, request = await held_and_sent(world)

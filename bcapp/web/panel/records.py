@@ -177,6 +177,10 @@ async def look_again(request: Request, visit: Visit) -> Response:
     return go(request, url, toast="The order is being read again.")
 
 
+LEFT_HELD = (
+    "Its open requests are cancelled, and nothing is asked any more. It was held by someone else before us, so its "
+    "status stays as it is: move it on in your control panel."
+)
 RELEASE = Step(
     "Release the order by hand",
     "The order goes on without a signature, and its open requests are cancelled.",
@@ -199,17 +203,20 @@ async def release(request: Request, visit: Visit) -> Response:
     )
     if hold is None or hold["state"] not in RELEASABLE:
         return go(request, back, toast="Nothing was changed: the order is not held.", toast_kind="info")
+    is_joined = hold["state"] == HoldState.JOINED
+    text = LEFT_HELD if is_joined else RELEASE.text
     why, error, status = "", "", 200
     if request.method == "POST":
         given = Given(await read_form(request))
         why = given.text("why", "The reason", WHY_CHARACTERS, required=True)
         if not given.errors:
             await press(visit, record, Command("release", visit.user.id, why), given.once)
-            return go(request, back, toast="The order is being released.")
+            toast = "The order stays held by someone else." if is_joined else "The order is being released."
+            return go(request, back, toast=toast)
         error, status = given.errors["why"], 422
     return answer(
         request, visit, "panel/step.html", "dialog", status,
-        active="requests", step=RELEASE, text=RELEASE.text, action=request.url.path, back=back, why=why, error=error,
+        active="requests", step=RELEASE, text=text, action=request.url.path, back=back, why=why, error=error,
     )  # fmt: skip
 
 
