@@ -20,6 +20,7 @@ from bcapp.gate import Gate, OpenGate
 
 PAGE = 250  # the most rows that a list gives at once
 MOST_PAGES = 4000  # a list that never ends must not hold a worker for ever
+WITH_PRODUCT = "custom_fields,channels"
 Params = Mapping[str, str | int]
 
 
@@ -168,6 +169,9 @@ class BigCommerce:
     async def order_shipping_addresses(self, order_id: int) -> list[dict[str, Any]]:
         return await self._v2_list(f"/v2/orders/{order_id}/shipping_addresses")
 
+    async def order_coupons(self, order_id: int) -> list[dict[str, Any]]:
+        return await self._v2_list(f"/v2/orders/{order_id}/coupons")
+
     async def order_transactions(self, order_id: int) -> list[dict[str, Any]]:
         """Return the payment transactions; an empty list also when the vendor answers 204."""
         answer = await self._call("GET", f"/v3/orders/{order_id}/transactions")
@@ -255,13 +259,46 @@ class BigCommerce:
 
     # Customers
 
-    async def customers(self, *, ids: Collection[int] = (), emails: Collection[str] = ()) -> list[dict[str, Any]]:
+    async def list_customers(
+        self,
+        *,
+        created_since: datetime | None = None,
+        modified_since: datetime | None = None,
+        newest_first: bool = True,
+        page_size: int = PAGE,
+        most: int | None = None,
+        include: str = "addresses,attributes,formfields",
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Yield raw customers with their addresses, attributes and form fields.
+
+        In the order of their making, of their last change when modified_since is given; each comes once.
+        """
+        column = "date_modified" if modified_since is not None else "date_created"
+        given = {"date_created:min": _iso(created_since), "date_modified:min": _iso(modified_since)}
+        params: dict[str, str | int] = {k: v for k, v in given.items() if v is not None}
+        params |= {"include": include, "sort": f"{column}:{'desc' if newest_first else 'asc'}"}
+        async for row in self._v3_pages("/v3/customers", params, page_size, most):
+            yield row
+
+    async def count_customers(self, *, created_since: datetime | None = None) -> int:
+        params = {"date_created:min": _iso(created_since)} if created_since is not None else {}
+        return await self._v3_total("/v3/customers", {k: v for k, v in params.items() if v is not None})
+
+    async def customer_attributes(self) -> dict[int, str]:
+        """Return attribute id -> name; at most 50 of a store."""
+        rows = await self._v3_list("/v3/customers/attributes", {})
+        return {int(row["id"]): str(row.get("name") or "") for row in rows}
+
+    async def customers(
+        self, *, ids: Collection[int] = (), emails: Collection[str] = (), include: str = ""
+    ) -> list[dict[str, Any]]:
         """Return the customers with these ids, or with these e-mail addresses; unknown ones are left out."""
+        more: dict[str, str] = {"include": include} if include else {}
         found: list[dict[str, Any]] = []
         for part in batches(sorted(set(ids)), 50):
-            found += await self._v3_list("/v3/customers", {"id:in": ",".join(map(str, part))})
+            found += await self._v3_list("/v3/customers", {"id:in": ",".join(map(str, part)), **more})
         for part in batches(sorted(set(emails)), 50):
-            found += await self._v3_list("/v3/customers", {"email:in": ",".join(part)})
+            found += await self._v3_list("/v3/customers", {"email:in": ",".join(part), **more})
         return found
 
     async def customer_groups(self) -> list[dict[str, Any]]:
@@ -276,6 +313,30 @@ class BigCommerce:
         for part in batches(sorted(set(ids)), PAGE):
             found += await self._v3_list("/v3/catalog/products", {"id:in": ",".join(map(str, part)), **fields})
         return found
+
+    async def fetch_product(self, product_id: int) -> dict[str, Any] | None:
+        """Return the raw product with its custom fields and channels, or None when there is none (404)."""
+        answer = await self._found("GET", f"/v3/catalog/products/{product_id}", params={"include": WITH_PRODUCT})
+        return None if answer is None else self._first(answer)
+
+    async def list_products(
+        self,
+        *,
+        modified_since: datetime | None = None,
+        newest_first: bool = True,
+        page_size: int = PAGE,
+        most: int | None = None,
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Yield raw products with their custom fields and channels, by number: it grows as products are made."""
+        params: dict[str, str | int] = {"include": WITH_PRODUCT, "sort": "id"}
+        params |= {"direction": "desc" if newest_first else "asc"}
+        if modified_since is not None:
+            params["date_modified:min"] = _iso(modified_since) or ""
+        async for row in self._v3_pages("/v3/catalog/products", params, page_size, most):
+            yield row
+
+    async def count_products(self) -> int:
+        return await self._v3_total("/v3/catalog/products", {"include_fields": "sku"})
 
     async def brands(self, ids: Collection[int]) -> dict[int, str]:
         """Return brand id -> name."""
@@ -308,6 +369,12 @@ class BigCommerce:
         include = {"include": "bulk_pricing_tiers,sku"}
         return await self._v3_list(f"/v3/pricelists/{price_list_id}/records", include)
 
+    # Currencies
+
+    async def currencies(self) -> list[dict[str, Any]]:
+        """Return the store's currencies: currency_code, currency_exchange_rate (text), is_default, enabled ..."""
+        return await self._v2_list("/v2/currencies")
+
     # Webhooks
 
     async def hooks(self) -> list[dict[str, Any]]:
@@ -329,10 +396,10 @@ class BigCommerce:
 
     # The wire
 
-    async def _found(self, method: str, path: str) -> Any:
+    async def _found(self, method: str, path: str, *, params: Params | None = None) -> Any:
         """Call, and return None for a 404 too."""
         try:
-            return await self._call(method, path)
+            return await self._call(method, path, params=params)
         except BigCommerceError as exc:
             if exc.status == 404:
                 return None
@@ -361,6 +428,33 @@ class BigCommerce:
             if not rows or (page >= total if isinstance(total, int) else len(rows) < PAGE):
                 return found
         raise BigCommerceError(f"GET {path}: the list does not end", permanent=True)
+
+    async def _v3_pages(
+        self, path: str, params: Params, page_size: int, most: int | None
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Yield the rows page by page, each id once: a record that is made while we read shifts the others."""
+        seen: set[int] = set()
+        for page in range(1, MOST_PAGES + 1):
+            answer = await self._call("GET", path, params={**params, "page": page, "limit": page_size})
+            rows = self._rows(self._data(answer), path)
+            for row in rows:
+                number = int(row.get("id") or 0)
+                if number in seen:
+                    continue
+                seen.add(number)
+                yield row
+                if most is not None and len(seen) >= most:
+                    return
+            if len(rows) < page_size:
+                return
+        raise BigCommerceError(f"GET {path}: the list does not end", permanent=True)
+
+    async def _v3_total(self, path: str, params: Params) -> int:
+        answer = self._object(await self._call("GET", path, params={**params, "page": 1, "limit": 1}), path)
+        try:
+            return int(answer["meta"]["pagination"]["total"])
+        except (KeyError, TypeError, ValueError):
+            raise UnreadableInput(f"GET {path}: the answer has no total") from None
 
     async def _call(self, method: str, path: str, *, params: Params | None = None, body: Any = None) -> Any:
         """Return the decoded JSON, None for an empty answer.
@@ -454,6 +548,10 @@ def _refuse(word: str) -> None:
 
 def _date(at: datetime | None) -> str | None:
     return None if at is None else format_datetime(at.astimezone(UTC).replace(microsecond=0))
+
+
+def _iso(at: datetime | None) -> str | None:
+    return None if at is None else f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z"
 
 
 def _is_page(response: httpx.Response) -> bool:

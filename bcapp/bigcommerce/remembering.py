@@ -30,9 +30,11 @@ class Remembering(BigCommerce):
         known = self._orders.get(order_id)
         return known if known is not None else await super().fetch_order(order_id)
 
-    async def customers(self, *, ids: Collection[int] = (), emails: Collection[str] = ()) -> list[dict[str, Any]]:
-        if emails:
-            return await super().customers(ids=ids, emails=emails)
+    async def customers(
+        self, *, ids: Collection[int] = (), emails: Collection[str] = (), include: str = ""
+    ) -> list[dict[str, Any]]:
+        if emails or include:
+            return await super().customers(ids=ids, emails=emails, include=include)
         missing = set(ids) - self._customers.keys()
         if missing:
             self._customers |= dict.fromkeys(missing)

@@ -80,6 +80,12 @@ PRODUCTS: list[tuple[str, str, str, str, str, str, str, dict[str, str]]] = [
     ("Route planning course, online", "COURSE-NAV", "Northfield", "Courses and gift cards", "95.00", "0.00", "0", {}),
 ]  # fmt: skip
 
+# code, name, sign, what one of the default currency is worth in it
+CURRENCIES = [
+    ("USD", "US dollar", "$", "1.0000000000"), ("EUR", "Euro", "€", "0.9200000000"),
+    ("CAD", "Canadian dollar", "CA$", "1.3700000000"), ("GBP", "Pound sterling", "£", "0.7900000000"),
+]  # fmt: skip
+
 GROUPS = ["Guests", "Retail", "Wholesale", "Rescue services"]
 
 FIRST = [
@@ -153,8 +159,15 @@ def seed_stores(ground: Ground, webhooks: Webhooks) -> list[Store]:
 
 
 def fill(store: Store, chance: random.Random, customers: int) -> None:
-    """Give a store its groups, catalog and customers."""
+    """Give a store its currencies, groups, catalog and customers."""
     born = store.now() - timedelta(days=400)
+    for place, (code, name, token, rate) in enumerate(CURRENCIES, start=1):
+        store.currencies[code] = {
+            "id": place, "is_default": code == store.currency, "last_updated": v3_date(born), "country_iso2": code[:2],
+            "currency_code": code, "currency_exchange_rate": rate, "auto_update": False, "token_location": "left",
+            "token": token, "decimal_token": ".", "thousands_token": ",", "decimal_places": 2, "name": name,
+            "enabled": True, "is_transactional": code in ("USD", "EUR"),
+        }  # fmt: skip
     for place, name in enumerate(GROUPS):
         number = store.next_id("group")
         rules = [{"type": "all", "method": "percent", "amount": "20.0000"}] if name == "Wholesale" else []

@@ -41,7 +41,9 @@ def test_everything_it_answers_is_declared(past: World, specs: Path) -> None:
         "/v3/catalog/products?id:in=77,78&include=custom_fields", "/v3/catalog/products/77?include=custom_fields",
         "/v3/catalog/products/77/custom-fields", "/v3/catalog/brands", "/v3/catalog/brands/30", "/v3/catalog/trees",
         "/v3/catalog/trees/categories", "/v3/catalog/trees/1/categories", "/v3/channels", "/v3/channels/1",
-        "/v3/channels/1/site", "/v3/sites", "/v3/hooks", "/v3/hooks/admin",
+        "/v3/channels/1/site", "/v3/sites", "/v3/hooks", "/v3/hooks/admin", "/v2/currencies",
+        "/v3/customers/attributes", "/v3/customers?sort=date_modified:desc&date_modified:min=2020-01-01T00:00:00Z",
+        "/v3/catalog/products?include=custom_fields,channels&sort=id&direction=desc&limit=3",
     ]  # fmt: skip
     for path in get:
         past.ok("GET", path)

@@ -104,6 +104,8 @@ class Store:
         self.categories: dict[int, dict[str, Any]] = {}
         self.customers: dict[int, dict[str, Any]] = {}
         self.groups: dict[int, dict[str, Any]] = {}
+        self.attributes: dict[int, dict[str, Any]] = {}
+        self.currencies: dict[str, dict[str, Any]] = {}
         self.channels: dict[int, dict[str, Any]] = {}
         self.sites: dict[int, dict[str, Any]] = {}
         self.price_lists: dict[int, dict[str, Any]] = {}

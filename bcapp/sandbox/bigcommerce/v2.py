@@ -316,6 +316,14 @@ def get_shipment(ask: Ask) -> Answer:
     return Answer(data=found)
 
 
+# Currencies.
+
+
+@v2("GET", "/v2/currencies", *INFORMATION)
+def get_currencies(ask: Ask) -> Answer:
+    return listed(ask, list(ask.store.currencies.values()))
+
+
 # Customer groups.
 
 

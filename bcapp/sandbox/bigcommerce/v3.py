@@ -301,6 +301,11 @@ def get_customers(ask: Ask) -> Answer:
     return collection(ask, [customer_shape(c, include) for c in rows])
 
 
+@v3("GET", "/v3/customers/attributes", *CUSTOMERS, at_once=3)
+def get_attributes(ask: Ask) -> Answer:
+    return collection(ask, list(ask.store.attributes.values()))
+
+
 @v3("PUT", "/v3/customers", CUSTOMERS[0], at_once=3)
 def put_customers(ask: Ask) -> Answer:
     changed: list[dict[str, Any]] = []
