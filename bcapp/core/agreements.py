@@ -30,6 +30,7 @@ from bcapp.core.markup import (
     Table,
     Text,
     boxes_of,
+    merges_of,
     parse_markup,
 )
 from bcapp.core.model import Address, LineItem, Money, OrderFacts, PlacedField, Signer
@@ -218,10 +219,13 @@ class Source:
 
 @dataclass(frozen=True)
 class MergeField:
+    """stored: whether what is kept of past records has it."""
+
     name: str
     label: str
     example: str
     read: Callable[[Source], str]
+    stored: bool = True
 
 
 def _address(address: Address, locale: Any) -> str:
@@ -262,7 +266,9 @@ FIELDS: dict[str, MergeField] = {
             "order.item_count", "Number of items", "12", lambda s: formats.number(s.facts.items_total, s.locale)
         ),
         MergeField("order.payment_method", "Payment method", "Bank transfer", lambda s: s.facts.payment_method),
-        MergeField("order.message", "Customer message", "Please call first", lambda s: s.facts.customer_message),
+        MergeField(
+            "order.message", "Customer message", "Please call first", lambda s: s.facts.customer_message, stored=False
+        ),
         MergeField("billing.name", "Billing name", "Ann Lee", lambda s: s.facts.billing.name),
         MergeField("billing.company", "Billing company", "Lee Outdoor Ltd", lambda s: s.facts.billing.company),
         MergeField(
@@ -352,6 +358,30 @@ def merge_values(
 def examples() -> dict[str, str]:
     """Return each merge field's example, for a preview without a record."""
     return {name: f.example for name, f in FIELDS.items()}
+
+
+@dataclass(frozen=True)
+class UsedField:
+    """A merge field as a text uses it. when_empty: the strictest of its places: refuse | line | nothing."""
+
+    field: MergeField
+    when_empty: str
+    lines: tuple[int, ...]
+
+
+def used_fields(blocks: tuple[Block, ...]) -> list[UsedField]:
+    """Return the merge fields of a text in the order in which they are first read."""
+    places: dict[str, list[Merge]] = {}
+    for merge in merges_of(blocks):
+        places.setdefault(merge.name, []).append(merge)
+
+    def strictest(merges: list[Merge]) -> str:
+        return next(policy for policy in ("refuse", "line", "nothing") if any(m.when_empty == policy for m in merges))
+
+    return [
+        UsedField(FIELDS[name], strictest(merges), tuple(dict.fromkeys(m.line for m in merges)))
+        for name, merges in places.items()
+    ]
 
 
 # Documents as data ---------------------------------------------------------------------------------------------

@@ -356,3 +356,15 @@ def _nest(entries: list[tuple[int, int, tuple[Run, ...]]], depth: int) -> Iterat
 def boxes_of(blocks: tuple[Block, ...]) -> tuple[Box, ...]:
     """Return the fields that the text asks signers to fill in."""
     return tuple(b for b in blocks if isinstance(b, Box))
+
+
+def merges_of(blocks: tuple[Block, ...]) -> Iterator[Merge]:
+    """Yield the places of values in reading order."""
+    for block in blocks:
+        match block:
+            case Heading(_, runs) | Paragraph(runs):
+                yield from (r for r in runs if isinstance(r, Merge))
+            case Listing(_, items):
+                for item in items:
+                    yield from (r for r in item.runs if isinstance(r, Merge))
+                    yield from merges_of(item.inner)

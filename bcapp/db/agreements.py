@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
 from bcapp.core.agreements import Binding, VersionMark, language_key, pick_language, speaks
-from bcapp.core.model import RecordKey
+from bcapp.core.model import PlacedField, RecordKey
 from bcapp.db import Database, audit
 from bcapp.errors import RefusedByUs, Stale
 
@@ -22,6 +22,7 @@ MOST_LANGUAGES = 30
 class Text:
     """One version's content in one language. source: text | pdf | template. content: SHA-256 of the uploaded PDF.
 
+    found: the fields that the PDF's own tags place; with none a signature page is added for every request.
     template: account_id, uuid, name, placeholders as frozen, mapping placeholder -> merge field.
     """
 
@@ -30,6 +31,7 @@ class Text:
     body: str = ""
     content: bytes | None = None
     template: dict[str, Any] | None = None
+    found: tuple[PlacedField, ...] = ()
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Text:
@@ -39,6 +41,7 @@ class Text:
             body=row["body"],
             content=bytes(row["content"]) if row["content"] is not None else None,
             template=row["template"],
+            found=tuple(PlacedField(f["external_id"], f["signer"], f["type"]) for f in row["found"]),
         )
 
 
@@ -134,8 +137,13 @@ async def missing_languages(db: Database, store_hash: str, agreement: Agreement,
     found: dict[str, int] = defaultdict(int)
     for row in await db.fetch_all("languages_asked", values):
         if not any(speaks(row["language"], known) for known in agreement.newest.texts):
-            found[language_key(row["language"])] += row["requests"]
+            found[language_key(row["language"]).partition("-")[0]] += row["requests"]
     return dict(found)
+
+
+async def newest_past(db: Database, store_hash: str, kind: str, most: int) -> list[dict[str, Any]]:
+    """Return rows of the newest stored records of a kind: id, label, facts as `Kind.dump` left them."""
+    return await db.fetch_all("newest_past", {"store_hash": store_hash, "kind": kind, "most": most})
 
 
 async def add_agreement(
@@ -241,6 +249,7 @@ async def _add_version(db: Database, store_hash: str, agreement_id: int, version
                 "title": text.title,
                 "body": text.body,
                 "content": text.content,
+                "found": [asdict(field) for field in text.found],
                 "template": text.template,
             },
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -42,17 +43,37 @@ async def render(page: Page) -> Rendered:
     return Rendered(pdf, hashlib.sha256(pdf).hexdigest(), page.fields, missing)
 
 
+@dataclass(frozen=True)
+class Pictures:
+    """pages: PNG, the first ones. count: of all pages."""
+
+    pages: tuple[bytes, ...] = field(repr=False)
+    count: int
+
+
+async def picture(page: Page, *, most: int, ppi: int = 80) -> Pictures:
+    """Return a document's first pages as pictures for the screen. Raises DocumentTooHeavy, RenderFailed."""
+    try:
+        answer, blobs = await RENDERING.call("pictures", [orjson.dumps(page.data)], **_head(page), ppi=ppi, most=most)
+    except WorkFailed as exc:
+        raise RenderFailed(f"{page.template}: {exc}") from exc
+    return Pictures(tuple(blobs), answer["pages"])
+
+
+def _head(page: Page) -> dict[str, Any]:
+    fonts = [str(FONTS)] if FONTS.is_dir() else []
+    return {
+        "root": str(TEMPLATES),
+        "fonts": fonts,
+        "template": page.template,
+        "timestamp": int(page.made_at.timestamp()),
+    }
+
+
 async def typeset(page: Page) -> tuple[bytes, str]:
     """Return the PDF of a page, unchecked, and the characters that no font has."""
     try:
-        answer, blobs = await RENDERING.call(
-            "render",
-            [orjson.dumps(page.data)],
-            root=str(TEMPLATES),
-            fonts=[str(FONTS)] if FONTS.is_dir() else [],
-            template=page.template,
-            timestamp=int(page.made_at.timestamp()),
-        )
+        answer, blobs = await RENDERING.call("render", [orjson.dumps(page.data)], **_head(page))
     except WorkFailed as exc:
         raise RenderFailed(f"{page.template}: {exc}") from exc
     return blobs[0], answer["missing"]

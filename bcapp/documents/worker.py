@@ -73,14 +73,32 @@ def render(head: dict[str, Any], blobs: list[bytes]) -> tuple[dict[str, Any], li
     raise Refused("typst too many characters that cannot be printed")
 
 
+def pictures(head: dict[str, Any], blobs: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
+    """Set one template and return its first pages as PNG, and how many pages there are."""
+    import typst
+
+    try:
+        made = _compiler(typst, head, json.loads(blobs[0])).compile(format="png", ppi=head["ppi"])
+    except typst.TypstError as exc:
+        raise Refused(f"typst {exc.message[:500]}") from exc
+    pages = made if isinstance(made, list) else [made]
+    return {"pages": len(pages)}, pages[: head["most"]]
+
+
 _fonts: Any = None
 
 
 def _compile(typst: Any, head: dict[str, Any], data: dict[str, Any]) -> bytes:
+    compiler = _compiler(typst, head, data)
+    pdf: bytes = compiler.compile(format="pdf", timestamp=head["timestamp"], pdf_standards=["a-2b"], pdf_tags=False)
+    return pdf
+
+
+def _compiler(typst: Any, head: dict[str, Any], data: dict[str, Any]) -> Any:
     global _fonts
     if _fonts is None:
         _fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=True, font_paths=head["fonts"])
-    compiler = typst.Compiler(
+    return typst.Compiler(
         os.path.join(head["root"], head["template"] + ".typ"),
         root=head["root"],  # holds our templates and nothing else
         font_paths=_fonts,
@@ -89,8 +107,6 @@ def _compile(typst: Any, head: dict[str, Any], data: dict[str, Any]) -> bytes:
         package_path=os.path.join(head["root"], "none"),
         package_cache_path=os.path.join(head["root"], "none"),
     )
-    pdf: bytes = compiler.compile(format="pdf", timestamp=head["timestamp"], pdf_standards=["a-2b"], pdf_tags=False)
-    return pdf
 
 
 def _messages(exc: Any) -> str:
@@ -238,7 +254,7 @@ def append(head: dict[str, Any], blobs: list[bytes]) -> tuple[dict[str, Any], li
     return {}, [out.getvalue()]
 
 
-JOBS = {"render": render, "texts": texts, "inspect": inspect, "append": append}
+JOBS = {"render": render, "pictures": pictures, "texts": texts, "inspect": inspect, "append": append}
 
 
 # The process ---------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ SELECT a.id, a.name, a.version, a.archived, v.created_at AS changed_at,
 -- agreement_version --
 -- One version in each of its languages, the default one first.
 SELECT v.version, v.source, v.material, v.language AS main, v.author, v.created_at,
-       t.language, t.title, t.body, t.content, t.template
+       t.language, t.title, t.body, t.content, t.found, t.template
   FROM agreement_versions v
   JOIN agreement_texts t ON t.store_hash = v.store_hash AND t.agreement_id = v.agreement_id AND t.version = v.version
  WHERE v.store_hash = :store_hash AND v.agreement_id = :agreement_id AND v.version = :version
@@ -41,7 +41,7 @@ SELECT v.version, v.source, v.material, v.language AS main, v.author, v.created_
 -- agreement_versions --
 -- The newest 100 versions in their languages, newest first.
 SELECT v.version, v.source, v.material, v.language AS main, v.author, v.created_at,
-       t.language, t.title, t.body, t.content, t.template
+       t.language, t.title, t.body, t.content, t.found, t.template
   FROM (SELECT * FROM agreement_versions
          WHERE store_hash = :store_hash AND agreement_id = :agreement_id ORDER BY version DESC LIMIT 100) v
   JOIN agreement_texts t ON t.store_hash = v.store_hash AND t.agreement_id = v.agreement_id AND t.version = v.version
@@ -59,6 +59,11 @@ SELECT q.language, count(*) AS requests
  WHERE q.store_hash = :store_hash AND q.agreement_id = :agreement_id AND q.purpose = 'customer' AND q.created_at > :since
  GROUP BY q.language ORDER BY count(*) DESC, q.language LIMIT 50;
 
+-- newest_past --
+-- The newest stored records of a kind, for the field check.
+SELECT id, label, facts FROM past_records
+ WHERE store_hash = :store_hash AND kind = :kind ORDER BY created_at DESC, id DESC LIMIT :most;
+
 -- panel_agreement_names --
 SELECT id, name, version, archived FROM agreements WHERE store_hash = :store_hash ORDER BY lower(name), id;
 
@@ -70,8 +75,9 @@ INSERT INTO agreement_versions (store_hash, agreement_id, version, source, mater
 VALUES (:store_hash, :agreement_id, :version, :source, :material, :language, :author, :now);
 
 -- add_agreement_text --
-INSERT INTO agreement_texts (store_hash, agreement_id, version, language, title, body, content, template)
-VALUES (:store_hash, :agreement_id, :version, :language, :title, :body, :content, CAST(:template AS jsonb));
+INSERT INTO agreement_texts (store_hash, agreement_id, version, language, title, body, content, found, template)
+VALUES (:store_hash, :agreement_id, :version, :language, :title, :body, :content, CAST(:found AS jsonb),
+        CAST(:template AS jsonb));
 
 -- raise_agreement_version --
 -- The agreement as it was read: nothing comes back when somebody else saved it meanwhile.

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from babel import Locale, UnknownLocaleError
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bcapp.core.agreements import FIELDS, TABLES
+from bcapp.core.agreements import FIELDS, TABLES, language_key, parse_profile
 from bcapp.core.markup import MarkupError
 from bcapp.db import agreements, chunks, panel_requests
-from bcapp.db.agreements import Agreement, Text
+from bcapp.db.agreements import Agreement, Text, Version
 from bcapp.db.panel_requests import user_names
 from bcapp.documents.uploads import inspect_upload
 from bcapp.errors import RefusedByUs, Stale
 from bcapp.web import session
 from bcapp.web.forms import read_form
 from bcapp.web.panel import Visit, panel
-from bcapp.web.panel.previews import preview_blocks
+from bcapp.web.panel.agreement_differences import Part, text_parts, version_difference
+from bcapp.web.panel.people import LANGUAGES
+from bcapp.web.panel.previews import FieldCheck, Preview, check_fields, preview, preview_blocks, used_of
 from bcapp.web.panel.screen import Given, answer, frame, path_id, query_text
 from bcapp.web.refusals import not_found
 from bcapp.web.render import download, go
@@ -30,10 +33,21 @@ NAME_CHARACTERS = 120
 TITLE_CHARACTERS = 200
 BODY_CHARACTERS = 100_000  # a form field takes 128 kB
 SOURCES = {"text": "Text", "pdf": "Uploaded PDF", "template": "Template of the signature service"}
+WEIGHTS = {
+    "material": ("Material", "Whoever signed an earlier version is asked again, where one signature counts for many."),
+    "minor": ("Minor", "A typing mistake or a translation. Nobody signs again."),
+}
+POLICIES = {
+    "line": "A line is left, to be filled in by hand",
+    "refuse": "Nothing is sent; a person is told",
+    "nothing": "Nothing stands there",
+    "open": "The signer fills it in",
+}
 MEANWHILE = (
-    "Somebody else saved this agreement meanwhile. Open it again to see what they changed; "
-    "what you typed is still here."
+    "Somebody else saved this agreement meanwhile. What they changed stands below; what you typed is still here. "
+    "Saving again makes your text the newest version."
 )
+BOUND_WHATS = {"pdf": "Their own PDF", "text": "Their own terms", "price_list": "This agreement with their price list"}
 FIRST_TEXT = """# Parties and goods
 
 This agreement is between {{store.name}} and {{billing.company}}, {{billing.name}}.
@@ -55,14 +69,22 @@ You order the following for {{order.total}}, delivered to:
 
 @dataclass(frozen=True)
 class Form:
-    """What was typed. mapping: placeholder -> merge field, "" for one that the signer fills in."""
+    """What was typed. mapping: placeholder -> merge field, "" for one that the signer fills in.
+
+    language: of this text. weight: material | minor, "" for not said. main: it is for everybody without a text of
+    their own. record: the order whose values the preview shows, "" for samples.
+    """
 
     name: str = ""
     source: str = "text"
     title: str = ""
     body: str = ""
     template: str = ""  # "{account}:{uuid}"
-    mapping: Mapping[str, str] | None = None
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    language: str = "en"
+    weight: str = ""
+    main: bool = False
+    record: str = ""
 
 
 @panel("agreements.view")
@@ -70,15 +92,31 @@ async def show_agreements(request: Request, visit: Visit) -> Response:
     archived = query_text(request, "show") == "archived"
     rows = await agreements.list_agreements(visit.services.db, visit.store.hash, archived=archived)
     return answer(
-        request, visit, "panel/agreements.html", active="agreements", rows=rows, archived=archived, sources=SOURCES
+        request,
+        visit,
+        "panel/agreements.html",
+        active="agreements",
+        rows=rows,
+        archived=archived,
+        sources=SOURCES,
+        language_name=language_name,
     )
+
+
+def language_name(code: str) -> str:
+    """Return a language by its name in English, by its code when it has none."""
+    try:
+        return str(Locale.parse(code, sep="-").get_display_name("en") or code)
+    except (UnknownLocaleError, ValueError):
+        return code
 
 
 # The editor -------------------------------------------------------------------------------------------------
 
 
-def form_of(agreement: Agreement) -> Form:
-    text = agreement.text
+def form_of(agreement: Agreement, language: str) -> Form:
+    """Return the form of one language; one without a text begins as a copy of the main one."""
+    text = agreement.newest.texts.get(language, agreement.text)
     template = text.template or {}
     return Form(
         name=agreement.name,
@@ -87,11 +125,15 @@ def form_of(agreement: Agreement) -> Form:
         body=text.body,
         template=f"{template.get('account_id', 0)}:{template['uuid']}" if template else "",
         mapping=template.get("mapping") or {},
+        language=language,
+        weight="" if language in agreement.newest.texts else "minor",
+        main=language == agreement.newest.main,
     )
 
 
 def _read(data: FormData, source: str) -> tuple[Form, dict[str, str]]:
     given = Given(data)
+    language = given.raw("language")[:12]
     form = Form(
         name=given.text("name", "The name", NAME_CHARACTERS, required=True)[: NAME_CHARACTERS * 2],
         source=source,
@@ -99,8 +141,23 @@ def _read(data: FormData, source: str) -> tuple[Form, dict[str, str]]:
         body=given.raw("body")[: BODY_CHARACTERS + 1],
         template=given.raw("template")[:120],
         mapping={k[4:84]: str(v)[:60] for k, v in data.items() if k.startswith("map.") and isinstance(v, str)},
+        language=language_key(language),
+        weight=given.raw("weight") if given.raw("weight") in WEIGHTS else "",
+        main=given.ticked("main"),
+        record=given.raw("record").strip().removeprefix("#")[:15],
     )
+    if form.language not in LANGUAGES:
+        given.errors["language"] = "Choose one of the languages."
     return form, given.errors
+
+
+@dataclass(frozen=True)
+class RoleOf:
+    """A signer of a template. fields: how many of its fields are theirs."""
+
+    number: int  # from 1
+    signs: bool
+    fields: int
 
 
 @dataclass(frozen=True)
@@ -119,6 +176,19 @@ class Choice:
         ids = [e["external_id"] for e in self.frozen if e.get("external_id") and "role" not in e]
         return sorted(dict.fromkeys(ids))
 
+    @property
+    def roles(self) -> list[RoleOf]:
+        """The template's signers in their order: the first signer of a request is the first of them."""
+        numbers = sorted({e["signer"] for e in self.frozen})
+        return [
+            RoleOf(
+                n + 1,
+                any(e.get("role") == "sign" for e in self.frozen if e["signer"] == n),
+                sum(1 for e in self.frozen if e["signer"] == n and "role" not in e),
+            )
+            for n in numbers
+        ]
+
 
 async def _templates(visit: Visit) -> dict[str, Choice]:
     rows = await visit.services.db.fetch_all("panel_accounts", {"store_hash": visit.store.hash})
@@ -131,16 +201,18 @@ async def _templates(visit: Visit) -> dict[str, Choice]:
     return found
 
 
-def _preview(form: Form) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return the text as blocks, or what is wrong with it, line by line."""
+async def _preview(visit: Visit, form: Form) -> Preview:
+    """Return the text as it reads with a stored order's values, or samples, or what is wrong with it."""
     if form.source != "text" or not form.body.strip():
-        return [], []
-    try:
-        return preview_blocks(form.body), []
-    except MarkupError as exc:
-        return [], [str(p) for p in exc.problems]
-    except RefusedByUs as exc:
-        return [], [str(exc)]
+        return Preview()
+    if len(form.body) > BODY_CHARACTERS:
+        return Preview(problems=[f"The text has at most {BODY_CHARACTERS:,} characters."])
+    s = visit.services
+    record = form.record if form.record.isascii() and form.record.isdecimal() else ""
+    title = form.title[:TITLE_CHARACTERS]
+    return await preview(
+        s, visit.store, title=title, body=form.body, language=form.language, record=record, now=visit.now
+    )
 
 
 async def _editor(
@@ -151,10 +223,18 @@ async def _editor(
     errors: Mapping[str, str] | None = None,
     status: int = 200,
     block: str = "form",
+    meanwhile: Sequence[Part] = (),
+    checked: FieldCheck | None = None,
 ) -> Response:
     url = frame(request).url
-    blocks, problems = _preview(form)
     templates = await _templates(visit)
+    db, store_hash = visit.services.db, visit.store.hash
+    missing = await agreements.missing_languages(db, store_hash, agreement, visit.now) if agreement else {}
+    known = list(agreement.newest.texts) if agreement else [form.language]
+    can_edit = visit.may("agreements.edit") and not (agreement and agreement.archived)
+    shown = Preview()
+    if block in ("form", "preview"):
+        shown = await _preview(visit, form) if can_edit else _read_only(form)
     return answer(
         request,
         visit,
@@ -168,19 +248,46 @@ async def _editor(
         version=agreement.version if agreement else 0,
         action=url(f"agreements/{agreement.id}") if agreement else url("agreements/new", source=form.source),
         sources=SOURCES,
-        blocks=blocks,
-        problems=problems,
+        shown=shown,
+        policies=POLICIES,
+        weights=[(key, label, help_) for key, (label, help_) in WEIGHTS.items()],
+        language_name=language_name,
+        languages=[(x, language_name(x)) for x in LANGUAGES if x not in known],
+        all_languages=[(x, language_name(x)) for x in LANGUAGES],
+        pills=[
+            (language_name(x), url(f"agreements/{agreement.id}", language=x), None, x == form.language)
+            for x in dict.fromkeys([*known, form.language])
+        ]
+        if agreement
+        else [],
+        is_new_language=agreement is not None and form.language not in known,
+        missing=missing,
         merge_fields=list(FIELDS.values()),
         tables=TABLES,
         template_options=[("", "Choose"), *[(t.key, t.label) for t in templates.values()]],
         chosen=templates.get(form.template),
         merge_options=[("", "The signer fills it in"), *[(f.name, f.label) for f in FIELDS.values()]],
-        can_edit=visit.may("agreements.edit") and not (agreement and agreement.archived),
+        can_edit=can_edit,
         body_characters=BODY_CHARACTERS,
+        meanwhile=meanwhile,
+        checked=checked,
+        bindings=await agreements.list_bindings(db, store_hash, agreement.id) if agreement else [],
+        bound_whats=BOUND_WHATS,
     )
 
 
-async def _fetch(visit: Visit, agreement_id: int) -> Agreement:
+def _read_only(form: Form) -> Preview:
+    """Return the text with examples, for those who only read it."""
+    if form.source != "text":
+        return Preview()
+    try:
+        return Preview(preview_blocks(form.body))
+    except MarkupError as exc:  # a merge field that this release does not know any more
+        return Preview(problems=[str(p) for p in exc.problems])
+
+
+async def fetch(visit: Visit, agreement_id: int) -> Agreement:
+    """Return an agreement of the visitor's store, or raise the refusal 404."""
     agreement = await agreements.fetch_agreement(visit.services.db, visit.store.hash, agreement_id)
     if agreement is None:
         raise not_found()
@@ -193,21 +300,29 @@ async def new_agreement(request: Request, visit: Visit) -> Response:
     if source not in SOURCES:
         return answer(request, visit, "panel/agreement_new.html", active="agreements")
     if request.method != "POST":
-        body = FIRST_TEXT if source == "text" else ""
-        title = "Purchase agreement" if source == "text" else ""
-        return await _editor(request, visit, None, Form(source=source, title=title, body=body))
+        language = language_key(parse_profile(visit.store.profile).language).partition("-")[0]
+        form = Form(
+            source=source,
+            title="Purchase agreement" if source == "text" else "",
+            body=FIRST_TEXT if source == "text" else "",
+            language=language if language in LANGUAGES else "en",
+            main=True,
+        )
+        return await _editor(request, visit, None, form)
     return await _save(request, visit, None, source)
 
 
 @panel("agreements.view")
 async def show_agreement(request: Request, visit: Visit) -> Response:
-    agreement = await _fetch(visit, path_id(request))
-    return await _editor(request, visit, agreement, form_of(agreement))
+    agreement = await fetch(visit, path_id(request))
+    asked = language_key(query_text(request, "language") or agreement.newest.main)
+    known = asked in agreement.newest.texts or (visit.may("agreements.edit") and asked in LANGUAGES)
+    return await _editor(request, visit, agreement, form_of(agreement, asked if known else agreement.newest.main))
 
 
 @panel("agreements.edit")
 async def save_agreement(request: Request, visit: Visit) -> Response:
-    agreement = await _fetch(visit, path_id(request))
+    agreement = await fetch(visit, path_id(request))
     return await _save(request, visit, agreement, agreement.text.source)
 
 
@@ -216,31 +331,47 @@ async def _save(request: Request, visit: Visit, agreement: Agreement | None, sou
     form, errors = _read(data, source)
     if Given(data).raw("do"):  # another template was chosen, without script
         return await _editor(request, visit, agreement, form)
+    db, store_hash, author, url_of = visit.services.db, visit.store.hash, visit.user.id, frame(request).url
     if agreement is not None and agreement.archived:
-        url = frame(request).url(f"agreements/{agreement.id}")
+        url = url_of(f"agreements/{agreement.id}")
         return go(request, url, toast="Take it out of the archive first.", toast_kind="info")
     text = await _text(visit, agreement, form, data, errors)
-    version = Given(data).number("version", "The version", 0, 2**31 - 1, default=0)
-    if agreement is not None and not errors and version != agreement.version:
-        errors[""] = MEANWHILE
-    if errors or text is None:
-        return await _editor(request, visit, agreement, form, errors, 422)
-    db, store_hash, author, url_of = visit.services.db, visit.store.hash, visit.user.id, frame(request).url
     if agreement is None:
+        if errors or text is None:
+            return await _editor(request, visit, agreement, form, errors, 422)
         agreement_id = await agreements.add_agreement(
-            db, store_hash, name=form.name, text=text, author=author, now=visit.now
+            db, store_hash, name=form.name, text=text, author=author, now=visit.now, language=form.language
         )
         return go(request, url_of(f"agreements/{agreement_id}"), toast="The agreement is saved.")
-    back = url_of(f"agreements/{agreement.id}")
-    if form.name == agreement.name and text == agreement.text:
+    version = Given(data).number("version", "The version", 0, 2**31 - 1, default=0)
+    if text is not None and not errors and version != agreement.version:
+        return await _meanwhile(request, visit, agreement, form, version)
+    newest = agreement.newest
+    back = url_of(f"agreements/{agreement.id}", language="" if form.language == newest.main else form.language)
+    main = form.language if form.main else newest.main
+    is_same = form.name == agreement.name and main == newest.main and text == newest.texts.get(form.language)
+    if is_same and not errors:
         return go(request, back, toast="Nothing was changed.", toast_kind="info")
+    if not form.weight:
+        errors["weight"] = "Say whether the change is material or minor."
+    if errors or text is None:
+        return await _editor(request, visit, agreement, form, errors, 422)
     try:
         new = await agreements.save_agreement(
-            db, store_hash, agreement.id, name=form.name, text=text, version=version, author=author, now=visit.now
-        )
+            db, store_hash, agreement.id, name=form.name, text=text, version=version, author=author, now=visit.now,
+            language=form.language, material=form.weight == "material", main=main,
+        )  # fmt: skip
     except Stale:
-        return await _editor(request, visit, agreement, form, {"": MEANWHILE}, 422)
+        return await _meanwhile(request, visit, await fetch(visit, agreement.id), form, version)
     return go(request, back, toast=f"Saved as version {new}. Requests that run keep theirs.")
+
+
+async def _meanwhile(request: Request, visit: Visit, agreement: Agreement, form: Form, version: int) -> Response:
+    """Show what somebody else changed since this form was opened; pressing Save again then saves on top of it."""
+    db, store_hash = visit.services.db, visit.store.hash
+    base = await agreements.fetch_version(db, store_hash, agreement.id, version)
+    parts = version_difference(base, agreement.newest) if base else []
+    return await _editor(request, visit, agreement, form, {"": MEANWHILE}, 422, meanwhile=parts)
 
 
 async def _text(
@@ -257,7 +388,7 @@ async def _text(
     elif len(form.body) > BODY_CHARACTERS:
         errors["body"] = f"The text has at most {BODY_CHARACTERS:,} characters."
     else:
-        _, problems = _preview(form)
+        problems = _read_only(form).problems
         if problems:
             errors["body"] = " ".join(problems[:5])
     return Text("text", form.title, form.body)
@@ -266,16 +397,23 @@ async def _text(
 async def _uploaded(
     visit: Visit, agreement: Agreement | None, form: Form, data: FormData, errors: dict[str, str]
 ) -> Text | None:
-    """Keep the PDF under the store's key once it is known to be harmless; without a new file the old one stays."""
+    """Keep the PDF of this language; without a new file the old one stays."""
+    old = agreement.newest.texts.get(form.language) if agreement else None
+    upload = data.get("file")
+    if old is not None and not (isinstance(upload, UploadFile) and upload.filename):
+        return replace(old, title=form.title)
+    return await keep_pdf(visit, data, form.title, errors)
+
+
+async def keep_pdf(visit: Visit, data: FormData, title: str, errors: dict[str, str]) -> Text | None:
+    """Keep an uploaded PDF under the store's key once it is known to be harmless; what is wrong stands in errors."""
     upload = data.get("file")
     if not isinstance(upload, UploadFile) or not upload.filename:
-        if agreement is not None:
-            return replace(agreement.text, title=form.title)
         errors["file"] = "Choose the PDF."
         return None
     content = await upload.read()
     try:
-        await inspect_upload(content)
+        known = await inspect_upload(content)
     except RefusedByUs as exc:
         errors["file"] = str(exc)
     if errors:
@@ -285,7 +423,8 @@ async def _uploaded(
     if key is None:
         errors["file"] = "Documents cannot be kept for this store now. Install the app again from Apps."
         return None
-    return Text("pdf", form.title, content=await chunks.keep(s.db, key, visit.store.hash, content))
+    kept = await chunks.keep(s.db, key, visit.store.hash, content)
+    return Text("pdf", title, content=kept, found=known.fields)
 
 
 async def _from_template(visit: Visit, form: Form, errors: dict[str, str]) -> Text | None:
@@ -294,7 +433,7 @@ async def _from_template(visit: Visit, form: Form, errors: dict[str, str]) -> Te
     if chosen is None:
         errors["template"] = "Choose a template. New ones appear after the account is tested again."
         return None
-    mapping = {k: v for k, v in (form.mapping or {}).items() if v}
+    mapping = {k: v for k, v in form.mapping.items() if v}
     for placeholder, name in mapping.items():
         if placeholder not in chosen.placeholders:
             errors["template"] = "The template has other fields now. Choose it again."
@@ -312,7 +451,7 @@ async def _from_template(visit: Visit, form: Form, errors: dict[str, str]) -> Te
 
 @panel("agreements.edit")
 async def draft_agreement(request: Request, visit: Visit) -> Response:
-    """Answer how the text reads with sample values, or a template's fields. Nothing is saved."""
+    """Answer how the text reads with sample values or a stored order's, or a template's fields. Nothing is saved."""
     data = await read_form(request)
     source = query_text(request, "source")
     form, _ = _read(data, source if source in SOURCES else "text")
@@ -320,12 +459,46 @@ async def draft_agreement(request: Request, visit: Visit) -> Response:
     return await _editor(request, visit, None, form, block=block)
 
 
+@panel("agreements.edit")
+async def check_agreement(request: Request, visit: Visit) -> Response:
+    """Answer which of the last stored orders would leave which merge field empty. Nothing is saved."""
+    data = await read_form(request)
+    form, errors = _read(data, "template" if query_text(request, "source") == "template" else "text")
+    text = Text("text", form.title, form.body[:BODY_CHARACTERS])
+    if form.source == "template":
+        text = Text("template", form.title, template={"mapping": {k: v for k, v in form.mapping.items() if v}})
+    try:
+        used = used_of(text)
+    except MarkupError:
+        return await _editor(request, visit, None, form, block="check")
+    checked = await check_fields(visit.services, visit.store, used, form.language, visit.now)
+    return await _editor(request, visit, None, form, errors, block="check", checked=checked)
+
+
+@panel("agreements.edit")
+async def remove_language(request: Request, visit: Visit) -> Response:
+    """Take a language out: a new version without it."""
+    given = Given(await read_form(request))
+    agreement = await fetch(visit, path_id(request))
+    language, back = given.raw("language")[:12], frame(request).url(f"agreements/{agreement.id}")
+    if language not in agreement.newest.texts or language == agreement.newest.main or agreement.archived:
+        return go(request, back, toast="Nothing was changed.", toast_kind="info")
+    try:
+        await agreements.save_agreement(
+            visit.services.db, visit.store.hash, agreement.id, name=agreement.name, text=None, language=language,
+            version=agreement.version, author=visit.user.id, now=visit.now, material=False,
+        )  # fmt: skip
+    except Stale as exc:
+        return go(request, back, toast=str(exc), toast_kind="danger")
+    return go(request, back, toast=f"{language_name(language)} is taken out.")
+
+
 # Versions, archive, sample ----------------------------------------------------------------------------------
 
 
 @panel("agreements.view")
 async def show_versions(request: Request, visit: Visit) -> Response:
-    agreement = await _fetch(visit, path_id(request))
+    agreement = await fetch(visit, path_id(request))
     db, store_hash = visit.services.db, visit.store.hash
     return answer(
         request,
@@ -336,7 +509,48 @@ async def show_versions(request: Request, visit: Visit) -> Response:
         versions=await agreements.list_versions(db, store_hash, agreement.id),
         names=await user_names(db, store_hash),
         sources=SOURCES,
-        can_restore=visit.may("agreements.edit") and not agreement.archived,
+        language_name=language_name,
+    )
+
+
+async def _version(visit: Visit, agreement: Agreement, number: int) -> Version:
+    found = await agreements.fetch_version(visit.services.db, visit.store.hash, agreement.id, number)
+    if found is None:
+        raise not_found()
+    return found
+
+
+@panel("agreements.view")
+async def show_version(request: Request, visit: Visit) -> Response:
+    """Show one version: what it changed, and what restoring it would change."""
+    agreement = await fetch(visit, path_id(request))
+    return await _version_page(request, visit, agreement, await _version(visit, agreement, path_id(request, "version")))
+
+
+async def _version_page(
+    request: Request, visit: Visit, agreement: Agreement, version: Version, error: str = "", status: int = 200
+) -> Response:
+    db, store_hash = visit.services.db, visit.store.hash
+    before = await agreements.fetch_version(db, store_hash, agreement.id, version.number - 1)
+    first = [part for language, text in version.texts.items() for part in text_parts(language, None, text)]
+    return answer(
+        request,
+        visit,
+        "panel/agreement_version.html",
+        None,
+        status,
+        active="agreements",
+        agreement=agreement,
+        version=version,
+        parts=version_difference(before, version) if before else first,
+        is_first=before is None,
+        since=version_difference(version, agreement.newest) if version.number != agreement.version else [],
+        names=await user_names(db, store_hash),
+        sources=SOURCES,
+        weights=[(key, label, help_) for key, (label, help_) in WEIGHTS.items()],
+        language_name=language_name,
+        can_restore=visit.may("agreements.edit") and not agreement.archived and version.number != agreement.version,
+        error=error,
     )
 
 
@@ -344,30 +558,31 @@ async def show_versions(request: Request, visit: Visit) -> Response:
 async def restore_version(request: Request, visit: Visit) -> Response:
     """Save an older version as the newest one."""
     given = Given(await read_form(request))
-    agreement = await _fetch(visit, path_id(request))
+    agreement = await fetch(visit, path_id(request))
     db, store_hash = visit.services.db, visit.store.hash
-    version = given.number("version", "The version", 1, 2**31 - 1, default=1)
-    older = await agreements.fetch_version(db, store_hash, agreement.id, version)
-    if older is None:
-        raise not_found()
+    older = await _version(visit, agreement, path_id(request, "version"))
     back = frame(request).url(f"agreements/{agreement.id}")
-    if older.texts == agreement.newest.texts or agreement.archived:
+    same = (older.texts, older.main) == (agreement.newest.texts, agreement.newest.main)
+    if same or agreement.archived:
         return go(request, back, toast="Nothing was changed.", toast_kind="info")
+    weight = given.choice("weight", "Say whether the change is material or minor.", list(WEIGHTS))
+    if given.errors:
+        return await _version_page(request, visit, agreement, older, given.errors["weight"], 422)
     try:
         await agreements.restore_agreement(
-            db, store_hash, agreement.id, older,
-            name=agreement.name, version=agreement.version, author=visit.user.id, now=visit.now,
+            db, store_hash, agreement.id, older, name=agreement.name, version=agreement.version,
+            author=visit.user.id, now=visit.now, material=weight == "material",
         )  # fmt: skip
     except Stale as exc:
         return go(request, back, toast=str(exc), toast_kind="danger")
-    return go(request, back, toast=f"Version {version} is restored.")
+    return go(request, back, toast=f"Version {older.number} is restored.")
 
 
 @panel("agreements.edit")
 async def archive_agreement(request: Request, visit: Visit) -> Response:
     """Put an agreement away or take it out again; one that a rule in use asks for stays."""
     given = Given(await read_form(request))
-    agreement = await _fetch(visit, path_id(request))
+    agreement = await fetch(visit, path_id(request))
     archived = given.raw("archived") != "no"
     back = frame(request).url(f"agreements/{agreement.id}")
     if archived and agreement.rules:
@@ -385,11 +600,12 @@ async def archive_agreement(request: Request, visit: Visit) -> Response:
 async def ask_sample(request: Request, visit: Visit) -> Response:
     """Answer a ticket for the PDF with sample facts, as a signer would get it."""
     given = Given(await read_form(request))
-    agreement = await _fetch(visit, path_id(request))
+    agreement = await fetch(visit, path_id(request))
     if agreement.text.source == "template":
         raise not_found()
     version = given.number("version", "The version", 1, 2**31 - 1, default=agreement.version)
-    subject = f"agreement:{agreement.id}:{version}"
+    language = given.raw("language")[:12] or agreement.newest.main
+    subject = f"agreement:{agreement.id}:{version}:{language_key(language)}"
     ticket = await session.add_ticket(visit.services.db, visit.store.hash, visit.user.id, subject, visit.now)
     return download(request, frame(request).url(f"download/{ticket}"))
 
@@ -398,10 +614,13 @@ ROUTES = [
     Route("/agreements", show_agreements, name="agreements"),
     Route("/agreements/new", new_agreement, methods=["GET", "POST"], name="agreement_new"),
     Route("/agreements/draft", draft_agreement, methods=["POST"], name="agreement_draft"),
+    Route("/agreements/check", check_agreement, methods=["POST"], name="agreement_check"),
     Route("/agreements/{id}", show_agreement, name="agreement"),
     Route("/agreements/{id}", save_agreement, methods=["POST"], name="agreement_save"),
     Route("/agreements/{id}/versions", show_versions, name="agreement_versions"),
-    Route("/agreements/{id}/restore", restore_version, methods=["POST"], name="agreement_restore"),
+    Route("/agreements/{id}/versions/{version}", show_version, name="agreement_version"),
+    Route("/agreements/{id}/versions/{version}/restore", restore_version, methods=["POST"], name="agreement_restore"),
+    Route("/agreements/{id}/languages/remove", remove_language, methods=["POST"], name="agreement_language_remove"),
     Route("/agreements/{id}/archive", archive_agreement, methods=["POST"], name="agreement_archive"),
     Route("/agreements/{id}/sample", ask_sample, methods=["POST"], name="agreement_sample"),
 ]

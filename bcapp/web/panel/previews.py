@@ -1,24 +1,47 @@
-"""An agreement with sample facts: as blocks for the page, and as the PDF that a signer would get."""
+"""An agreement with sample facts or a real record: as blocks, as pictures of its pages, and as the signer's PDF."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from bcapp.core.agreements import agreement_page, examples, fill, parse_agreement, parse_profile, signature_page
-from bcapp.core.markup import Block, Box
+from bcapp.core.agreements import (
+    FIELDS,
+    Price,
+    PriceList,
+    Source,
+    UsedField,
+    agreement_page,
+    examples,
+    fill,
+    merge_values,
+    parse_agreement,
+    parse_profile,
+    signature_page,
+    used_fields,
+)
+from bcapp.core.kinds.order import ORDER
+from bcapp.core.markup import Block, Box, MarkupError
 from bcapp.core.model import Address, LineItem, Money, OrderFacts, Signer
 from bcapp.db import chunks, panel_requests
-from bcapp.db.agreements import Text, fetch_version
-from bcapp.db.stores import fetch_store
-from bcapp.documents.render import render
+from bcapp.db.agreements import Text, fetch_version, newest_past
+from bcapp.db.past import fetch_past
+from bcapp.db.stores import Store, fetch_store
+from bcapp.documents.pool import DocumentTooHeavy
+from bcapp.documents.render import RenderFailed, picture, render
 from bcapp.documents.uploads import inspect_upload, render_upload
+from bcapp.errors import RefusedByUs, UnreadableInput
 from bcapp.secrets import SealBroken
 from bcapp.services import Services
 from bcapp.web.refusals import Refusal, not_found
 
+MOST_PICTURES = 4
+CHECKED_RECORDS = 200
 SAMPLE_SIGNERS = (
     Signer(0, 1, "Ann Lee", "ann@lee-outdoor.example"),
     Signer(1, 2, "Bo Day", "bo@lee-outdoor.example"),
@@ -52,14 +75,156 @@ def sample_order(currency: str) -> OrderFacts:
     )  # fmt: skip
 
 
-def preview_blocks(body: str) -> list[dict[str, Any]]:
-    """Return the text as blocks with example values; raise MarkupError naming each mistake by its line."""
+def sample_prices(currency: str) -> PriceList:
+    """Return a price list of nobody."""
+    tent = Price("TENT-4", "Four-person tent", Decimal("449.00"), currency, tiers=((10, Decimal("429.00")),))
+    return PriceList(0, "Sample prices", (tent, Price("STOVE-2", "Two-burner stove", Decimal("129.50"), currency)))
+
+
+def preview_blocks(body: str, values: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    """Return the text as blocks with these values, else with examples; raise MarkupError naming each mistake."""
     blocks = parse_agreement(body)
-    return fill(blocks, examples(), range(1 + max(_signers_asked(blocks), default=0)))
+    return fill(blocks, values or examples(), range(1 + max(_signers_asked(blocks), default=0)))
 
 
 def _signers_asked(blocks: Sequence[Block]) -> list[int]:
     return [block.signer for block in blocks if isinstance(block, Box)]
+
+
+def _signers(blocks: Sequence[Block], first: Signer = SAMPLE_SIGNERS[0]) -> tuple[Signer, ...]:
+    """Return as many signers as the text asks, the first one given, the others of nobody."""
+    asked = max(_signers_asked(blocks), default=0)
+    others = (
+        SAMPLE_SIGNERS[n] if n < len(SAMPLE_SIGNERS) else Signer(n, n + 1, f"Signer {n + 1}", f"s{n}@example.com")
+        for n in range(1, asked + 1)
+    )
+    return (first, *others)
+
+
+# While it is written -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Preview:
+    """How a text reads. pictures: its first pages as addresses of pictures; pages: how many there are.
+
+    problems: what keeps it from being set, line by line. record: of whom the values are, "" for samples; absent: the
+    number of a record that is not stored. used: the merge fields with the values shown.
+    """
+
+    blocks: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    pictures: list[str] = field(default_factory=list)
+    pages: int = 0
+    record: str = ""
+    absent: str = ""
+    used: list[tuple[UsedField, str]] = field(default_factory=list)
+
+
+async def preview(
+    services: Services, store: Store, *, title: str, body: str, language: str, record: str, now: datetime
+) -> Preview:
+    """Return how a text reads with a stored order's values, else with samples. record: the order's number or ""."""
+    currency = str(store.profile.get("currency") or "USD")
+    facts, signer = sample_order(currency), SAMPLE_SIGNERS[0]
+    shown = absent = ""
+    if record:
+        stored = await stored_order(services, store.hash, record)
+        if stored is None:
+            absent = record
+        else:
+            facts, shown = replace(stored, customer_message=facts.customer_message), stored.label
+            signer = Signer(0, 1, stored.billing.name, stored.billing.email)
+    try:
+        blocks = parse_agreement(body)
+    except MarkupError as exc:
+        return Preview(problems=[str(p) for p in exc.problems], record=shown, absent=absent)
+    profile, signers = parse_profile(store.profile), _signers(blocks, signer)
+    values = merge_values(facts, profile, signers, language=language, made_at=now, document_id="sample", title=title)
+    used = [(u, values[u.field.name]) for u in used_fields(blocks)]
+    try:
+        page = agreement_page(
+            title=title, body=body, facts=facts, profile=profile, signers=signers, language=language,
+            document_id="sample", made_at=now, simulated=True, price_list=_prices_for(blocks, currency),
+        )  # fmt: skip
+        pictures = await picture(page, most=MOST_PICTURES)
+    except RefusedByUs as exc:
+        return Preview(problems=[str(exc)], record=shown, absent=absent, used=used)
+    except (DocumentTooHeavy, RenderFailed):
+        # Read as text it may still be mended; what cannot be set is refused when it is saved and sampled.
+        return Preview(preview_blocks(body, values), record=shown, absent=absent, used=used)
+    addresses = [f"data:image/png;base64,{b64encode(p).decode()}" for p in pictures.pages]
+    return Preview(preview_blocks(body, values), [], addresses, pictures.count, shown, absent, used)
+
+
+def _prices_for(blocks: Sequence[Block], currency: str) -> PriceList | None:
+    names = {getattr(b, "name", "") for b in blocks}
+    return sample_prices(currency) if "price_list.items" in names else None
+
+
+async def stored_order(services: Services, store_hash: str, number: str) -> OrderFacts | None:
+    """Return an order as it was last read, None when none of that number is stored."""
+    row = await fetch_past(services.db, store_hash, ORDER.name, number)
+    if row is None:
+        return None
+    facts: OrderFacts = ORDER.parse(row["facts"])
+    return facts
+
+
+# Field check ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Blanks:
+    """A merge field and the stored records that leave it empty: (id, label), newest first."""
+
+    used: UsedField
+    records: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class FieldCheck:
+    checked: int
+    blanks: list[Blanks]
+
+
+async def check_fields(
+    services: Services, store: Store, used: Sequence[UsedField], language: str, now: datetime
+) -> FieldCheck:
+    """Return which of the last 200 stored orders would leave which merge field empty."""
+    rows = await newest_past(services.db, store.hash, ORDER.name, CHECKED_RECORDS)
+    return await asyncio.to_thread(_check_rows, rows, store, list(used), language, now)
+
+
+def _check_rows(
+    rows: list[dict[str, Any]], store: Store, used: list[UsedField], language: str, now: datetime
+) -> FieldCheck:
+    profile = parse_profile(store.profile)
+    found: dict[str, list[tuple[str, str]]] = {u.field.name: [] for u in used}
+    checked = 0
+    for row in rows:
+        try:
+            facts = ORDER.parse(row["facts"])
+        except UnreadableInput:
+            continue  # stored by another release: it is read anew with its next change, and not counted
+        checked += 1
+        signer = Signer(0, 1, facts.billing.name, facts.billing.email)
+        source = Source(facts, profile, (signer,), language, now, "sample", "sample")
+        for one in used:
+            if one.field.stored and not one.field.read(source).strip():
+                found[one.field.name].append((row["id"], row["label"]))
+    return FieldCheck(checked, [Blanks(u, found[u.field.name]) for u in used])
+
+
+def used_of(text: Text) -> list[UsedField]:
+    """Return the merge fields of a text or of a template's mapping. Raises MarkupError."""
+    if text.source == "text":
+        return used_fields(parse_agreement(text.body))
+    names = dict.fromkeys(((text.template or {}).get("mapping") or {}).values())
+    return [UsedField(FIELDS[name], "open", ()) for name in names if name in FIELDS]
+
+
+# As the signer gets it -----------------------------------------------------------------------------------------
 
 
 async def agreement_preview(services: Services, store_hash: str, subject: str, now: datetime) -> tuple[str, bytes]:
@@ -73,24 +238,22 @@ async def agreement_preview(services: Services, store_hash: str, subject: str, n
     if found is None or store is None or found.source == "template":
         raise not_found()
     language, text = found.text_for(language or found.main)
-    facts = sample_order(str(store.profile.get("currency") or "USD"))
+    currency = str(store.profile.get("currency") or "USD")
     shared: dict[str, Any] = {
         "title": text.title,
-        "facts": facts,
+        "facts": sample_order(currency),
         "profile": parse_profile(store.profile),
         "language": language,
         "document_id": f"sample-{number}-{version}",
         "made_at": now,
         "simulated": True,
     }
-    name = f"agreement-{number}-version-{version}-sample.pdf"
+    name = f"agreement-{number}-version-{version}-{language}-sample.pdf"
     if text.source == "text":
-        asked = max(_signers_asked(parse_agreement(text.body)), default=0)
-        signers = tuple(
-            SAMPLE_SIGNERS[n] if n < len(SAMPLE_SIGNERS) else Signer(n, n + 1, f"Signer {n + 1}", f"s{n}@example.com")
-            for n in range(max(1, asked + 1))
-        )
-        return name, (await render(agreement_page(body=text.body, signers=signers, **shared))).pdf
+        blocks = parse_agreement(text.body)
+        prices = _prices_for(blocks, currency)
+        page = agreement_page(body=text.body, signers=_signers(blocks), price_list=prices, **shared)
+        return name, (await render(page)).pdf
     content = await uploaded(services, store_hash, text)
     upload = await inspect_upload(content)
     signing = SAMPLE_SIGNERS[:1]

@@ -8,6 +8,11 @@ from typing import Any
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
+from bcapp.core.agreements import VersionMark, choose_binding
+from bcapp.core.kinds.order import ORDER
+from bcapp.db.agreements import bindings_of, fetch_binding, fetch_version, list_marks
+from bcapp.db.past import keep_past
+from tests.documents.samples import address, order
 from tests.web.panel.conftest import House
 
 pytestmark = pytest.mark.database
@@ -16,7 +21,8 @@ BODY = "# Terms\n\nOrder {{order.id}} for **{{order.total}}**.\n\n{{order.items}
 
 
 def filled(**more: Any) -> dict[str, Any]:
-    return {"name": "Purchase", "title": "Purchase agreement", "version": "0", "body": BODY} | more
+    given = {"name": "Purchase", "title": "Purchase agreement", "version": "0", "body": BODY, "language": "en"}
+    return given | {"weight": "material"} | more
 
 
 async def make(house: House, **more: Any) -> int:
@@ -95,12 +101,172 @@ async def test_two_tabs_and_older_versions(house: House) -> None:
     late = await owner.post(path, filled(version="1", title="Third"))
     assert late.status_code == 422
     assert "Somebody else saved this agreement meanwhile" in late.text
+    assert "Purchase agreement → Second" in late.text
+    assert 'name="version" value="2"' in late.text  # pressing Save again saves on top of what was shown
     assert (await owner.post(path, filled(version="2", title="Second"))).status_code == 303  # the same again
     assert await house.run("SELECT version FROM agreements") == 2
-    await owner.post(f"{path}/restore", {"version": "1"})
+    assert (await owner.post(f"{path}/versions/1/restore")).status_code == 422  # material or minor?
+    shown = (await owner.get(f"{path}/versions/1")).text
+    assert "Purchase agreement → Second" in shown
+    assert "Restore version 1" in shown
+    await owner.post(f"{path}/versions/1/restore", {"weight": "minor"})
     assert await house.run("SELECT title FROM agreement_texts WHERE version = 3") == "Purchase agreement"
+    assert not await house.run("SELECT material FROM agreement_versions WHERE version = 3")
     assert "Version 3" in (await house.as_("viewer").get(f"{path}/versions")).text
-    assert (await owner.post(f"{path}/restore", {"version": "44"})).status_code == 404
+    assert (await owner.post(f"{path}/versions/44/restore", {"weight": "minor"})).status_code == 404
+
+
+async def test_a_save_says_whether_it_is_material(house: House) -> None:
+    path = f"agreements/{await make(house)}"
+    owner = house.as_("owner")
+    refused = await owner.post(path, filled(version="1", title="Second", weight=""))
+    assert refused.status_code == 422
+    assert "Say whether the change is material or minor." in refused.text
+    await owner.post(path, filled(version="1", title="Second", weight="minor"))
+    marks = await list_marks(house.db, house.store)
+    assert list(marks.values()) == [(VersionMark(1, True), VersionMark(2, False))]
+
+
+async def test_languages_stand_under_one_version(house: House) -> None:
+    number = await make(house)
+    path, owner = f"agreements/{number}", house.as_("owner")
+    new = (await owner.get(f"{path}?language=de")).text
+    assert "There is no text in German yet" in new
+    german = filled(version="1", language="de", title="Kaufvertrag", body="Bestellung {{order.id}}", weight="minor")
+    assert (await owner.post(path, german)).status_code == 303
+    version = await fetch_version(house.db, house.store, number, 2)
+    assert version is not None
+    assert {k: t.title for k, t in version.texts.items()} == {"en": "Purchase agreement", "de": "Kaufvertrag"}
+    assert version.text_for("de_AT")[1].title == "Kaufvertrag"
+    assert version.text_for("fr")[0] == "en"
+    await owner.post(path, german | {"version": "2", "main": "yes"})
+    version = await fetch_version(house.db, house.store, number, 3)
+    assert version is not None
+    assert version.main == "de"
+    await owner.post(f"{path}/languages/remove", {"language": "de"})  # the main one stays
+    assert await house.run("SELECT version FROM agreements") == 3
+    await owner.post(f"{path}/languages/remove", {"language": "en"})
+    assert await house.run("SELECT array_agg(language) FROM agreement_texts WHERE version = 4") == ["de"]
+    assert "This language was taken out." in (await owner.get(f"{path}/versions/4")).text
+    assert (await owner.post(path, filled(version="4", language="xx"))).status_code == 422
+
+
+async def test_a_language_that_is_asked_for_and_missing_is_shown(house: House) -> None:
+    number = await make(house)
+    now = house.clock.now()
+    await house.run(
+        "INSERT INTO records (store_hash, kind, id, created_at) VALUES ($1, 'order', '5', $2)", house.store, now
+    )
+    await house.run(
+        "INSERT INTO requests (store_hash, workflow, purpose, record_kind, record_id, round, projection, fingerprint,"
+        " snapshot, account_id, agreement_id, agreement_version, language, nonce, external_id, created_at)"
+        " VALUES ($1, 'order_approval', 'customer', 'order', '5', 1, 1, 'f', '{}', 1, $2, 1, 'fr_CA', 'n', 'x', $3)",
+        house.store, number, now,
+    )  # fmt: skip
+    text = (await house.as_("viewer").get(f"agreements/{number}")).text
+    assert "Asked for in the last 90 days, without a text: French (1 request)." in text
+
+
+async def keep_order(house: House, **changes: Any) -> str:
+    facts = order(**changes)
+    await keep_past(house.db, house.store, ORDER, str(facts.id), facts, house.clock.now(), complete=True)
+    return str(facts.id)
+
+
+async def test_the_preview_shows_a_real_order(house: House) -> None:
+    number = await keep_order(house, id=77, created_at=house.clock.now(), shipping=(address(company=""),))
+    owner = house.as_("owner")
+    answer = await owner.post("agreements/draft?source=text", filled(record="#77"), part=True)
+    assert f"With the values of Order {number}" in answer.text
+    assert "data:image/png;base64," in answer.text
+    assert "Page 1 of 1 as the signer sees it" in answer.text
+    assert "US$1,250.00" in answer.text or "$1,250.00" in answer.text
+    absent = await owner.post("agreements/draft?source=text", filled(record="999"), part=True)
+    assert "Order 999 is not stored here" in absent.text
+    assert "With sample values." in absent.text
+    refused = await owner.post(
+        "agreements/draft?source=text", filled(record="77", body="{{shipping.company!}}"), part=True
+    )
+    assert "“Shipping company” (shipping.company) is empty for this order" in refused.text
+
+
+async def test_the_field_check_names_the_orders_that_leave_a_blank(house: House) -> None:
+    owner = house.as_("owner")
+    body = "{{order.id}} {{billing.phone?}} {{shipping.company!}} {{order.message}}"
+    assert "No order is stored yet" in (await owner.post("agreements/check", filled(body=body), part=True)).text
+    await keep_order(house, id=77, created_at=house.clock.now(), shipping=(address(company="Lee"),))
+    await keep_order(house, id=78, created_at=house.clock.now(), shipping=(address(company=""),))
+    text = (await owner.post("agreements/check", filled(body=body), part=True)).text
+    assert "Checked on 2 orders." in text
+    assert "orders/78" in text
+    assert "orders/77" not in text
+    assert "Nothing is sent; a person is told" in text
+    assert "not kept of past orders" in text
+    mapped = {"map.total": "shipping.company", "name": "x", "title": "x"}
+    text = (await owner.post("agreements/check?source=template", mapped, part=True)).text
+    assert "orders/78" in text
+    assert "The signer fills it in" in text
+
+
+def bound(**more: Any) -> dict[str, Any]:
+    return {"party_kind": "customer", "party_id": "7", "what": "text", "body": "Own terms {{order.id}}"} | more
+
+
+async def test_one_customer_gets_terms_of_their_own(house: House) -> None:
+    path, owner = f"agreements/{await make(house)}", house.as_("owner")
+    url = f"{path}/bindings/new"
+    for wrong, says in (
+        ({"party_id": "Ann"}, "The number is a whole number"), ({"body": " "}, "Write their terms."),
+        ({"body": "{{nonsense}}"}, "there is no merge field"), ({"what": "pdf"}, "Choose the PDF."),
+        ({"what": "price_list"}, "The number of the price list is a whole number"),
+        ({"body": "{{price_list.items}}"}, "name the price list"),
+    ):  # fmt: skip
+        refused = await owner.post(url, bound(**wrong))
+        assert refused.status_code == 422, wrong
+        assert says in refused.text
+    assert (await owner.post(url, bound(label="Lee Outdoor"))).status_code == 303
+    assert (
+        await owner.post(url, bound(party_kind="company", party_id="9", what="price_list", price_list_id="2"))
+    ).status_code == 303
+    page = (await owner.get(path)).text
+    assert "Customer 7" in page
+    assert "Lee Outdoor" in page
+    assert "price list 2" in page
+    assert "Lee Outdoor" not in (await house.as_("viewer").get(path)).text
+    found = await bindings_of(house.db, house.store, customer_id=7, company_id=9)
+    own = choose_binding(found, found[0].agreement_id, customer_id=7, company_id=9)
+    assert own is not None
+    assert own.what == "text"
+    of_company = choose_binding(found, found[0].agreement_id, customer_id=8, company_id=9)
+    assert of_company is not None
+    assert of_company.price_list_id == 2
+    await owner.post(f"{path}/bindings/{own.id}", bound(body="Newer terms"))
+    newer = choose_binding(
+        await bindings_of(house.db, house.store, customer_id=7), found[0].agreement_id, customer_id=7
+    )
+    assert newer is not None
+    assert (newer.body, newer.id == own.id) == ("Newer terms", False)
+    assert (await owner.post(f"{path}/bindings/{own.id}", bound())).status_code == 404  # it was replaced
+    await owner.post(f"{path}/bindings/{newer.id}/end")
+    assert await bindings_of(house.db, house.store, customer_id=7) == []
+    assert await fetch_binding(house.db, house.store, newer.id) == newer
+
+
+async def test_one_customer_gets_a_pdf_of_their_own(house: House) -> None:
+    await give_key(house)
+    path, owner = f"agreements/{await make(house)}", house.as_("owner")
+    headers = {"X-App-Session": owner.token}
+    files = {"file": ("own.pdf", pdf("Own house rules"), "application/pdf")}
+    url = f"{owner.home}{path}/bindings/new"
+    answer = await house.client.post(url, data=bound(what="pdf", body=""), files=files, headers=headers)
+    assert answer.status_code == 303, answer.text
+    [binding] = await bindings_of(house.db, house.store, customer_id=7)
+    assert binding.content is not None
+    assert (
+        await owner.post(f"{path}/bindings/{binding.id}", bound(what="pdf", title="Rules", body=""))
+    ).status_code == 303
+    [renamed] = await bindings_of(house.db, house.store, customer_id=7)
+    assert (renamed.title, renamed.content) == ("Rules", binding.content)
 
 
 async def test_a_sample_is_a_pdf_by_ticket(house: House) -> None:
@@ -133,7 +299,7 @@ async def test_an_uploaded_pdf_is_checked_kept_and_sampled(house: House) -> None
     path = answer.headers["location"].removeprefix(owner.home)
     ticket = (await owner.post(f"{path}/sample")).headers["location"]
     assert (await house.client.get(ticket)).content.startswith(b"%PDF")
-    assert (await owner.post(path, data | {"version": "1", "title": "New title"})).status_code == 303
+    assert (await owner.post(path, data | {"version": "1", "title": "New title", "weight": "minor"})).status_code == 303
     assert await house.run("SELECT count(DISTINCT content) FROM agreement_texts") == 1
 
 
@@ -183,7 +349,11 @@ async def test_archiving_waits_for_the_rules_that_use_it(house: House) -> None:
     assert not await house.run("SELECT archived FROM agreements")
 
 
-@pytest.mark.parametrize("path", ["new?source=text", "{id}", "{id}/restore", "{id}/archive", "draft"])
+@pytest.mark.parametrize(
+    "path",
+    ["new?source=text", "{id}", "{id}/versions/1/restore", "{id}/archive", "draft", "check", "{id}/bindings/new",
+     "{id}/bindings/1", "{id}/bindings/1/end", "{id}/languages/remove"],
+)  # fmt: skip
 async def test_only_managers_change_agreements(house: House, path: str) -> None:
     path = f"agreements/{path}".format(id=await make(house))
     before = await house.run("SELECT count(*) FROM agreement_versions")

@@ -182,6 +182,7 @@ CREATE TABLE agreement_texts (                              -- one version in ea
     title        text NOT NULL,
     body         text NOT NULL DEFAULT '',                  -- text: the rich text with merge fields
     content      bytea,                                     -- pdf: SHA-256 of the uploaded file in chunks
+    found        jsonb NOT NULL DEFAULT '[]',               -- pdf: the fields that its own tags place
     template     jsonb,                                     -- template: uuid, name, placeholders as frozen, mapping placeholder -> merge field
     PRIMARY KEY (store_hash, agreement_id, version, language),
     FOREIGN KEY (store_hash, agreement_id, version) REFERENCES agreement_versions (store_hash, agreement_id, version) ON DELETE CASCADE
@@ -487,6 +488,118 @@ CREATE TABLE tryouts (                                      -- a draft of a rule
     PRIMARY KEY (store_hash, id)
 );
 CREATE INDEX tryouts_of_rule ON tryouts (store_hash, rule_id, id DESC);
+
+-- Acceptances: one signature that counts for later records ----------------------------------------------------
+
+CREATE TABLE imports (                                      -- earlier signatures brought in: looked at first, then applied
+    store_hash text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    id         bigint GENERATED ALWAYS AS IDENTITY,
+    file_name  text NOT NULL,
+    state      text NOT NULL CHECK (state IN ('checking', 'checked', 'applying', 'applied')),
+    files      jsonb NOT NULL DEFAULT '{}',                 -- the PDFs that came along: lower-case name -> SHA-256 in hex
+    author     bigint NOT NULL,
+    created_at timestamptz NOT NULL,
+    applied_at timestamptz,
+    PRIMARY KEY (store_hash, id)
+);
+
+CREATE TABLE import_rows (                                  -- personal; what was applied is deleted, the rest with its import
+    store_hash text NOT NULL,
+    import_id  bigint NOT NULL,
+    line       integer NOT NULL,                            -- of the file; the heading is line 1
+    given      jsonb NOT NULL,                              -- the line as text, by column
+    state      text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'match', 'miss', 'known', 'applied')),
+    sentence   text NOT NULL DEFAULT '',                    -- what was found, or why nothing was
+    found      jsonb,                                       -- party, agreement, version, times, document: as it will be kept
+    PRIMARY KEY (store_hash, import_id, line),
+    FOREIGN KEY (store_hash, import_id) REFERENCES imports (store_hash, id) ON DELETE CASCADE
+);
+
+CREATE TABLE acceptances (                                  -- the sign-once ledger
+    store_hash        text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    id                bigint GENERATED ALWAYS AS IDENTITY,
+    party_kind        text NOT NULL CHECK (party_kind IN ('customer', 'company', 'email')),
+    party_id          text NOT NULL,                        -- BigCommerce's id; of an address the keyed digest, hex
+    label             text NOT NULL DEFAULT '',             -- name and address for lists; erasable
+    agreement_id      bigint NOT NULL,
+    agreement_version integer NOT NULL,
+    scope             text NOT NULL CHECK (scope IN ('customer', 'company', 'channel', 'order')),
+    scope_id          text NOT NULL DEFAULT '',
+    valid_from        timestamptz NOT NULL,                 -- when it was signed
+    valid_until       timestamptz,                          -- null: for good
+    request_id        bigint,                               -- signed here
+    import_id         bigint,                               -- or brought in
+    document_sha256   bytea,                                -- the PDF that was brought in
+    recorded_at       timestamptz NOT NULL,
+    revoked_at        timestamptz,
+    revoked_by        bigint,
+    revoked_why       text NOT NULL DEFAULT '',
+    PRIMARY KEY (store_hash, id),
+    UNIQUE (store_hash, party_kind, party_id, agreement_id, agreement_version, scope, scope_id, valid_from),
+    CHECK (request_id IS NOT NULL OR import_id IS NOT NULL)
+);
+CREATE INDEX acceptances_by_time ON acceptances (store_hash, recorded_at DESC, id DESC);
+CREATE INDEX acceptances_of_agreement ON acceptances (store_hash, agreement_id, agreement_version);
+
+CREATE TABLE exemptions (                                   -- who need not sign, until when, and why
+    store_hash   text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    id           bigint GENERATED ALWAYS AS IDENTITY,
+    party_kind   text NOT NULL CHECK (party_kind IN ('customer', 'company')),
+    party_id     text NOT NULL,
+    label        text NOT NULL DEFAULT '',                  -- erasable
+    agreement_id bigint NOT NULL DEFAULT 0,                 -- 0: every agreement
+    valid_from   timestamptz NOT NULL,
+    until        timestamptz NOT NULL,
+    why          text NOT NULL,
+    author       bigint NOT NULL,
+    ended_at     timestamptz,
+    ended_by     bigint,
+    ended_why    text NOT NULL DEFAULT '',
+    PRIMARY KEY (store_hash, id)
+);
+CREATE INDEX exemptions_of_party ON exemptions (store_hash, party_kind, party_id);
+
+CREATE TABLE covers (                                       -- which acceptance or exemption a record went on by
+    store_hash    text NOT NULL,
+    record_kind   text NOT NULL,
+    record_id     text NOT NULL,
+    rule_id       bigint NOT NULL,
+    acceptance_id bigint NOT NULL DEFAULT 0,
+    exemption_id  bigint NOT NULL DEFAULT 0,
+    sentence      text NOT NULL,
+    named_at      timestamptz NOT NULL,
+    PRIMARY KEY (store_hash, record_kind, record_id, rule_id),
+    FOREIGN KEY (store_hash, record_kind, record_id) REFERENCES records (store_hash, kind, id) ON DELETE CASCADE
+);
+CREATE INDEX covers_of_acceptance ON covers (store_hash, acceptance_id) WHERE acceptance_id > 0;
+
+CREATE TABLE campaigns (                                    -- everybody who signed an older version is asked for the new one
+    store_hash   text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    id           bigint GENERATED ALWAYS AS IDENTITY,
+    agreement_id bigint NOT NULL,
+    version      integer NOT NULL,
+    account_id   bigint NOT NULL,
+    per_hour     integer NOT NULL CHECK (per_hour > 0),
+    grace_until  timestamptz NOT NULL,                      -- until then older acceptances count on
+    state        text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'stopped', 'done')),
+    author       bigint NOT NULL,
+    started_at   timestamptz NOT NULL,
+    ended_at     timestamptz,
+    PRIMARY KEY (store_hash, id),
+    UNIQUE (store_hash, agreement_id, version),
+    FOREIGN KEY (store_hash, agreement_id) REFERENCES agreements (store_hash, id) ON DELETE CASCADE
+);
+
+CREATE TABLE campaign_parties (                             -- whom a campaign asked, on which order
+    store_hash  text NOT NULL,
+    campaign_id bigint NOT NULL,
+    party_kind  text NOT NULL,
+    party_id    text NOT NULL,
+    record_id   text NOT NULL,
+    asked_at    timestamptz NOT NULL,
+    PRIMARY KEY (store_hash, campaign_id, party_kind, party_id),
+    FOREIGN KEY (store_hash, campaign_id) REFERENCES campaigns (store_hash, id) ON DELETE CASCADE
+);
 
 -- The engine ----------------------------------------------------------------------------------------------
 
