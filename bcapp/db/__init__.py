@@ -35,7 +35,7 @@ class DatabaseAway(PassingFault):
 
 
 class QueryError(AppError):
-    """A query file is malformed, or names a query twice."""
+    """A query file is malformed or names a query twice, or a query was given other values than it names."""
 
 
 # Queries -----------------------------------------------------------------------------------------------------
@@ -90,9 +90,13 @@ def load_queries(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
 QUERIES, COMMENTS = load_queries(Path(__file__).parent / "queries")
 
 
-@cache
 def positional(name: str) -> tuple[str, tuple[str, ...]]:
     """Return a query for raw asyncpg: (statement with $1, $2, ... for :word, the words in that order)."""
+    return _numbered(QUERIES[name])
+
+
+@cache
+def _numbered(statement: str) -> tuple[str, tuple[str, ...]]:
     words: list[str] = []
 
     def number(match: re.Match[str]) -> str:
@@ -100,7 +104,7 @@ def positional(name: str) -> tuple[str, tuple[str, ...]]:
             words.append(match[1])
         return f"${words.index(match[1]) + 1}"
 
-    return PARAMETER.sub(number, QUERIES[name]), tuple(words)
+    return PARAMETER.sub(number, statement), tuple(words)
 
 
 # Connections -------------------------------------------------------------------------------------------------
@@ -256,27 +260,39 @@ class Database:
         finally:
             await connection.__aexit__()
 
+    def _asked(self, name: str, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
+        """Return (statement, its parameters in order) for asyncpg: `databases` would compile the text each time.
+
+        Raises QueryError when a value is missing, or names nothing in the statement.
+        """
+        statement, words = _numbered(self._queries[name])
+        if values.keys() != set(words):
+            raise QueryError(f"{name} takes {', '.join(sorted(words))}; given: {', '.join(sorted(values))}")
+        return statement, [values[word] for word in words]
+
     async def fetch_one(self, name: str, values: Mapping[str, Any] = NO_VALUES) -> dict[str, Any] | None:
         """Return the first row by column name, None without one."""
+        statement, given = self._asked(name, values)
         async with self._connection() as connection:
-            row = await connection.fetch_one(self._queries[name], dict(values))
-        return dict(row._mapping) if row is not None else None
+            row = await connection.raw_connection.fetchrow(statement, *given)
+        return dict(row) if row is not None else None
 
     async def fetch_all(self, name: str, values: Mapping[str, Any] = NO_VALUES) -> list[dict[str, Any]]:
         """Return every row by column name, in the statement's order."""
+        statement, given = self._asked(name, values)
         async with self._connection() as connection:
-            rows = await connection.fetch_all(self._queries[name], dict(values))
-        return [dict(row._mapping) for row in rows]
+            rows = await connection.raw_connection.fetch(statement, *given)
+        return [dict(row) for row in rows]
 
     async def fetch_val(self, name: str, values: Mapping[str, Any] = NO_VALUES) -> Any:
         """Return the first column of the first row, None without one."""
+        statement, given = self._asked(name, values)
         async with self._connection() as connection:
-            return await connection.fetch_val(self._queries[name], dict(values))
+            return await connection.raw_connection.fetchval(statement, *given)
 
     async def execute(self, name: str, values: Mapping[str, Any] = NO_VALUES) -> Any:
         """Run the statement; return the first column of its first RETURNING row, None without one."""
-        async with self._connection() as connection:
-            return await connection.execute(self._queries[name], dict(values))
+        return await self.fetch_val(name, values)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:

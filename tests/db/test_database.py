@@ -75,6 +75,13 @@ async def test_the_five_ways_to_ask(db: Database) -> None:
         await db.fetch_val("SELECT 1")
 
 
+async def test_a_value_too_few_or_too_many_is_said_so(db: Database) -> None:
+    for values in ({"id": 1, "text": "a"}, {"id": 1, "text": "a", "seen": None, "more": 2}):
+        with pytest.raises(QueryError, match="add takes id, seen, text; given: id"):
+            await db.execute("add", values)
+    assert await db.fetch_val("count") == 0
+
+
 async def add_together(db: Database, *ids: int) -> None:
     async with db.transaction():
         for id in ids:
