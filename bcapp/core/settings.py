@@ -61,6 +61,17 @@ class StoreSettings:
         return self.test_mode_user != 0
 
 
+def loosens_holds(before: StoreSettings, after: StoreSettings) -> bool:
+    """Return whether a change decides about orders that are held already: test mode on, or held another way.
+
+    Answering the questions for the first time is none: nothing is held before.
+    """
+    if after.test_mode and not before.test_mode:
+        return True
+    how = (before.hold_method, before.hold_status)
+    return before.hold_method != "none" and how != (after.hold_method, after.hold_status)
+
+
 def parse_settings(stored: dict[str, Any]) -> StoreSettings:
     """Read stored settings; keys of a newer release are left aside."""
     known = StoreSettings.__dataclass_fields__

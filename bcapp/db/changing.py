@@ -11,6 +11,7 @@ from bcapp.core.changes import Subject
 from bcapp.db import Database
 from bcapp.db.accounts import ask_test, save_account
 from bcapp.db.people import save_limit, save_person
+from bcapp.db.settings import save_settings
 from bcapp.errors import Stale
 from bcapp.secrets import Secrets
 
@@ -65,5 +66,17 @@ async def apply_change(
                 actor=actor,
                 now=now,
             )
+        case Subject.SETTINGS:
+            saved = await save_settings(
+                db,
+                store_hash,
+                payload["changes"],
+                version=int(payload["version"]),
+                base=payload["base"],
+                actor=actor,
+                now=now,
+            )
+            if saved.conflict:
+                raise Stale("somebody else changed this section of the settings meanwhile")
         case _:
             raise ValueError(f"{subject} is not applied here")

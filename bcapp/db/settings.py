@@ -76,7 +76,14 @@ async def save_settings(
             {"store_hash": store_hash, "settings": dict(changes), "version": row["settings_version"]},
         )
         await append(db, store_hash, now, actor=actor, event="settings_saved", detail={"fields": changed})
+        if now_there.test_mode and not parse_settings({**stored, **changes}).test_mode:
+            await db.execute("look_after_test_mode", {"store_hash": store_hash, "now": now})
     return Saved(parse_settings({**stored, **changes}), int(new_version))
+
+
+async def holds_matter(db: Database, store_hash: str) -> bool:
+    """Return whether anything depends on how orders are held: a live rule, or an order that is held now."""
+    return bool(await db.fetch_val("panel_holds_matter", {"store_hash": store_hash}))
 
 
 async def list_hooks(db: Database, store_hash: str) -> list[Hook]:

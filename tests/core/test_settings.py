@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from bcapp.core.settings import SHIPPING_TOOLS, StoreSettings, dump_settings, parse_settings
+from bcapp.core.settings import SHIPPING_TOOLS, StoreSettings, dump_settings, loosens_holds, parse_settings
 from tests.core.facts import SETTINGS
 
 
@@ -59,3 +60,22 @@ def test_settings_stored_by_a_newer_release_are_read() -> None:
 
 def test_settings_stored_by_an_older_release_are_read() -> None:
     assert parse_settings({"shipping_tool": "own"}) == StoreSettings(shipping_tool="own")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "grave"),
+    [
+        ({}, {"shipping_tool": "own", "payment_mode": "capture"}, False),  # answered for the first time
+        ({"shipping_tool": "own", "payment_mode": "capture"}, {"payment_mode": "authorize"}, True),
+        ({"shipping_tool": "own", "payment_mode": "capture"}, {"shipping_tool": "shipstation"}, True),
+        ({"shipping_tool": "own", "payment_mode": "capture"}, {"shipping_tool": "shippo"}, False),  # the same status
+        ({"shipping_tool": "own", "payment_mode": "capture"}, {"escape_status": 7}, True),
+        ({"shipping_tool": "own", "payment_mode": "capture"}, {"staff_note": True, "alarm_person": 4}, False),
+        ({}, {"test_mode_user": 1}, True),
+        ({"test_mode_user": 1}, {"test_mode_user": 2}, False),
+        ({"test_mode_user": 1}, {"test_mode_user": 0}, False),
+    ],
+)
+def test_what_decides_about_held_orders(before: dict[str, Any], after: dict[str, Any], grave: bool) -> None:
+    stood = StoreSettings(**before)
+    assert loosens_holds(stood, replace(stood, **after)) is grave

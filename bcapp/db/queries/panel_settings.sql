@@ -8,6 +8,27 @@ UPDATE stores SET settings = settings || CAST(:settings AS jsonb), settings_vers
  WHERE store_hash = :store_hash AND settings_version = :version
 RETURNING settings_version;
 
+-- panel_holds_matter --
+-- Whether anything depends on how orders are held: a live rule, or an order that is held now.
+SELECT EXISTS (SELECT FROM rules r WHERE r.store_hash = :store_hash AND r.mode = 'live' AND NOT r.archived)
+    OR EXISTS (SELECT FROM holds h WHERE h.store_hash = :store_hash AND h.state IN ('holding', 'held', 'releasing', 'kept'));
+
+-- look_after_test_mode --
+-- "Look at this" again, of every record that test mode kept waiting: asked as a simulation, or held meanwhile. One
+-- after the other rather than all at once; the tick of the workers picks them up.
+INSERT INTO deliveries (store_hash, key, source, topic, record_kind, record_id, received_at, due_at)
+SELECT w.store_hash, 'self:' || w.kind || ':' || w.id, 'self', 'look', w.kind, w.id, :now,
+       CAST(:now AS timestamptz) + w.place * interval '250 milliseconds'
+  FROM (SELECT r.store_hash, r.kind, r.id, row_number() OVER (ORDER BY r.created_at, r.id) AS place
+          FROM records r
+         WHERE r.store_hash = :store_hash
+           AND (EXISTS (SELECT FROM requests q WHERE q.store_hash = r.store_hash AND q.record_kind = r.kind
+                           AND q.record_id = r.id AND q.simulated)
+                OR EXISTS (SELECT FROM holds h WHERE h.store_hash = r.store_hash AND h.record_kind = r.kind
+                              AND h.record_id = r.id AND h.state IN ('holding', 'held', 'releasing', 'joined', 'kept')))) w
+ON CONFLICT (store_hash, key) DO UPDATE
+   SET seen = deliveries.seen + 1, done_at = NULL, parked_why = NULL, attempt = 0, due_at = excluded.due_at;
+
 -- panel_list_hooks --
 SELECT id, scope, is_active, checked_at FROM hooks WHERE store_hash = :store_hash ORDER BY scope, id;
 

@@ -12,19 +12,22 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bcapp.core.actions import ActionKind
+from bcapp.core.changes import Subject
 from bcapp.core.model import RecordKey
-from bcapp.core.settings import SHIPPING_TOOLS, StoreSettings, dump_settings, parse_settings
+from bcapp.core.settings import SHIPPING_TOOLS, StoreSettings, dump_settings, loosens_holds, parse_settings
 from bcapp.db.accounts import ask_once
 from bcapp.db.deliveries import say_command
 from bcapp.db.panel_requests import user_names
 from bcapp.db.people import list_people
+from bcapp.db.settings import Saved, holds_matter, list_held, list_hooks, read_data, save_settings
 from bcapp.db.settings import keep_held as mark_kept
-from bcapp.db.settings import list_held, list_hooks, read_data, save_settings
+from bcapp.errors import Stale
 from bcapp.stores import REQUIRED_SCOPES, store_record
 from bcapp.web.forms import read_form
 from bcapp.web.hold_words import ESCAPES, PAYMENT_MODES, STATUS_NAMES, describe_hold
 from bcapp.web.inputs import Blank, Inputs
 from bcapp.web.panel import Visit, panel
+from bcapp.web.panel.changing import Change, save, waiting
 from bcapp.web.refusals import not_found
 from bcapp.web.render import Frame, frame_of, go, page
 from bcapp.workflows.protocol import Command
@@ -84,6 +87,7 @@ SECTIONS = (
     ("data", "Data", "settings/data"),
     ("uninstall", "Prepare to uninstall", "settings/uninstall"),
 )
+WAITS = "It applies when a second manager approves it, or in 24 hours."
 REGISTER_SAYS = {
     "asked": ("The webhooks are being registered again.", "success"),
     "running": ("They are being registered already.", "info"),
@@ -120,6 +124,7 @@ async def _context(
         "errors": Blank(),
         "difference": [],
         "may_edit": visit.may("settings.edit"),
+        "changes": await waiting(visit, Subject.SETTINGS, section),
     }
     if section == "orders":
         context |= hold_choices(settings)
@@ -204,23 +209,41 @@ async def save_section(request: Request, visit: Visit) -> Response:
         context = await _context(request, visit, section, typed, visit.store.settings_version)
         context |= {"errors": inputs.errors, "base": inputs.text("base", most=2000)}
         return page(request, "panel/settings.html", "form", 422, **context)
-    saved = await save_settings(
-        visit.services.db,
-        visit.store.hash,
-        changes,
-        version=inputs.number("version"),
-        base=read_base(inputs),
-        actor=visit.actor,
-        now=visit.now,
-    )
-    if saved.conflict:
+    saved = await save_or_ask(visit, section, changes, version=inputs.number("version"), base=read_base(inputs))
+    if isinstance(saved, Saved):
         context = await _context(request, visit, section, typed, saved.version)
         # The next save is made from what stands now: it is then the visitor's word against nobody's.
         context["base"] = json.dumps(values_of(saved.settings, section))
         context["difference"] = await difference(visit, values_of(saved.settings, section), changes)
         return page(request, "panel/settings.html", "form", 409, **context)
     path = next(path for slug, _, path in SECTIONS if slug == section)
-    return go(request, _frame(request, visit).url(path), toast="Saved.")
+    return go(request, _frame(request, visit).url(path), toast=saved)
+
+
+async def save_or_ask(
+    visit: Visit, section: str, changes: Mapping[str, Any], *, version: int, base: Mapping[str, Any]
+) -> Saved | str:
+    """Save values of one section, or have a second manager asked; return what to say, or the conflict met.
+
+    What decides about orders that are held, or would be, is nobody's word alone.
+    """
+    before, db, store_hash = visit.store.settings, visit.services.db, visit.store.hash
+    after = parse_settings({**dump_settings(before), **changes})
+    there = dump_settings(before)
+    is_stale = version != visit.store.settings_version and any(there[n] != base.get(n) for n in changes)
+    if is_stale or not loosens_holds(before, after) or not await holds_matter(db, store_hash):
+        saved = await save_settings(
+            db, store_hash, changes, version=version, base=base, actor=visit.actor, now=visit.now
+        )
+        return saved if saved.conflict else "Saved."
+    named = {name: value for name, value in changes.items() if name != "alarm_person"}  # a task names nobody
+    told = "; ".join(f"{name}: {old} → {new}" for name, old, new in await difference(visit, there, named))
+    payload = {"changes": dict(changes), "base": dict(base), "version": version}
+    try:
+        applied = await save(visit, Change(Subject.SETTINGS, section, payload, f"Change the settings: {told}"))
+    except Stale:
+        return Saved(before, visit.store.settings_version, conflict=True)
+    return "Saved." if applied else WAITS
 
 
 async def difference(visit: Visit, stands: Mapping[str, Any], typed: Mapping[str, Any]) -> list[tuple[str, str, str]]:

@@ -11,13 +11,13 @@ from starlette.routing import Route
 
 from bcapp.core.settings import dump_settings, parse_settings
 from bcapp.db.accounts import Account, list_accounts
-from bcapp.db.settings import save_settings
+from bcapp.db.settings import Saved
 from bcapp.db.tasks import FirstSteps, read_first_steps
 from bcapp.web.forms import read_form
 from bcapp.web.inputs import Blank, Inputs
 from bcapp.web.panel import Visit, panel
 from bcapp.web.panel.account import NEW, form_context, shown, store_account
-from bcapp.web.panel.settings import hold_choices, people_choices, read_alarm_person, read_base, read_hold
+from bcapp.web.panel.settings import hold_choices, people_choices, read_alarm_person, read_base, read_hold, save_or_ask
 from bcapp.web.render import Frame, frame_of, go, page
 
 STEPS = ("Connect your account", "Three questions", "An agreement", "A rule")
@@ -109,17 +109,9 @@ async def answer_questions(request: Request, visit: Visit) -> Response:
             "alarm_person": typed.alarm_person,
         }
         return page(request, "panel/welcome.html", "step", 422, **await _context(request, visit, 2, **changes))
-    saved = await save_settings(
-        visit.services.db,
-        visit.store.hash,
-        answers,
-        version=inputs.number("version"),
-        base=read_base(inputs),
-        actor=visit.actor,
-        now=visit.now,
-    )
+    saved = await save_or_ask(visit, "orders", answers, version=inputs.number("version"), base=read_base(inputs))
     frame = frame_of(request) or Frame(visit.store.hash)
-    if saved.conflict:
+    if isinstance(saved, Saved):
         stands = dump_settings(saved.settings)
         changes = {
             **hold_choices(saved.settings),
@@ -130,7 +122,7 @@ async def answer_questions(request: Request, visit: Visit) -> Response:
             "conflict": True,
         }
         return page(request, "panel/welcome.html", "step", 409, **await _context(request, visit, 2, **changes))
-    return go(request, frame.url("welcome", step=3), toast="Saved.")
+    return go(request, frame.url("welcome", step=3), toast=saved)
 
 
 ROUTES = [

@@ -144,6 +144,72 @@ async def test_test_mode_sends_everything_to_who_switches_it_on(house: House) ->
     assert (await stored(house))["test_mode_user"] == 0
 
 
+async def go_live(house: House) -> None:
+    await house.run(
+        "INSERT INTO rules (store_hash, workflow, name, mode, version, created_at)"
+        " VALUES ($1, 'order_approval', 'Large', 'live', 1, $2)",
+        house.store,
+        START,
+    )
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("part", [False, True])
+@pytest.mark.parametrize(
+    ("path", "given", "name", "wanted"),
+    [
+        ("settings/test-mode", {"test_mode": "yes"}, "test_mode_user", 2),
+        ("settings", ANSWERS | {"escape_status": "1"}, "escape_status", 1),
+        ("settings", ANSWERS | {"payment_mode": "authorize"}, "payment_mode", "authorize"),
+    ],
+)
+async def test_what_loosens_the_hold_of_a_live_rule_takes_a_second_manager(
+    house: House, part: bool, path: str, given: dict[str, str], name: str, wanted: Any
+) -> None:
+    form = await opened(house, "settings")
+    await house.as_("manager").post("settings", ANSWERS | form)  # for the first time, and nothing is live
+    await go_live(house)
+    before = await stored(house)
+    form = await opened(house, path, "manager")
+    await house.as_("manager").post(path, given | form, part=part)
+    assert await stored(house) == before
+    page = (await house.as_("owner").get(path)).text
+    assert "Waits for a second person" in page
+    change = await house.run("SELECT id FROM pending_changes WHERE state = 'waiting'")
+    await house.as_("owner").post(f"people/changes/{change}/approve")
+    assert (await stored(house))[name] == wanted
+
+
+@pytest.mark.database
+async def test_a_single_user_changes_the_hold_at_once_and_is_told(house: House) -> None:
+    await house.run("UPDATE users SET role = 'viewer' WHERE role = 'manager'")
+    await go_live(house)
+    form = await opened(house, "settings/test-mode")
+    await house.as_("owner").post("settings/test-mode", form | {"test_mode": "yes"})
+    assert (await stored(house))["test_mode_user"] == 1
+    assert await house.run("SELECT count(*) FROM tasks WHERE kind = 'change_applied'") == 1
+    form = await opened(house, "settings/test-mode")
+    await house.run("UPDATE users SET role = 'manager' WHERE id = 2")
+    await house.as_("manager").post("settings/test-mode", form)
+    assert (await stored(house))["test_mode_user"] == 0  # back to holding orders: no second word is needed
+
+
+@pytest.mark.database
+async def test_a_change_of_the_hold_that_was_overtaken_is_refused(house: House) -> None:
+    form = await opened(house, "settings")
+    await house.as_("manager").post("settings", ANSWERS | form)
+    await go_live(house)
+    form = await opened(house, "settings", "manager")
+    await house.as_("manager").post("settings", ANSWERS | form | {"escape_status": "1"})
+    await house.run(
+        "UPDATE stores SET settings_version = settings_version + 1, settings = settings || $1",
+        {"release_capture": False},
+    )
+    change = await house.run("SELECT id FROM pending_changes WHERE state = 'waiting'")
+    await house.as_("owner").post(f"people/changes/{change}/approve")
+    assert (await stored(house))["escape_status"] == 0
+
+
 @pytest.mark.database
 @pytest.mark.parametrize("who", ["approver", "viewer", "intruder"])
 async def test_nobody_else_saves_settings(house: House, who: str) -> None:
