@@ -172,6 +172,8 @@ async def resume(db: Database, store_hash: str, rule_id: int, author: int, now: 
             {"store_hash": store_hash, "kind": "rule_paused", "record_kind": "rule", "record_id": str(rule_id),
              "done_by": author, "now": now},
         )  # fmt: skip
+        traces = {d: [{"rule_id": rule_id, "decision": d}] for d in ("paused", "asks")}
+        await db.execute("look_after_pause", {"store_hash": store_hash, "id": rule_id, "now": now, **traces})
         await _note(db, store_hash, rule_id, "rule_resumed", author, now)
     return True
 

@@ -11,6 +11,8 @@ import pytest
 from bcapp.core.actions import ActionKind
 from bcapp.core.model import RecordKey
 from bcapp.db.actions import queue_action, queue_heads
+from bcapp.db.rules import resume
+from bcapp.db.settings import save_settings
 from bcapp.jobs.dispatch import Worker
 from bcapp.jobs.look import ask_for_consent
 from tests.fixtures.world import World
@@ -211,14 +213,38 @@ async def test_test_mode_is_left_while_a_simulated_request_is_open(world: World)
     order = world.place()
     await world.request_is(order.id, "sent")
     await world.quiet()
-    await settings(world, test_mode_user=0)
-    await world.command(order.id, "look")
+    owner, now = world.store.owner.id, world.services.clock.now()
+    await save_settings(
+        world.db,
+        world.store_hash,
+        {"test_mode_user": 0},
+        version=(await world.raw("SELECT settings_version FROM stores"))[0]["settings_version"],
+        base={},
+        actor=f"user:{owner}",
+        now=now,
+    )
     await world.request_is(order.id, "sent", index=1)
     first, second = await world.requests(order.id)
     assert (first["simulated"], second["simulated"]) == (True, False)
     await world.request_is(order.id, "cancelled", index=0)
     await world.hold_is(order.id, "held")
     assert await world.raw("SELECT key FROM deliveries WHERE parked_why IS NOT NULL") == []
+
+
+async def test_a_rule_that_goes_on_asks_about_what_waited(world: World) -> None:
+    rule = await world.rule(most_per_hour=2)
+    first, _ = await held_and_sent(world)
+    world.store.edit(first.id, quantities={first.lines[0].id: 3})  # a new round is a request too
+    await world.request_is(first.id, "sent", index=1)
+    waited = [world.place(), world.place()]  # one that the rule is paused at, one that it is paused for
+    await world.task("rule_paused")
+    await world.quiet()
+    assert [len(await world.requests(o.id)) for o in waited] == [0, 0]
+    world.advance(hours=2)
+    assert await resume(world.db, world.store_hash, rule, world.store.owner.id, world.services.clock.now())
+    for order in waited:
+        await world.request_is(order.id, "sent")
+        await world.hold_is(order.id, "held")
 
 
 async def test_a_second_click_sends_once_and_a_released_order_is_held_again(world: World) -> None:

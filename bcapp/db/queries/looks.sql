@@ -85,9 +85,9 @@ SELECT r.id, r.version, r.name, r.workflow, r.mode, r.live_since, r.paused_why, 
                 WHERE i.store_hash = r.store_hash AND i.rule_id = r.id
                   AND i.record_kind = :record_kind AND i.record_id = :record_id) AS included,
        (SELECT count(*) FROM requests q WHERE q.store_hash = r.store_hash AND q.rule_id = r.id
-           AND q.round = 1 AND q.created_at > CAST(:now AS timestamptz) - interval '1 hour') AS asked_last_hour,
+           AND q.created_at > CAST(:now AS timestamptz) - interval '1 hour') AS asked_last_hour,
        (SELECT count(*) FROM requests q WHERE q.store_hash = r.store_hash AND q.rule_id = r.id
-           AND q.round = 1 AND q.created_at > CAST(:now AS timestamptz) - interval '1 day') AS asked_last_day
+           AND q.created_at > CAST(:now AS timestamptz) - interval '1 day') AS asked_last_day
   FROM rules r JOIN rule_versions v
     ON v.store_hash = r.store_hash AND v.rule_id = r.id AND v.version = r.version
  WHERE r.store_hash = :store_hash AND r.workflow = :workflow AND r.mode IN ('live', 'monitor') AND NOT r.archived

@@ -66,6 +66,22 @@ RETURNING id;
 -- resume_rule --
 UPDATE rules SET paused_why = '' WHERE store_hash = :store_hash AND id = :id AND paused_why <> '' RETURNING id;
 
+-- look_after_pause --
+-- "Look at this" again, of every record that the rule left waiting while it was paused, and of those it was paused at:
+-- they matched, and were not asked about. One after the other; the tick of the workers picks them up.
+INSERT INTO deliveries (store_hash, key, source, topic, record_kind, record_id, received_at, due_at)
+SELECT w.store_hash, 'self:' || w.kind || ':' || w.id, 'self', 'look', w.kind, w.id, :now,
+       CAST(:now AS timestamptz) + w.place * interval '250 milliseconds'
+  FROM (SELECT r.store_hash, r.kind, r.id, row_number() OVER (ORDER BY r.created_at, r.id) AS place
+          FROM records r
+         WHERE r.store_hash = :store_hash
+           AND (r.trace @> CAST(:paused AS jsonb)
+                OR (r.trace @> CAST(:asks AS jsonb)
+                    AND NOT EXISTS (SELECT FROM requests q WHERE q.store_hash = r.store_hash AND q.record_kind = r.kind
+                                       AND q.record_id = r.id AND q.rule_id = :id)))) w
+ON CONFLICT (store_hash, key) DO UPDATE
+   SET seen = deliveries.seen + 1, done_at = NULL, parked_why = NULL, attempt = 0, due_at = excluded.due_at;
+
 -- archive_rule --
 UPDATE rules SET archived = true, mode = 'off', live_since = NULL, paused_why = ''
  WHERE store_hash = :store_hash AND id = :id AND NOT archived
