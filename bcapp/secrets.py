@@ -98,6 +98,13 @@ class DataKey:
             raise UnknownKey(f"sealed with the data key {_key_id(blob).hex()}, but the store's is {self._key.id.hex()}")
         return self._key.open(bytes(blob), _place(table, column, store_hash, row))
 
+    def digest(self, purpose: str, value: str) -> bytes:
+        """Return 32 bytes that stand for what a person is known by, such as an address; gone with this key.
+
+        The store's own key, not SECRET_KEYS: it outlives a rotation, and two stores never share a digest.
+        """
+        return hmac.digest(_derive(self._secret, f"digest/{purpose}"), value.encode(), "sha256")
+
 
 class Secrets:
     """What SECRET_KEYS can do.

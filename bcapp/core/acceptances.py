@@ -229,7 +229,8 @@ def last_day(ends: datetime, zone: tzinfo) -> str:
 def cover(once: SignOnce, agreement_id: int, ledger: Ledger, now: datetime, zone: tzinfo) -> Cover:
     """Return whether the record's party has signed already, in words for the decision."""
     bearer = ledger.bearer
-    at = bearer.created_at
+    # The store tells whole seconds only: a record of the second in which something changed counts as after it.
+    at = bearer.created_at.replace(microsecond=999_999)
     scope, scope_id, parties = place(once, bearer)
     if not once.scope or not parties:
         return NotCovered()

@@ -24,6 +24,8 @@ class ActionKind(StrEnum):
     TEST_ACCOUNT = "test_account"
     REGISTER_HOOKS = "register_hooks"
     COUNT_BACKLOG = "count_backlog"
+    IMPORT_ACCEPTANCES = "import_acceptances"
+    ASK_CAMPAIGN = "ask_campaign"
     READ_PAST = "read_past"
     TRY_RULE = "try_rule"
     PROBE_UNINSTALL = "probe_uninstall"
@@ -60,6 +62,8 @@ def recovery(kind: ActionKind) -> Recovery:
             | ActionKind.TEST_ACCOUNT
             | ActionKind.REGISTER_HOOKS
             | ActionKind.COUNT_BACKLOG
+            | ActionKind.IMPORT_ACCEPTANCES
+            | ActionKind.ASK_CAMPAIGN
             | ActionKind.READ_PAST
             | ActionKind.TRY_RULE
             | ActionKind.PROBE_UNINSTALL
@@ -103,7 +107,12 @@ def priority(kind: ActionKind) -> int:
             | ActionKind.FINISH_UNINSTALL
         ):
             return 40
-        case ActionKind.COUNT_BACKLOG | ActionKind.TRY_RULE:
+        case (
+            ActionKind.COUNT_BACKLOG
+            | ActionKind.TRY_RULE
+            | ActionKind.IMPORT_ACCEPTANCES
+            | ActionKind.ASK_CAMPAIGN
+        ):
             return 50
         case ActionKind.READ_PAST:
             return 60

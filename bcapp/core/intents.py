@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from bcapp.core.acceptances import Counts, Named
 from bcapp.core.actions import ActionKind
 from bcapp.core.model import Signer
 from bcapp.core.rules import RuleTrace
@@ -32,6 +34,7 @@ class OpenRequest:
     language: str
     simulated: bool
     blocks: bool
+    counts: Counts | None = None  # for whom and how long the signature will count
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,13 @@ class SettleTasks:
 
 
 @dataclass(frozen=True)
+class NameCovers:
+    """Write down by which acceptances or exemptions the record goes on: all of them, by rule id."""
+
+    covers: Mapping[int, Named]
+
+
+@dataclass(frozen=True)
 class PauseRule:
     rule_id: int
     why: str
@@ -175,6 +185,7 @@ Intent = (
     | ConfirmRequest
     | AskPerson
     | SettleTasks
+    | NameCovers
     | PauseRule
     | Note
 )

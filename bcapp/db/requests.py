@@ -31,6 +31,7 @@ def request_from_row(row: Mapping[str, Any], signers: tuple[Signer, ...] = ()) -
         checked=row["checked"],
         simulated=row["simulated"],
         blocks=row["blocks"],
+        counts=row["counts"],
         external_id=row["external_id"],
         created_at=row["created_at"],
         expires_at=row["expires_at"],

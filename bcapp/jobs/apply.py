@@ -19,6 +19,7 @@ from bcapp.core.intents import (
     MissDocument,
     MoveHold,
     MoveRequest,
+    NameCovers,
     Note,
     OpenRequest,
     PauseRule,
@@ -29,10 +30,12 @@ from bcapp.core.model import Hold, RecordKey
 from bcapp.core.settings import SHIPPING_TOOLS
 from bcapp.core.states import HoldEvent, HoldState, RequestEvent, RequestStatus, advance_hold, advance_request
 from bcapp.db import audit
+from bcapp.db.acceptances import name_covers
 from bcapp.db.actions import queue_action
 from bcapp.db.deliveries import say_look
 from bcapp.db.requests import fetch_hold, fetch_request
 from bcapp.db.stores import Store
+from bcapp.jobs.accepting import record_acceptance
 from bcapp.jobs.asking import ask_person
 from bcapp.services import Services
 
@@ -99,6 +102,8 @@ class Writer:
                     },
                 )
                 self.changed = True
+                if intent.checked == "right":
+                    await self._accepted(intent.request_id)
             case MendAddress():
                 await self._mend(intent)
             case ConfirmRequest():
@@ -110,6 +115,9 @@ class Writer:
                     "settle_tasks",
                     {**self._of, "kinds": list(intent.kinds), "request_id": intent.request_id, "now": self._now},
                 )
+            case NameCovers():
+                await name_covers(self._db, self._store.hash, self._record, intent.covers, self._now)
+                self.changed = True
             case PauseRule():
                 await self._db.execute(
                     "pause_rule", {"store_hash": self._store.hash, "id": intent.rule_id, "why": intent.why}
@@ -168,6 +176,7 @@ class Writer:
                 "snapshot": intent.snapshot,
                 "simulated": intent.simulated,
                 "blocks": intent.blocks,
+                "counts": intent.counts.dump() if intent.counts else None,
                 "account_id": intent.account_id,
                 "agreement_id": intent.agreement_id,
                 "agreement_version": intent.agreement_version,
@@ -320,8 +329,14 @@ class Writer:
             {"store_hash": self._store.hash, "id": request.id, "checked": "confirmed", "why": intent.why},
         )
         self.changed = True
+        await self._accepted(request.id)
         await self._note("completion_confirmed", request.id, {}, intent.actor)
         await say_look(self._db, self._store.hash, self._record, self._now)
+
+    async def _accepted(self, request_id: int) -> None:
+        request = await fetch_request(self._db, self._store.hash, request_id)
+        if request is not None:
+            await record_acceptance(self._db, self._services.secrets, self._store, request, self._now)
 
     async def _ask_person(self, intent: AskPerson) -> None:
         await ask_person(

@@ -23,6 +23,7 @@ from bcapp.core.retry import counts, next_try
 from bcapp.core.rules import RuleInForce, needs_of, parse_definition
 from bcapp.core.snapshot import order_snapshot
 from bcapp.core.stores import StoreDoing, StoreState
+from bcapp.db.acceptances import fetch_ledger
 from bcapp.db.actions import queue_action
 from bcapp.db.decisions import keep_decision
 from bcapp.db.deliveries import Due, due_deliveries, finish_deliveries, read_command, say_look
@@ -31,6 +32,7 @@ from bcapp.db.readings import fetch_reading
 from bcapp.db.requests import fetch_hold, fetch_request, open_actions, requests_of
 from bcapp.db.stores import Store, fetch_store
 from bcapp.errors import AppError, CredentialsRefused, RemoteError, Stale, TokenRefused
+from bcapp.jobs.accepting import bearer_of, sign_once_agreements
 from bcapp.jobs.apply import READ_AGAIN, Writer
 from bcapp.jobs.asking import ask_person
 from bcapp.jobs.past import is_whole
@@ -226,6 +228,9 @@ async def _look_at_order(
         if services.clock.now() - first < NEW_FOR:
             raise RemoteError("the order is not there yet", uncounted=True, retry_after=ASK_NEW_AGAIN)
     commands = tuple(read_command(services.secrets, store.hash, d) for d in due if d.topic == "command")
+    agreements, bearer = sign_once_agreements(rules), None
+    if agreements and isinstance(facts, OrderFacts):
+        bearer = await bearer_of(db, services.secrets, store.hash, client, facts, agreements)
     now = services.clock.now()
     async with db.transaction():
         locked = await db.fetch_one("lock_record", of)
@@ -247,6 +252,7 @@ async def _look_at_order(
                 },
                 commands=commands,
                 test_person=await _test_person(services, store),
+                ledger=await fetch_ledger(db, store.hash, record, bearer, agreements) if bearer else None,
             )
         )
         await Writer(services, store, record, workflow.SLUG, now).write(plan.intents)

@@ -164,9 +164,17 @@ async def write_metafields(work: Work) -> Outcome:
         return skipped(GONE, look=False)
     hold = await _hold(work)
     requests = [r for r in await requests_of(work.services.db, work.store.hash, work.action.record) if not r.simulated]
+    of = {"store_hash": work.store.hash, "record_kind": work.action.record.kind, "record_id": work.action.record.id}
+    covers = await work.services.db.fetch_all("covers_of_record", of)
     state = _state_word(hold, requests)
+    if covers and state == "no signature wanted":
+        state = "covered"
     detail: dict[str, Any] = {
         "hold": str(hold.state) if hold else "none",
+        "covered_by": [
+            {"acceptance": c["acceptance_id"] or None, "exemption": c["exemption_id"] or None, "says": c["sentence"]}
+            for c in covers
+        ],
         "requests": [
             {
                 "id": r.id,

@@ -25,7 +25,7 @@ from bcapp.db.deliveries import say_look
 from bcapp.db.requests import fetch_request
 from bcapp.db.stores import Store, fetch_store
 from bcapp.errors import AppError, CircuitOpen, CredentialsRefused, RefusedByUs, RemoteError, Stale, TokenRefused
-from bcapp.jobs import orders, past, signing, upkeep
+from bcapp.jobs import campaigns, importing, orders, past, signing, upkeep
 from bcapp.jobs.apply import Writer
 from bcapp.jobs.asking import ask_person
 from bcapp.jobs.look import ask_for_consent, tell_account_broken
@@ -83,6 +83,10 @@ async def do(work: Work) -> Outcome:
             return await past.read_past(work)
         case ActionKind.TRY_RULE:
             return await past.try_rule(work)
+        case ActionKind.IMPORT_ACCEPTANCES:
+            return await importing.import_acceptances(work)
+        case ActionKind.ASK_CAMPAIGN:
+            return await campaigns.ask_campaign(work)
         case ActionKind.PROBE_UNINSTALL:
             return await upkeep.probe_uninstall(work)
         case ActionKind.FINISH_UNINSTALL:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from bcapp.core.acceptances import Counts, Cover, Named, NotCovered, RenewalDue, counts_for, cover
 from bcapp.core.actions import ActionKind
 from bcapp.core.intents import (
     Act,
@@ -15,6 +16,7 @@ from bcapp.core.intents import (
     Intent,
     MendAddress,
     MoveHold,
+    NameCovers,
     Note,
     OpenRequest,
     PauseRule,
@@ -59,6 +61,7 @@ class Need:
     why: str = ""
     latest: SignatureRequest | None = None
     blocks: bool = True
+    cover: Named | None = None  # good by an earlier signature or an exemption
 
 
 def decide(situation: Situation) -> Plan:
@@ -69,7 +72,44 @@ def decide(situation: Situation) -> Plan:
     traces = tuple(decide_rule(ORDER, rule, facts, situation.reading) for rule in situation.rules)
     if facts.is_deleted or facts.status_id in ENDED:
         return Plan(tuple(_end(situation, "The order was cancelled, declined, refunded or archived.")), traces)
-    return Plan(tuple(_decide_open(situation, facts, traces)), traces)
+    covers = _covers(situation, traces)
+    earlier = {rule_id: found for rule_id, found in covers.items() if not _is_own(situation, found)}
+    told = tuple(_told(rule, trace, earlier) for rule, trace in zip(situation.rules, traces, strict=True))
+    return Plan(tuple(_decide_open(situation, facts, traces, covers)), told)
+
+
+def _covers(s: Situation, traces: tuple[RuleTrace, ...]) -> dict[int, Cover]:
+    """Return, by rule id, whether the buyer's part was signed for good before; only for rules that allow it."""
+    if s.ledger is None:
+        return {}
+    return {
+        rule.id: cover(rule.definition.sign_once, rule.definition.agreement_id, s.ledger, s.now, s.reading.zone)
+        for rule, trace in zip(s.rules, traces, strict=True)
+        if trace.asks and rule.definition.customer and rule.definition.sign_once.scope
+    }
+
+
+def _is_own(s: Situation, found: Cover) -> bool:
+    """Return whether the signature that covers was given for this very record."""
+    if s.ledger is None or isinstance(found, NotCovered):
+        return False
+    own = {r.id for r in s.requests}
+    return any(a.id == found.acceptance_id and a.request_id in own for a in s.ledger.acceptances)
+
+
+def _told(rule: RuleInForce, trace: RuleTrace, covers: Mapping[int, Cover]) -> RuleTrace:
+    """Return the trace with what an earlier signature makes of it."""
+    found = covers.get(rule.id)
+    match found:
+        case None:
+            return trace
+        case NotCovered():
+            return replace(trace, sentence=f"{trace.sentence} {found.why}".strip())
+        case _ if rule.definition.internal:
+            return replace(trace, sentence=f"{trace.sentence} The buyer’s part: {found.sentence}")
+        case _:
+            standing = "exempt" if found.exemption_id else "covered"
+            return replace(trace, decision=standing, standing=standing, sentence=found.sentence)
 
 
 def _end(s: Situation, why: str) -> Iterator[Intent]:
@@ -82,7 +122,9 @@ def _end(s: Situation, why: str) -> Iterator[Intent]:
         yield SettleTasks(("not_signed", "let_go", "cannot_ask", "hold_late"))
 
 
-def _decide_open(s: Situation, facts: OrderFacts, traces: tuple[RuleTrace, ...]) -> Iterator[Intent]:
+def _decide_open(
+    s: Situation, facts: OrderFacts, traces: tuple[RuleTrace, ...], covers: Mapping[int, Cover]
+) -> Iterator[Intent]:
     overridden = False
     again: dict[int, Command] = {}
     cancelled: set[int] = set()
@@ -118,7 +160,7 @@ def _decide_open(s: Situation, facts: OrderFacts, traces: tuple[RuleTrace, ...])
         return
 
     needs: list[Need] = []
-    for need in _needs(s, facts, traces, again, cancelled):
+    for need in _needs(s, facts, traces, covers, again, cancelled):
         if isinstance(need, Need):
             needs.append(need)
         else:
@@ -126,10 +168,14 @@ def _decide_open(s: Situation, facts: OrderFacts, traces: tuple[RuleTrace, ...])
     asked: list[OpenRequest] = []
     for need in needs:
         if need.state == "ask":
-            for intent in _ask(s, facts, need, again):
+            for intent in _ask(s, facts, need, covers, again):
                 if isinstance(intent, OpenRequest):
                     asked.append(intent)
                 yield intent
+    if s.ledger is not None:
+        named = {n.rule_id: n.cover for n in needs if n.cover is not None}
+        if {k: (c.acceptance_id, c.exemption_id) for k, c in named.items()} != s.ledger.named:
+            yield NameCovers(named)
     if not s.store.test_mode:
         yield from _hold(s, facts, needs, [*sent, *asked])
 
@@ -158,6 +204,7 @@ def _needs(
     s: Situation,
     facts: OrderFacts,
     traces: tuple[RuleTrace, ...],
+    covers: Mapping[int, Cover],
     again: dict[int, Command],
     cancelled: set[int],
 ) -> Iterator[Need | Intent]:
@@ -187,6 +234,9 @@ def _needs(
         refuses = trace_now is not None and trace_now.decision == "no_match"
         latest = requests[-1] if requests else None
         need = _need(facts, rule_now, rule_id, purpose, requests, asks, refuses, cancelled)
+        found = covers.get(rule_id)
+        if need is not None and purpose is Purpose.CUSTOMER and found is not None and not isinstance(found, NotCovered):
+            need = _covered(need, found, facts)
         if latest is not None and latest.id in again:
             if latest.is_open:
                 yield CancelRequest(latest.id, "staff")
@@ -195,6 +245,10 @@ def _needs(
             if latest is not None and latest.is_open and latest.id not in cancelled:
                 yield CancelRequest(latest.id, "record")
                 yield Note("no_longer_needed", latest.id)
+            continue
+        if isinstance(need.cover, RenewalDue) and latest is None and not _is_shipped(facts):
+            # Asked for in good time: the order goes on meanwhile.
+            yield replace(need, state="ask", why=need.cover.why, blocks=False)
             continue
         if need.state == "good" and latest is not None and latest.is_open and latest.id not in cancelled:
             # Edited back to what an earlier round signed: nobody may go on being asked about the text between.
@@ -279,6 +333,24 @@ def _need(
     return need("not_signed", str(latest.status), latest)
 
 
+def _covered(need: Need, found: Named, facts: OrderFacts) -> Need:
+    """Return the need as an earlier signature leaves it: good, unless a person asked for this one all the same.
+
+    What was declined, taken back or signed by somebody else stays with the person who decides; and a request that was
+    made although the party was covered (a renewal, or asked again by hand) runs its own way.
+    """
+    latest = need.latest
+    if need.state == "good":
+        return need
+    if latest is not None:
+        if latest.created_at > found.recorded_at:
+            return need if latest.blocks else replace(need, cover=found)
+        unsigned = latest.status in (RequestStatus.EXPIRED, RequestStatus.FAILED)
+        if not (latest.is_open or latest.is_good or unsigned or need.state == "ask"):
+            return need
+    return replace(need, state="good", cover=found)
+
+
 def _asked_anew(good: SignatureRequest, latest: SignatureRequest, facts: OrderFacts) -> bool:
     """Return whether a person asked for the same text again after it was signed: then the newer round decides."""
     is_newer = latest.id != good.id and latest.wanted is Wanted.OPEN and _is_same(latest, facts)
@@ -309,11 +381,13 @@ def _limit_reached(rule: RuleInForce) -> str:
 # Asking ---------------------------------------------------------------------------------------------------
 
 
-def _ask(s: Situation, facts: OrderFacts, need: Need, again: dict[int, Command]) -> Iterator[Intent]:
+def _ask(
+    s: Situation, facts: OrderFacts, need: Need, covers: Mapping[int, Cover], again: dict[int, Command]
+) -> Iterator[Intent]:
     latest, rule = need.latest, need.rule
     if latest is not None and latest.is_open and latest.id not in again:
         yield CancelRequest(latest.id, "superseded")
-    if rule is not None and not _turn_has_come(s, facts, need):
+    if rule is not None and not _turn_has_come(s, facts, need, covers):
         return
     signers = _signers(s, facts, need)
     if isinstance(signers, str):
@@ -346,15 +420,27 @@ def _ask(s: Situation, facts: OrderFacts, need: Need, again: dict[int, Command])
         language=(facts.locale or "en") if need.purpose is Purpose.CUSTOMER else "en",
         simulated=s.store.test_mode,
         blocks=need.blocks,
+        counts=_counts(s, need),
     )
     yield SettleTasks(("not_signed", "cannot_ask"))
 
 
-def _turn_has_come(s: Situation, facts: OrderFacts, need: Need) -> bool:
+def _counts(s: Situation, need: Need) -> Counts | None:
+    """Return what the signature will count for besides this order."""
+    if need.rule is None:
+        return Counts.parse(need.latest.counts) if need.latest is not None and need.latest.counts else None
+    if need.purpose is not Purpose.CUSTOMER or s.ledger is None:
+        return None
+    return counts_for(need.rule.definition.sign_once, s.ledger.bearer)
+
+
+def _turn_has_come(s: Situation, facts: OrderFacts, need: Need, covers: Mapping[int, Cover]) -> bool:
     """Return whether the other signature of the rule, when it goes first, is already good."""
     assert need.rule is not None
     first = {"internal_first": Purpose.INTERNAL, "customer_first": Purpose.CUSTOMER}.get(need.rule.definition.sequence)
     if first is None or first is need.purpose or first not in _purposes(need.rule):
+        return True
+    if first is Purpose.CUSTOMER and not isinstance(covers.get(need.rule_id, NotCovered()), NotCovered):
         return True
     return any(
         r.rule_id == need.rule_id and r.purpose is first and r.is_good and _is_same(r, facts) for r in s.requests
@@ -452,6 +538,7 @@ def _send_by_hand(s: Situation, facts: OrderFacts, command: Command, sent: list[
         language=facts.locale or "en",
         simulated=s.store.test_mode,
         blocks=bool(p.get("hold")),
+        counts=Counts.parse(p["counts"]) if p.get("counts") else None,
     )
     yield Note("sent_by_hand", None, {"agreement": agreement}, command.actor)
 
@@ -476,8 +563,11 @@ def _hold(s: Situation, facts: OrderFacts, needs: list[Need], asked: list[OpenRe
             yield MoveHold(HoldEvent.ALL_GOOD, "Everything that was asked is signed, or no longer needed.")
             yield Act(ActionKind.CAPTURE_ORDER if hold.method == "capture" else ActionKind.RELEASE_ORDER)
             if s.store.staff_note:
-                signed = ", ".join(str(n.latest.id) for n in needs if n.latest)
-                yield Act(ActionKind.WRITE_STAFF_NOTE, None, {"line": f"Signed: request {signed}."})
+                signed = ", ".join(str(n.latest.id) for n in needs if n.latest and not n.cover)
+                lines = [f"Signed: request {signed}."] if signed else []
+                lines += [n.cover.sentence for n in needs if n.cover]
+                if lines:
+                    yield Act(ActionKind.WRITE_STAFF_NOTE, None, {"line": " ".join(lines)})
             yield SettleTasks(("not_signed", "let_go", "cannot_ask", "hold_late", "release_held"))
         elif hold is not None and state is HoldState.RELEASING and not is_busy and _is_let_go(s, facts, hold.method):
             yield MoveHold(HoldEvent.OPENED, "Someone else let it go after it was signed.")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from bcapp.core.acceptances import Ledger
 from bcapp.core.directory import Directory, Person
 from bcapp.core.fields import Reading
 from bcapp.core.intents import Plan
@@ -49,6 +50,7 @@ class Situation:
     reading: Reading
     agreements: Mapping[int, int]
     commands: tuple[Command, ...] = ()
+    ledger: Ledger | None = None  # None: no rule in force lets a signature count for later records
     test_person: Person | None = None
 
     @property

@@ -143,11 +143,11 @@ SELECT nextval(pg_get_serial_sequence('requests', 'id'));
 
 -- add_request --
 INSERT INTO requests (store_hash, id, workflow, rule_id, rule_version, purpose, record_kind, record_id, round, round_why,
-    projection, fingerprint, snapshot, simulated, blocks, account_id, agreement_id, agreement_version, language,
+    projection, fingerprint, snapshot, simulated, blocks, counts, account_id, agreement_id, agreement_version, language,
     nonce, external_id, expires_at, created_at)
 OVERRIDING SYSTEM VALUE
 VALUES (:store_hash, :id, :workflow, :rule_id, :rule_version, :purpose, :record_kind, :record_id, :round, :round_why,
-    :projection, :fingerprint, CAST(:snapshot AS jsonb), :simulated, :blocks, :account_id, :agreement_id,
+    :projection, :fingerprint, CAST(:snapshot AS jsonb), :simulated, :blocks, CAST(:counts AS jsonb), :account_id, :agreement_id,
     :agreement_version, :language, :nonce, :external_id, :expires_at, :now);
 
 -- add_signer --

@@ -28,6 +28,8 @@ ACTION_WORDS: dict[ActionKind, str] = {
     ActionKind.TEST_ACCOUNT: N_("Test the account"),
     ActionKind.REGISTER_HOOKS: N_("Register webhooks"),
     ActionKind.COUNT_BACKLOG: N_("Count what exists"),
+    ActionKind.IMPORT_ACCEPTANCES: N_("Bring in earlier signatures"),
+    ActionKind.ASK_CAMPAIGN: N_("Ask for a new version"),
     ActionKind.PROBE_UNINSTALL: N_("Ask about the uninstall"),
     ActionKind.FINISH_UNINSTALL: N_("Finish the uninstall"),
 }
@@ -54,6 +56,7 @@ EVENT_WORDS: dict[str, tuple[str, str, str]] = {
     "rule_resumed": (N_("Rule resumed"), "play_arrow", "good"),
     "rule_archived": (N_("Rule archived"), "folder", "neutral"),
     "rule_included": (N_("Older orders included"), "add", "info"),
+    "acceptance_recorded": (N_("Counts for later orders"), "check_circle", "good"),
     "read_ignored": (N_("An older answer was set aside"), "info", "neutral"),
     "unknown_provider_status": (N_("The signature service reports a state that we do not know"), "info", "neutral"),
     "unknown_command": (N_("A step that this release does not know"), "info", "neutral"),

@@ -307,6 +307,7 @@ CREATE TABLE requests (
     bounced          boolean NOT NULL DEFAULT false,
     simulated        boolean NOT NULL DEFAULT false,
     blocks           boolean NOT NULL DEFAULT true,         -- keeps the record's hold shut; by hand a person may choose not to
+    counts           jsonb,                                 -- for whom and how long the signature counts: bcapp/core/acceptances.py: Counts
     account_id       bigint NOT NULL,
     agreement_id     bigint NOT NULL,
     agreement_version integer NOT NULL,
@@ -345,6 +346,7 @@ CREATE UNIQUE INDEX requests_one_open ON requests (store_hash, record_kind, reco
     WHERE wanted = 'open' AND status IN ('draft', 'queued', 'sent', 'viewed', 'partly_signed');
 CREATE INDEX requests_by_time ON requests (store_hash, created_at DESC);
 CREATE INDEX requests_due ON requests (read_due_at) WHERE read_due_at IS NOT NULL;
+CREATE INDEX requests_counting ON requests (store_hash, (counts ->> 'party_id')) WHERE counts IS NOT NULL;
 CREATE UNIQUE INDEX requests_callback ON requests (store_hash, callback_digest) WHERE callback_digest IS NOT NULL;
 CREATE UNIQUE INDEX requests_provider_document ON requests (store_hash, provider_document) WHERE provider_document IS NOT NULL;
 

@@ -1,0 +1,110 @@
+"""Whose record it is, what has been signed for good, and what a completed request adds to the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from bcapp.bigcommerce.client import BigCommerce
+from bcapp.core.acceptances import Bearer, Counts, Party, PartyKind, ends_at
+from bcapp.core.formats import zone_for
+from bcapp.core.model import OrderFacts, SignatureRequest
+from bcapp.core.rules import RuleInForce
+from bcapp.core.states import SignerState
+from bcapp.db import Database, audit
+from bcapp.db.acceptances import look_at_waiting
+from bcapp.db.stores import Store
+from bcapp.errors import RefusedByUs
+from bcapp.secrets import DataKey, Secrets
+
+ADDRESS = "acceptance address"  # purpose of the digest that stands for a guest
+
+
+def sign_once_agreements(rules: Sequence[RuleInForce]) -> list[int]:
+    """Return the agreements that rules in force let a buyer sign for more than one record."""
+    return sorted({r.definition.agreement_id for r in rules if r.definition.customer and r.definition.sign_once.scope})
+
+
+async def data_key(db: Database, secrets: Secrets, store_hash: str) -> DataKey:
+    sealed = await db.fetch_val("fetch_data_key", {"store_hash": store_hash})
+    if sealed is None:
+        raise RefusedByUs("The store has no key for its documents.")
+    return secrets.unwrap(bytes(sealed), store_hash=store_hash)
+
+
+def address_party(key: DataKey, email: str) -> Party | None:
+    """Return the party that an address stands for, None for what is none."""
+    email = email.strip().lower()
+    return Party(PartyKind.EMAIL, key.digest(ADDRESS, email).hex()) if "@" in email else None
+
+
+async def bearer_of(
+    db: Database, secrets: Secrets, store_hash: str, client: BigCommerce, facts: OrderFacts, agreements: Sequence[int]
+) -> Bearer:
+    """Return whose order it is.
+
+    A guest is known by the address given with the order. An account also has what its own address accepted as a
+    guest; that address is read from the account, never from the order, where anybody may type anything, and only when
+    the account itself has signed nothing.
+    """
+    bearer = Bearer(str(facts.id), facts.channel_id, facts.created_at)
+    if not facts.customer_id:
+        key = await data_key(db, secrets, store_hash)
+        return replace(bearer, email=address_party(key, facts.billing.email))
+    customer = Party(PartyKind.CUSTOMER, str(facts.customer_id))
+    of = {"store_hash": store_hash, "agreements": list(agreements), "kinds": ["customer"], "ids": [customer.id]}
+    email: Party | None = None
+    if not await db.fetch_all("acceptances_of_parties", of):
+        rows = await client.customers(ids=[facts.customer_id])
+        address = next((str(r.get("email") or "") for r in rows if r.get("id") == facts.customer_id), "")
+        email = address_party(await data_key(db, secrets, store_hash), address)
+    return replace(bearer, customer=customer, email=email)
+
+
+async def record_acceptance(
+    db: Database, secrets: Secrets, store: Store, request: SignatureRequest, now: datetime
+) -> None:
+    """Put what a request's signature counts for into the ledger. Call in the transaction that judges it right."""
+    if request.counts is None or request.simulated or not request.signers:
+        return
+    counts, signer = Counts.parse(request.counts), request.signers[0]
+    party = counts.party
+    if party.kind is PartyKind.EMAIL:
+        # The address that the signing proved: another one when staff mended it meanwhile.
+        proven = address_party(await data_key(db, secrets, store.hash), signer.email)
+        party = proven or party
+    signed = [s.state_at for s in request.signers if s.state is SignerState.SIGNED and s.state_at is not None]
+    signed_at = max(signed, default=now)
+    acceptance_id = await db.fetch_val(
+        "add_acceptance",
+        {
+            "store_hash": store.hash,
+            "party_kind": str(party.kind),
+            "party_id": party.id,
+            "label": f"{signer.name}, {signer.email}"[:400],
+            "agreement_id": request.agreement_id,
+            "agreement_version": request.agreement_version,
+            "scope": counts.scope,
+            "scope_id": counts.scope_id,
+            "valid_from": signed_at,
+            "valid_until": ends_at(counts.months, counts.until, signed_at, zone_for(store.timezone)),
+            "request_id": request.id,
+            "import_id": None,
+            "document_sha256": None,
+            "now": now,
+        },
+    )
+    if acceptance_id is None:
+        return
+    detail = {
+        "acceptance": acceptance_id,
+        "agreement": request.agreement_id,
+        "version": request.agreement_version,
+        "scope": counts.scope,
+    }
+    await audit.append(
+        db, store.hash, now, actor="app", event="acceptance_recorded",
+        record=request.record, request_id=request.id, detail=detail,
+    )  # fmt: skip
+    await look_at_waiting(db, store.hash, party, request.agreement_id, now, but=request.record)

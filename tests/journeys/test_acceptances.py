@@ -1,0 +1,226 @@
+"""One signature counts for later orders: until it ends, a text changes in what matters, or a person says otherwise."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bcapp.core.acceptances import Party, PartyKind
+from bcapp.core.rules import SignOnce
+from bcapp.db.acceptances import exempt, revoke
+from tests.fixtures.world import World
+
+pytestmark = pytest.mark.journey
+
+BODY = "# Terms\n\nOrder {{order.id}} under other terms.\n"
+
+
+async def publish(world: World, *, material: bool) -> None:
+    """Save the agreement as a new version."""
+    hash_, agreement = world.store_hash, world.agreement_id
+    now = world.services.clock.now()
+    await world.raw("UPDATE agreements SET version = version + 1 WHERE id = $1", agreement)
+    columns = await world.raw(
+        "SELECT string_agg(column_name, ', ') AS c FROM information_schema.columns"
+        " WHERE table_name = 'agreement_versions' AND column_name NOT IN ('version', 'material', 'created_at')"
+    )
+    others = columns[0]["c"]
+    await world.raw(
+        f"INSERT INTO agreement_versions ({others}, version, material, created_at)"
+        f" SELECT {others}, version + 1, $3, $4 FROM agreement_versions WHERE store_hash = $1 AND agreement_id = $2"
+        " ORDER BY version DESC LIMIT 1",
+        hash_,
+        agreement,
+        material,
+        now,
+    )
+    if await world.raw("SELECT 1 FROM information_schema.tables WHERE table_name = 'agreement_texts'"):
+        rest = (
+            await world.raw(
+                "SELECT string_agg(column_name, ', ') AS c FROM information_schema.columns"
+                " WHERE table_name = 'agreement_texts' AND column_name <> 'version'"
+            )
+        )[0]["c"]
+        await world.raw(
+            f"INSERT INTO agreement_texts ({rest}, version) SELECT {rest}, version + 1 FROM agreement_texts"
+            " WHERE agreement_id = $1 AND version = (SELECT max(version) - 1 FROM agreement_versions"
+            " WHERE agreement_id = $1)",
+            agreement,
+        )
+
+
+async def ledger(world: World) -> list[dict[str, Any]]:
+    return await world.raw("SELECT * FROM acceptances ORDER BY id")
+
+
+async def signed_once(world: World, **place: Any) -> Any:
+    """The first order of a customer, signed and released."""
+    order = world.place(**place)
+    request = await world.request_is(order.id, "sent")
+    await world.sign(request)
+    await world.order_is(order.id, 11)
+    await world.quiet()
+    return order
+
+
+async def covered(world: World, order: Any, says: str) -> None:
+    """The order goes on by itself: nothing asked, nothing held."""
+
+    async def named() -> Any:
+        return await world.raw("SELECT sentence FROM covers WHERE record_id = $1", str(order.id))
+
+    rows = await world.until(named, said=f"order {order.id} is covered")
+    assert rows[0]["sentence"].startswith(says), rows
+    await world.quiet()
+    assert await world.requests(order.id) == []
+    assert await world.hold(order.id) is None
+    assert [w for w in world.writes(order.id) if "status_id" in w] == []
+    trace = await world.raw("SELECT trace FROM records WHERE id = $1", str(order.id))
+    assert trace[0]["trace"][0]["decision"] in ("covered", "exempt")
+    assert trace[0]["trace"][0]["sentence"] == rows[0]["sentence"]
+
+
+def state_of(world: World, order: Any) -> dict[str, str]:
+    return {m["key"]: m["value"] for m in world.store.metafields_of("order", order.id)}
+
+
+async def test_the_second_order_is_covered_until_the_text_changes_in_what_matters(world: World) -> None:
+    await world.rule(sign_once=SignOnce("customer"))
+    first = await signed_once(world)
+    rows = await ledger(world)
+    assert [(r["party_kind"], r["party_id"], r["scope"], r["agreement_version"]) for r in rows] == [
+        ("customer", str(world.customer), "customer", 1)
+    ]
+    assert rows[0]["request_id"] == (await world.requests(first.id))[0]["id"]
+    second = world.place()
+    await covered(world, second, "Covered by the acceptance of ")
+    await publish(world, material=False)
+    await covered(world, world.place(), "Covered by the acceptance of ")
+    await publish(world, material=True)
+    third = world.place()
+    asked = await world.request_is(third.id, "sent")
+    await world.hold_is(third.id, "held")
+    assert asked["agreement_version"] == 3
+    trace = await world.raw("SELECT trace FROM records WHERE id = $1", str(third.id))
+    assert "version 3 has to be signed anew" in trace[0]["trace"][0]["sentence"]
+    await world.sign(asked)
+    await world.order_is(third.id, 11)
+    await world.quiet()
+    assert [r["agreement_version"] for r in await ledger(world)] == [1, 3]
+    assert world.sandbox.spec_errors == []
+
+
+async def test_what_a_guest_signed_counts_for_the_account_with_the_same_address(world: World) -> None:
+    await world.rule(sign_once=SignOnce("customer"))
+    guest = {"customer_id": 0, "email": "gil@guests.test"}
+    await signed_once(world, **guest)
+    rows = await ledger(world)
+    assert rows[0]["party_kind"] == "email"
+    assert "gil" not in rows[0]["party_id"]
+    await covered(world, world.place(**guest), "Covered by the acceptance of ")
+    other = world.place(customer_id=0, email="hal@guests.test")
+    await world.request_is(other.id, "sent")
+    await world.quiet()
+    world.store.customers[world.customer]["email"] = "gil@guests.test"  # registered with the address that signed
+    await covered(world, world.place(email="hal@guests.test"), "Covered by the acceptance of ")
+
+
+async def test_an_account_is_not_covered_by_the_address_typed_with_an_order(world: World) -> None:
+    await world.rule(sign_once=SignOnce("customer"))
+    await signed_once(world, customer_id=0, email="gil@guests.test")
+    order = world.place(email="gil@guests.test")
+    await world.request_is(order.id, "sent")
+    await world.hold_is(order.id, "held")
+
+
+async def test_one_signature_ends_the_wait_of_two_orders(world: World) -> None:
+    await world.rule(sign_once=SignOnce("customer"))
+    first, second = world.place(), world.place()
+    asked = await world.request_is(first.id, "sent")
+    await world.request_is(second.id, "sent")
+    await world.hold_is(second.id, "held")
+    await world.sign(asked)
+    await world.order_is(first.id, 11)
+    await world.order_is(second.id, 11)
+    await world.request_is(second.id, "cancelled")
+    await world.quiet()
+    assert [(await world.hold(o.id) or {})["state"] for o in (first, second)] == ["released", "released"]
+    assert len(await ledger(world)) == 1
+
+
+async def test_who_is_exempt_is_not_asked_and_who_was_asked_goes_on(world: World) -> None:
+    await world.rule(sign_once=SignOnce("customer"))
+    order = world.place()
+    await world.request_is(order.id, "sent")
+    await world.hold_is(order.id, "held")
+    now = world.services.clock.now()
+    party = Party(PartyKind.CUSTOMER, str(world.customer))
+    until, author = now + timedelta(days=30), world.store.owner.id
+    await exempt(world.db, world.store_hash, party, "", world.agreement_id, until, "a framework stands", author, now)
+    await world.order_is(order.id, 11)
+    await world.request_is(order.id, "cancelled")
+    await covered(world, world.place(), "Exempt until ")
+    world.advance(days=31)
+    later = world.place()
+    await world.request_is(later.id, "sent")
+
+
+async def test_what_ends_is_renewed_in_time_and_holds_after(world: World) -> None:
+    await world.rule(sign_once=SignOnce("customer", months=12, renew_days=30))
+    await signed_once(world)
+    world.advance(days=340)
+    soon = world.place()
+    renewal = await world.request_is(soon.id, "sent")
+    await world.quiet()
+    assert not renewal["blocks"]
+    assert renewal["round_why"].startswith("It ends on ")
+    assert await world.hold(soon.id) is None
+    also = world.place()  # asked already: once is enough
+    await covered(world, also, "Covered by the acceptance of ")
+    world.advance(days=40)
+    late = world.place()
+    await world.request_is(late.id, "sent")
+    await world.hold_is(late.id, "held")
+    trace = await world.raw("SELECT trace FROM records WHERE id = $1", str(late.id))
+    assert " ended on " in trace[0]["trace"][0]["sentence"]
+
+
+async def test_what_is_revoked_is_asked_anew_and_says_so_on_the_order(world: World) -> None:
+    await world.rule(sign_once=SignOnce("customer"))
+    await signed_once(world)
+    second = world.place()
+    await covered(world, second, "Covered by the acceptance of ")
+
+    async def written() -> Any:
+        return state_of(world, second).get("state") == "covered"
+
+    await world.until(written, said="the order's metafield says covered")
+    assert "Covered by the acceptance of" in state_of(world, second)["detail"]
+    kept = await ledger(world)
+    now = world.services.clock.now()
+    assert await revoke(world.db, world.store_hash, kept[0]["id"], "signed by an intern", world.store.owner.id, now)
+    world.advance(seconds=2)
+    world.store.emit("store/order/updated", {"type": "order", "id": second.id})
+    third = world.place()
+    await world.request_is(third.id, "sent")
+    await world.quiet()
+    assert await world.requests(second.id) == []  # what went on under it stands
+
+
+async def test_buyer_first_then_approver_needs_only_the_approver(world: World) -> None:
+    await world.rule(sign_once=SignOnce("customer"))
+    await signed_once(world)
+    await world.raw("UPDATE rules SET mode = 'off'")
+    await world.rule(
+        "Both", sign_once=SignOnce("customer"), internal=True, sequence="customer_first",
+        approvers=(world.people["cleo@northfield.test"],),
+    )  # fmt: skip
+    order = world.place()
+    request = await world.request_is(order.id, "sent")
+    assert request["purpose"] == "internal"
+    await world.hold_is(order.id, "held")
+    await world.sign(request)
+    await world.order_is(order.id, 11)
+    assert len(await world.requests(order.id)) == 1
