@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -13,6 +14,7 @@ from bcapp.core.rules import RuleTrace, conclude, judge
 
 # How near a decision is to a signature: what asked first, then what was kept from asking, then what did not match.
 RANKS = {"asks": 0, "would_ask": 1, "covered": 1, "exempt": 1, "paused": 2, "before_boundary": 2, "unjudged": 3}
+ANSWERED = frozenset({"covered", "exempt"})  # it asks, and the ledger of acceptances has answered
 NO_MATCH = 4
 OUT_OF_SCOPE = 5
 CLOSE = Decimal("0.10")  # of a money threshold
@@ -67,7 +69,8 @@ def replay(trace: RuleTrace) -> str:
     if not trace.standing:
         return trace.decision
     judged, _ = judge(trace.match, trace.groups)
-    return conclude(trace.standing, trace.unjudged, judged)
+    decision = conclude(trace.standing, trace.unjudged, judged)
+    return trace.decision if decision == "asks" and trace.decision in ANSWERED else decision
 
 
 def digest(stored: Any) -> str:
@@ -114,6 +117,23 @@ def nearest(traces: Sequence[RuleTrace], most: int = 3) -> list[RuleTrace]:
         return rank, len(missing(trace)) if rank == NO_MATCH else 0, at
 
     return [traces[at] for at in sorted(range(len(traces)), key=distance)[:most]]
+
+
+def changes(
+    newest_first: Sequence[tuple[datetime, Sequence[RuleTrace]]],
+) -> list[tuple[datetime, list[RuleTrace], list[str]]]:
+    """Return per decision (when, the rules that said something else than the time before, the names of rules gone)."""
+    found = []
+    for at, (when, traces) in enumerate(newest_first):
+        before = newest_first[at + 1][1] if at + 1 < len(newest_first) else ()
+        then = {t.rule_id: t for t in before}
+        fresh = [t for t in traces if _told(t) != _told(then.pop(t.rule_id, None))]
+        found.append((when, fresh, [t.rule_name for t in then.values()]))
+    return found
+
+
+def _told(trace: RuleTrace | None) -> tuple[object, ...]:
+    return () if trace is None else (trace.rule_version, trace.decision, trace.sentence)
 
 
 def is_close(condition: ConditionTrace) -> bool:

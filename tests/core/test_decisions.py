@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bcapp.core.conditions import Condition, ConditionTrace
-from bcapp.core.decisions import digest, dump_traces, is_close, missing, nearest, parse_traces, replay, wants
+from bcapp.core.decisions import changes, digest, dump_traces, is_close, missing, nearest, parse_traces, replay, wants
 from bcapp.core.fields import Reading
 from bcapp.core.kinds.order import ORDER
 from bcapp.core.rules import RuleTrace, decide_rule
@@ -104,6 +104,13 @@ def test_the_nearest_rules_are_those_that_asked_then_those_that_failed_least() -
 def test_close_is_within_a_tenth_of_the_threshold(seen: str, wanted: str, close: bool) -> None:
     condition = ConditionTrace("total", "at_least", (wanted,), "", seen, "fail")
     assert is_close(condition) == close
+
+
+def test_the_history_names_what_changed_and_who_is_gone() -> None:
+    first, other = trace("no_match", "f", number=1), trace("asks", "p", number=2)
+    now = trace("asks", "p", number=1)
+    told = changes([(NOW, [now]), (NOW, [first, other]), (NOW, [first])])
+    assert [([t.rule_id for t in fresh], gone) for _, fresh, gone in told] == [([1], ["Rule 2"]), ([2], []), ([1], [])]
 
 
 def test_equal_traces_have_one_digest_and_monitored_ones_are_named() -> None:

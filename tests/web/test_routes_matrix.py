@@ -105,6 +105,8 @@ async def fill_store(web: Web, store_hash: str) -> int:
               store_hash, record_id, "order_approval", "Large orders", "off", 1, now)  # fmt: skip
     await add("rule_versions", "store_hash, rule_id, version, definition, author, created_at",
               store_hash, record_id, 1, {}, 1, now)  # fmt: skip
+    await add("tryouts", "store_hash, id, kind, definition, state, author, created_at, updated_at",
+              store_hash, record_id, "order", {}, "counted", 1, now, now)  # fmt: skip
     await add("records", "store_hash, kind, id, label, created_at",
               store_hash, "order", ORDER, "Order 250, Victim", now)  # fmt: skip
     await add(

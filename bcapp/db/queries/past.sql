@@ -180,3 +180,18 @@ SELECT r.id, r.version, r.name, r.workflow, v.definition
     ON v.store_hash = r.store_hash AND v.rule_id = r.id AND v.version = r.version
  WHERE r.store_hash = :store_hash AND r.mode = 'live' AND NOT r.archived
  ORDER BY r.position, r.id LIMIT :most;
+
+-- whatif_newest --
+SELECT id, label, created_at FROM past_records WHERE store_hash = :store_hash AND kind = :kind
+ ORDER BY read_at DESC, id DESC LIMIT :most;
+
+-- whatif_rules --
+-- Every rule of a workflow that is not archived, in whatever mode.
+SELECT r.id, r.version, r.name, r.workflow, r.mode, r.live_since, r.paused_why, v.definition,
+       EXISTS (SELECT 1 FROM rule_inclusions i
+                WHERE i.store_hash = r.store_hash AND i.rule_id = r.id
+                  AND i.record_kind = :record_kind AND i.record_id = :record_id) AS included
+  FROM rules r JOIN rule_versions v
+    ON v.store_hash = r.store_hash AND v.rule_id = r.id AND v.version = r.version
+ WHERE r.store_hash = :store_hash AND r.workflow = :workflow AND NOT r.archived
+ ORDER BY r.position, r.id LIMIT :most;

@@ -10,11 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from bcapp.core.decisions import changes, missing, nearest
 from bcapp.core.fields import OPERATOR_WORDS
 from bcapp.core.kinds.order import ORDER
 from bcapp.core.model import RecordKey
 from bcapp.core.states import HoldState
 from bcapp.db import panel_requests
+from bcapp.db.decisions import list_decisions
 from bcapp.db.deliveries import say_look
 from bcapp.db.panel_requests import Search
 from bcapp.db.rules import Choices, list_choices
@@ -49,6 +51,7 @@ RELEASABLE = frozenset(
     str(s) for s in (HoldState.HOLDING, HoldState.HELD, HoldState.KEPT, HoldState.RELEASING, HoldState.JOINED)
 )
 MOST_SIGNERS = 10
+MOST_OTHERS = 100  # rules beside the nearest three
 DECISIONS = {
     "asks": ("Asks", "success"),
     "would_ask": ("Would ask", "primary"),
@@ -57,7 +60,7 @@ DECISIONS = {
     "not_storefront": ("Left alone", "secondary"),
     "not_placed": ("Left alone", "secondary"),
     "paused": ("Paused", "warning"),
-    "broken": ("Broken", "danger"),
+    "unjudged": ("Lets pass", "warning"),
 }
 
 
@@ -127,6 +130,9 @@ async def show_record(request: Request, visit: Visit) -> Response:
         return go(request, url)
     around = await panel_requests.around_record(db, store_hash, record)
     facts: Mapping[str, Any] = row["facts"]
+    history = await list_decisions(db, store_hash, record)
+    traces = history[0].traces if history else ()
+    near = nearest(traces)
     quiet = {"swapped": False} if wants_part(request.headers) else {}
     return answer(
         request,
@@ -148,6 +154,10 @@ async def show_record(request: Request, visit: Visit) -> Response:
         status_name=status_name,
         address_text=address_text,
         decisions=DECISIONS,
+        near=near,
+        others=[t for t in traces if t not in near][:MOST_OTHERS],
+        missing=missing,
+        history=changes([(d.at, d.traces) for d in history]),
         fields=ORDER.fields,
         operator_words=OPERATOR_WORDS,
         is_moving=around.busy > 0 or any(a["state"] in ("pending", "started") for a in around.actions),

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from bcapp.core.conditions import ConditionTrace
 from bcapp.core.model import RecordKey
+from bcapp.core.rules import RuleTrace
 from bcapp.db import chunks
+from bcapp.db.decisions import keep_decision
 from bcapp.db.deliveries import due_deliveries, read_command
 from bcapp.db.panel_requests import data_key
 from tests.web.panel.conftest import House
@@ -63,6 +66,10 @@ class Desk:
                            "seen": "1200.00 USD", "outcome": "pass"}]]}],
             h.clock.now(),
         )  # fmt: skip
+        seen = ConditionTrace("total", "at_least", ("1000.00 USD",), "", "1200.00 USD", "pass")
+        said = RuleTrace(self.rule, 1, "Large orders", "asks", "Asks: every condition of “Large orders” holds.",
+                         ((seen,),), "live")  # fmt: skip
+        await keep_decision(h.db, h.store, RecordKey("order", str(number)), [said], "f", h.clock.now())
 
     async def request(self, number: int, status: str = "sent", *, signer: str = "waiting", **columns: Any) -> int:
         h = self.house

@@ -1,0 +1,200 @@
+"""Rules tried before they act: on the past, while they monitor, and on one record with facts changed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from bcapp.core.decisions import digest
+from bcapp.core.kinds.order import ORDER
+from bcapp.core.model import Money, RecordKey
+from bcapp.core.rules import RuleTrace
+from bcapp.core.tryout import Tally, draft, examine
+from bcapp.db.decisions import fetch_monitored, keep_decision
+from bcapp.db.past import Cursor, fetch_tryout, keep_past, past_page, past_since, save_tryout
+from bcapp.db.readings import fetch_reading
+from bcapp.db.stores import fetch_store
+from tests.core.facts import order
+from tests.web.panel.conftest import House
+from tests.web.panel.test_rules import filled, make_rule
+
+pytestmark = pytest.mark.database
+
+
+async def keep(house: House, number: int, total: str = "600.00", **facts: Any) -> None:
+    made = order(
+        id=number, total=Money(Decimal(total), "USD"), created_at=house.clock.now() - timedelta(days=3), **facts
+    )
+    await keep_past(house.db, house.store, ORDER, str(number), made, house.clock.now(), complete=True)
+
+
+async def channel(house: House) -> None:
+    await house.run(
+        "INSERT INTO channels (store_hash, id, name, type, status) VALUES ($1, 1, 'Shop', 'storefront', 'active')",
+        house.store,
+    )
+
+
+async def count(house: House, number: int) -> None:
+    """What the worker does with a try, in one go."""
+    tryout = await fetch_tryout(house.db, house.store, number)
+    store = await fetch_store(house.db, house.store)
+    assert tryout is not None
+    assert store is not None
+    reading = await fetch_reading(house.db, store, house.clock.now())
+    since = past_since("order", house.clock.now())
+    records, cursor = await past_page(house.db, house.store, "order", Cursor(), since, 1000)
+    examine(tryout.tally, ORDER, draft(tryout.definition), (), records, reading)
+    await save_tryout(
+        house.db, house.store, tryout, state="counted", cursor=cursor, total=len(records), whole=True,
+        now=house.clock.now(),
+    )  # fmt: skip
+
+
+async def test_a_rule_is_tried_and_its_numbers_are_shown(house: House) -> None:
+    await channel(house)
+    for number, total in ((1, "1500.00"), (2, "1200.00"), (3, "950.00"), (4, "10.00")):
+        await keep(house, number, total)
+    rule_id = await make_rule(house)
+    owner = house.as_("owner")
+    assert "Try on past orders" in (await owner.get(f"rules/{rule_id}/try")).text
+    answer = await owner.post(f"rules/{rule_id}/try")
+    assert answer.status_code == 303
+    number = int(answer.headers["location"].rsplit("/", 1)[1])
+    text = (await owner.get(f"tries/{number}")).text
+    assert "It begins in a moment" in text
+    assert "hx-trigger" in text
+    kinds = [r["kind"] for r in await rows(house, "SELECT kind FROM actions ORDER BY kind")]
+    assert kinds == ["read_past", "try_rule"]
+    await count(house, number)
+    await house.run("UPDATE actions SET state = 'applied'")
+    text = (await owner.get(f"tries/{number}")).text
+    for said in ("of 4 orders, 50.0 %", "2,700.00", "orders/1", "orders/2", "Nearly", "orders/3", "No live rule asks"):
+        assert said in text, said
+    assert (await owner.get(f"rules/{rule_id}/try")).headers["location"].endswith(f"tries/{number}")
+    hidden = (await house.as_("viewer").get(f"tries/{number}")).text
+    assert "Bo Buyer" not in hidden
+    assert "Bo Buyer" in text
+    assert await house.run("SELECT count(*) FROM requests") == 0
+
+
+async def rows(house: House, sql: str, *values: Any) -> list[dict[str, Any]]:
+    async with house.db.pool.acquire() as connection:
+        return [dict(r) for r in await connection.fetch(sql, *values)]
+
+
+async def test_an_edited_draft_is_tried_without_being_saved(house: House) -> None:
+    rule_id = await make_rule(house)
+    account = await house.run("SELECT id FROM signature_accounts")
+    edited = filled(int(account), rule_id=str(rule_id)) | {"c.0.0.value": "55"}
+    answer = await house.as_("owner").post("tries", edited)
+    number = int(answer.headers["location"].rsplit("/", 1)[1])
+    tryout = await fetch_tryout(house.db, house.store, number)
+    assert tryout is not None
+    assert (tryout.rule_id, tryout.rule_version) == (rule_id, 0)
+    assert tryout.definition.groups[0][0].values == ("55 USD",)
+    assert await house.run("SELECT max(version) FROM rule_versions") == 1
+    refused = await house.as_("owner").post("tries", edited | {"c.0.0.value": "much"}, part=True)
+    assert "tries" not in refused.headers["HX-Location"]
+
+
+async def test_only_managers_try_and_nobody_sees_another_stores_try(house: House) -> None:
+    rule_id = await make_rule(house)
+    for who in ("approver", "viewer"):
+        assert (await house.as_(who).post(f"rules/{rule_id}/try")).status_code == 403
+    answer = await house.as_("manager").post(f"rules/{rule_id}/try")
+    number = answer.headers["location"].rsplit("/", 1)[1]
+    assert (await house.as_("stranger").get(f"tries/{number}")).status_code == 404
+    assert (await house.as_("viewer").get(f"tries/{number}")).status_code == 200
+    assert (await house.as_("owner").get("tries/99999")).status_code == 404
+
+
+async def test_conditions_alone_on_customers_and_products(house: House) -> None:
+    owner = house.as_("owner")
+    assert "Order total" in (await owner.get("tries/new")).text
+    text = (await owner.get("tries/new?kind=customer")).text
+    assert "E-mail domain" in text
+    more = await owner.post("tries/new?kind=customer", {"field_0": "email_domain", "do": "more"})
+    assert "field_1" in more.text
+    wrong = await owner.post("tries/new?kind=product", {"field_0": "price", "operator_0": "at_least", "value_0": "x"})
+    assert wrong.status_code == 422
+    assert "is not an amount" in wrong.text
+    good = {"field_0": "email_domain", "operator_0": "is_any_of", "value_0": "example.com, buyer.example"}
+    answer = await owner.post("tries/new?kind=customer", good)
+    number = int(answer.headers["location"].rsplit("/", 1)[1])
+    tryout = await fetch_tryout(house.db, house.store, number)
+    assert tryout is not None
+    assert tryout.kind == "customer"
+    assert tryout.definition.groups[0][0].values == ("example.com", "buyer.example")
+    assert "When a customer registers and e-mail domain is any of" in (await owner.get(f"tries/{number}")).text
+
+
+async def test_what_if_judges_a_record_and_writes_nothing(house: House) -> None:
+    await channel(house)
+    await keep(house, 77, "1500.00")
+    rule_id = await make_rule(house)
+    owner = house.as_("owner")
+    before = await house.run("SELECT count(*) FROM audit_log")
+    text = (await owner.get("what-if?number=77")).text
+    assert "it would ask" in text
+    assert f"rules/{rule_id}" in text
+    text = (await owner.post("what-if?number=77", {"total": "900.00 USD"})).text
+    assert "Does not ask: order total is 900.00 USD" in text
+    wrong = await owner.post("what-if?number=77", {"total": "a lot"})
+    assert wrong.status_code == 422
+    assert "Order total" in wrong.text
+    assert "is not among the records" in (await owner.get("what-if?number=78")).text
+    assert (await house.as_("viewer").get("what-if?number=77")).status_code == 403
+    assert await house.run("SELECT count(*) FROM audit_log") == before
+    assert await house.run("SELECT count(*) FROM decisions") == 0
+    assert await house.run("SELECT count(*) FROM deliveries") == 0
+    stored = await house.run("SELECT facts->>'total' FROM past_records")
+    assert stored == "1500.00 USD"
+
+
+async def test_monitor_results_beside_the_try(house: House) -> None:
+    await channel(house)
+    rule_id = await make_rule(house)
+    await house.run("UPDATE rules SET mode = 'monitor'")
+    owner = house.as_("owner")
+    assert "Nothing yet" in (await owner.get(f"rules/{rule_id}/monitor")).text
+    now = house.clock.now()
+    for number, decision in ((1, "would_ask"), (2, "no_match"), (3, "would_ask")):
+        await house.run(
+            "INSERT INTO records (store_hash, kind, id, label, amount, currency, looked_at, created_at)"
+            " VALUES ($1, 'order', $2, $3, 500, 'USD', $4, $4)",
+            house.store, str(number), f"Order {number}, Ann", now,
+        )  # fmt: skip
+        said = RuleTrace(rule_id, 1, "Large orders", decision, "Monitor.", (), "monitor")
+        for at in (now, now + timedelta(minutes=1)):
+            await keep_decision(house.db, house.store, RecordKey("order", str(number)), [said], digest(number), at)
+    text = (await owner.get(f"rules/{rule_id}/monitor")).text
+    for part in ("66.7 %", "1,000.00", "Order 1, Ann", "Make it live", "2026-11-22", "Try on past orders"):
+        assert part in text, part
+    assert "Order 2, Ann" not in text
+    assert await house.run("SELECT count(*) FROM decisions") == 3
+    found = await fetch_monitored(house.db, house.store, rule_id, 1, now - timedelta(days=1), "Europe/Berlin")
+    assert (found.looked, found.asked, found.held) == (3, 2, (Money(Decimal(1000), "USD"),))
+
+
+async def test_what_was_read_in_part_never_replaces_what_was_read_whole(house: House) -> None:
+    await keep(house, 5)
+    now = house.clock.now()
+    partly = order(id=5, created_at=now - timedelta(days=3), modified_at=now, history=None)
+    await keep_past(house.db, house.store, ORDER, "5", partly, now, complete=False)
+    row = (await rows(house, "SELECT complete, facts FROM past_records"))[0]
+    assert row["complete"] is False
+    assert ORDER.parse(row["facts"]).history is not None
+    await keep_past(house.db, house.store, ORDER, "5", replace(partly, id=5), now, complete=True)
+    assert await house.run("SELECT complete FROM past_records") is True
+    old = order(id=6, created_at=now - timedelta(days=91))
+    await keep_past(house.db, house.store, ORDER, "6", old, now, complete=True)
+    assert await house.run("SELECT count(*) FROM past_records") == 1
+
+
+def test_a_tally_of_an_older_release_is_read() -> None:
+    assert Tally.parse({"looked": 3, "later": 1}).looked == 3
