@@ -154,6 +154,13 @@ def fill(label: str, value: str, then: Step) -> Step:
     return step
 
 
+def wait(shown: str) -> Step:
+    async def step(app: FrameLocator) -> None:
+        await app.locator(shown).first.wait_for()
+
+    return step
+
+
 def tick(label: str, then: Step) -> Step:
     async def step(app: FrameLocator) -> None:
         await app.get_by_label(label).check()
@@ -232,6 +239,15 @@ FILLED = [
     Screen("agreement-pdf-refused", "agreements/new?source=pdf", press("Save", shown=REFUSED)),
     Screen("agreement-template", "agreements/new?source=template"),
     Screen("agreement", "agreements/{agreement}"),
+    Screen("agreement-language", "agreements/{agreement}?language=de"),
+    Screen(
+        "agreement-record",
+        "agreements/{agreement}",
+        fill("Order number (optional)", "999999", wait("text=is not stored here")),
+    ),
+    Screen("agreement-check", "agreements/{agreement}", press("Check the fields", shown="#check table")),
+    Screen("agreement-version", "agreements/{agreement}/versions/1"),
+    Screen("binding-refused", "agreements/{agreement}/bindings/new", press("Save", shown=REFUSED)),
     Screen("agreement-versions", "agreements/{agreement}/versions"),
     Screen("people", "people"),
     Screen("people-none", "people?q=nobody"),
