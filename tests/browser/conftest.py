@@ -11,7 +11,7 @@ from itertools import count
 import pytest
 
 from tests.fixtures.browser import chromium
-from tests.fixtures.database import in_thread, on_database, run_one
+from tests.fixtures.database import create_one, drop_one, in_thread
 
 NUMBERS = count(1)
 
@@ -19,9 +19,8 @@ NUMBERS = count(1)
 @pytest.fixture(scope="module")
 def module_dsn(postgres: str, postgres_template: str) -> Iterator[str]:
     name = f"test_{os.getpid()}_browser{next(NUMBERS)}"
-    in_thread(run_one(postgres, f'CREATE DATABASE "{name}" TEMPLATE "{postgres_template}"'))
-    yield on_database(postgres, name)
-    in_thread(run_one(postgres, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+    yield in_thread(create_one(postgres, name, postgres_template))
+    in_thread(drop_one(postgres, name))
 
 
 __all__ = ["chromium"]

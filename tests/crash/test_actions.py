@@ -18,7 +18,7 @@ from aiosmtpd.controller import Controller
 from bcapp.core.actions import ActionKind
 from tests.crash.scenes import SCENES, Scene, SendMail
 from tests.crash.stage import Gate, Moment, Stage
-from tests.fixtures.database import in_thread, on_database, run_one
+from tests.fixtures.database import create_one, drop_one, in_thread
 from tests.fixtures.processes import Nursery, Running, running
 from tests.fixtures.world import free_port, set_up
 
@@ -85,7 +85,7 @@ async def crash(app: Running, post: Post, moment: Moment, kinds: list[ActionKind
     await app.restart_worker()
     await each(scenes, recovered)
     await each(scenes, finish)
-    await app.world.quiet(60)
+    await app.world.quiet()
     await each(scenes, check)
     for scene in scenes:
         if scene.problem is not None:
@@ -136,7 +136,7 @@ async def crash_all(nursery: Nursery, dsn: str, logs: Path, moment: Moment) -> d
     done: list[Scene] = []
     async with running(nursery, dsn, logs, smtp_url=f"smtp://127.0.0.1:{smtp_port}?from=app@northfield.test") as app:
         post = Post(app.world.sandbox.signature.inbox)
-        mail = Controller(post, hostname="127.0.0.1", port=smtp_port, ready_timeout=20)
+        mail = Controller(post, hostname="127.0.0.1", port=smtp_port, ready_timeout=60)
         mail.start()
         try:
             await set_up(app.world)
@@ -144,7 +144,7 @@ async def crash_all(nursery: Nursery, dsn: str, logs: Path, moment: Moment) -> d
                 'UPDATE stores SET settings = settings || \'{"payment_mode": "authorize", "staff_note": true}\''
             )
             await app.world.rule(most_per_hour=1000, most_per_day=1000)
-            await app.world.quiet(60)
+            await app.world.quiet()
             for part in parts:
                 done += await crash(app, post, moment, part)
             assert app.world.sandbox.spec_errors == []
@@ -164,12 +164,12 @@ def crashed(
     """All kinds, killed at one moment: what became of each."""
     moment: Moment = request.param
     name = f"test_{os.getpid()}_crash_{moment.name.lower()}"
-    in_thread(run_one(postgres, f'CREATE DATABASE "{name}" TEMPLATE "{postgres_template}"'))
+    dsn = in_thread(create_one(postgres, name, postgres_template))
     try:
         logs = tmp_path_factory.mktemp("crash")
-        yield in_thread(crash_all(nursery, on_database(postgres, name), logs, moment))
+        yield in_thread(crash_all(nursery, dsn, logs, moment))
     finally:
-        in_thread(run_one(postgres, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+        in_thread(drop_one(postgres, name))
 
 
 def test_every_kind_of_action_has_a_scene() -> None:
