@@ -14,10 +14,9 @@ from bcapp.core.model import RecordKey
 from bcapp.db.accounts import ask_once
 from bcapp.db.rules import count_backlog
 from tests.crash.stage import Moment, Stage, WorldOf, open_store
-from tests.fixtures.world import World, set_up
+from tests.fixtures.world import PATIENCE, World, set_up
 
 K = ActionKind
-DONE_SECONDS = 60.0
 HELD, PAID = 12, 11
 
 
@@ -75,7 +74,7 @@ class Scene:
             self.ended = await self.action()
             return self.ended["state"] not in ("pending", "started")
 
-        await self.world.until(asked, DONE_SECONDS, f"{self.kind} of {self.record} ended")
+        await self.world.until(asked, PATIENCE, f"{self.kind} of {self.record} ended")
         wanted = ("skipped",) if recovery(self.kind) is Recovery.AT_MOST_ONCE else self.ends
         assert self.ended["state"] in wanted, self.ended
 
@@ -98,8 +97,8 @@ class OrderScene(Scene):
         self.order = self.world.place(payment=self.payment, email=self.email, quiet=self.caught_before_sent)
         self.record = RecordKey("order", str(self.order.id))
         if not self.caught_before_sent:
-            self.request = await self.world.request_is(self.order.id, "sent", seconds=60)
-            await self.world.hold_is(self.order.id, "held", seconds=60)
+            self.request = await self.world.request_is(self.order.id, "sent")
+            await self.world.hold_is(self.order.id, "held")
 
     def announce(self) -> None:
         self.world.store.emit("store/order/created", {"type": "order", "id": self.order.id})
@@ -122,8 +121,8 @@ class OrderScene(Scene):
         return f"/stores/{self.world.store_hash}/v2/orders/{self.order.id}$"
 
     async def finish(self) -> None:
-        self.request = await self.world.request_is(self.order.id, "sent", seconds=60)
-        await self.world.hold_is(self.order.id, "held", seconds=60)
+        self.request = await self.world.request_is(self.order.id, "sent")
+        await self.world.hold_is(self.order.id, "held")
         await self.world.sign(self.request, self.signer)
         await self.released()
 
@@ -132,8 +131,8 @@ class OrderScene(Scene):
         return self.email
 
     async def released(self) -> None:
-        await self.world.order_is(self.order.id, PAID, seconds=60)
-        self.hold = await self.world.hold_is(self.order.id, "released", seconds=60)
+        await self.world.order_is(self.order.id, PAID)
+        self.hold = await self.world.hold_is(self.order.id, "released")
 
     def check(self) -> None:
         self.one_document()
@@ -183,7 +182,7 @@ class PrepareDocument(OrderScene):
             "PUT",
             self.path,
             "late",
-            hook=lambda: asyncio.run_coroutine_threadsafe(self._hold_request(), loop).result(20),
+            hook=lambda: asyncio.run_coroutine_threadsafe(self._hold_request(), loop).result(PATIENCE),
             body_regex='"status_id"',
         )
 
@@ -193,7 +192,7 @@ class PrepareDocument(OrderScene):
         self.waiting = asyncio.create_task(self._wait(request))
 
     async def _wait(self, request: Any) -> None:
-        assert await self.stage.blocked(request, 1, 30) == 1
+        assert await self.stage.blocked(request, 1) == 1
         if self.stage.moment is not Moment.UNSENT:
             action = await self.action()
             mine = await self.stage.lock("SELECT 1 FROM actions WHERE id = $1 FOR UPDATE", action["id"])
@@ -236,7 +235,7 @@ class WriteMetafields(OrderScene):
         async def asked() -> bool:
             return self.fields().get("state") == ["signed"]
 
-        await self.world.until(asked, 60, "the metafield says signed")
+        await self.world.until(asked, said="the metafield says signed")
 
     def fields(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
@@ -289,7 +288,7 @@ class CaptureOrder(OrderScene):
         await self.world.sign(self.request, self.email)
 
     async def finish(self) -> None:
-        self.hold = await self.world.hold_is(self.order.id, "released", seconds=60)
+        self.hold = await self.world.hold_is(self.order.id, "released")
 
     def check(self) -> None:
         self.one_document()
@@ -321,7 +320,7 @@ class CheckCompletion(OrderScene):
             )
             return [r["part"] for r in rows if r["verified"]] == wanted
 
-        await self.world.until(asked, 60, "the evidence is kept, each part once")
+        await self.world.until(asked, said="the evidence is kept, each part once")
         judged = await self.world.raw("SELECT checked FROM requests WHERE id = $1", self.request["id"])
         assert judged[0]["checked"] == "right"
 
@@ -342,8 +341,8 @@ class CancelRequest(OrderScene):
         await self.world.command(self.order.id, "cancel", request_id=self.request["id"])
 
     async def finish(self) -> None:
-        self.request = await self.world.request_is(self.order.id, "cancelled", seconds=60)
-        self.hold = await self.world.hold_is(self.order.id, "kept", seconds=60)
+        self.request = await self.world.request_is(self.order.id, "cancelled")
+        self.hold = await self.world.hold_is(self.order.id, "kept")
 
     def check(self) -> None:
         self.one_document()
@@ -476,6 +475,7 @@ class ProbeUninstall(Scene):
         self.world = WorldOf(self.world, open_store(self.world, 2))
         self.record = RecordKey("store", self.world.store_hash)
         await asyncio.to_thread(self.world.bc.auth.install, self.world.store)
+        await self.world.settled()  # what else is refused asks for the time as well
 
     async def go(self) -> None:
         self.stage.catch(self.name, "bigcommerce", "GET", f"/stores/{self.world.store_hash}/v2/time$")
@@ -496,7 +496,7 @@ class ProbeUninstall(Scene):
             )
             return rows[0]["state"] == "uninstalled" and rows[0]["access_token"] is None
 
-        await self.world.until(asked, 60, "the store's secrets are destroyed")
+        await self.world.until(asked, said="the store's secrets are destroyed")
 
 
 class FinishUninstall(ProbeUninstall):
@@ -519,7 +519,7 @@ class FinishUninstall(ProbeUninstall):
             )
             return rows[0] if rows else None
 
-        self.request = await self.world.until(asked, 60, "the small store's request is sent")
+        self.request = await self.world.until(asked, said="the small store's request is sent")
 
     async def go(self) -> None:
         self.stage.catch(self.name, "signature", "POST", f"/{self.request['provider_request']}/cancel")

@@ -19,9 +19,7 @@ from bcapp.sandbox.bigcommerce import Store, User
 from bcapp.sandbox.ground import Call
 from bcapp.sandbox.seed import channel, fill
 from tests.fixtures.processes import Running
-from tests.fixtures.world import World
-
-HOOK_SECONDS = 60.0
+from tests.fixtures.world import PATIENCE, World
 
 
 class Moment(StrEnum):
@@ -72,7 +70,7 @@ class Gate:
 
     def wait(self, name: str) -> None:
         self.arrived.append(name)
-        self._open.wait(HOOK_SECONDS)
+        self._open.wait(2 * PATIENCE)
 
     def open(self) -> None:
         self._open.set()
@@ -101,7 +99,7 @@ class Stage:
             body_regex=body,
         )
 
-    async def arrived(self, names: Iterable[str], seconds: float = 30.0) -> set[str]:
+    async def arrived(self, names: Iterable[str], seconds: float = PATIENCE) -> set[str]:
         """Wait until all of them wait at the gate; return who did not come."""
         wanted, end = set(names), time.monotonic() + seconds
         while True:
@@ -122,7 +120,7 @@ class Stage:
         assert await made.fetch(sql, *values), "there is no such row to lock"
         return made
 
-    async def blocked(self, by: asyncpg.Connection[Any], count: int, seconds: float = 15.0) -> int:
+    async def blocked(self, by: asyncpg.Connection[Any], count: int, seconds: float = PATIENCE) -> int:
         """Wait until so many sessions wait for this connection's locks; return how many do."""
         end = time.monotonic() + seconds
         while True:

@@ -103,7 +103,6 @@ async def change_settings(world: World, **changed: Any) -> None:
 
 async def tick(world: World) -> None:
     """Have a second worker look for what is due by the clock as it stands now, with all its upkeep."""
-    await asyncio.sleep(0.15)  # the app's clock follows the sandbox's
     await Worker(world.services, "test").tick()
 
 

@@ -13,7 +13,7 @@ from bcapp.core.actions import ActionKind
 from bcapp.core.model import RecordKey
 from bcapp.db.actions import queue_action
 from bcapp.jobs.dispatch import Worker
-from tests.fixtures.world import World
+from tests.fixtures.world import PATIENCE, World
 
 pytestmark = pytest.mark.journey
 
@@ -28,10 +28,10 @@ class Gate:
 
     def __call__(self) -> None:
         self._reached.set()
-        self._open.wait(15)
+        self._open.wait(PATIENCE)
 
     async def reached(self) -> None:
-        assert await asyncio.to_thread(self._reached.wait, 15), "the call did not come"
+        assert await asyncio.to_thread(self._reached.wait, PATIENCE), "the call did not come"
 
     def open(self) -> None:
         self._open.set()
@@ -67,13 +67,13 @@ async def test_an_edit_in_the_second_of_our_own_write_is_acted_upon(world: World
 
     def edit() -> None:
         world.store.edit(order.id, quantities={order.lines[0].id: 3})
-        world.bc.webhooks.wait_idle(10)  # the event is delivered and acknowledged before our write is answered
+        world.bc.webhooks.wait_idle(PATIENCE)  # the event is delivered and acknowledged before our write is answered
         arrived.set()
 
     at_hold(world, order.id, edit)
     announce(world, order.id)
-    assert await asyncio.to_thread(arrived.wait, 20)
-    request = await world.request_is(order.id, "sent", index=1, seconds=30)
+    assert await asyncio.to_thread(arrived.wait, PATIENCE)
+    request = await world.request_is(order.id, "sent", index=1)
     await world.quiet()
     first, second = await world.requests(order.id)
     assert (first["wanted_why"], first["status"]) == ("superseded", "cancelled")
@@ -134,7 +134,7 @@ async def test_two_workers_perform_one_action_once(world: World) -> None:
         assert len(world.sandbox.signature.mails) == before + 5
     finally:
         other.stop()
-        await asyncio.wait_for(running, 15)
+        await asyncio.wait_for(running, PATIENCE)
 
 
 async def _offer(world: World, action_id: int) -> None:

@@ -76,21 +76,21 @@ async def journey(app: Running) -> dict[str, str]:
     await world.rule(internal=True)
     orders = [world.place(address=BUYER, email=BUYER_EMAIL) for _ in range(2)]
     for order in orders:
-        await world.until(lambda o=order: both_sent(world, o.id), 60, "both requests are sent")  # type: ignore[misc]
+        await world.until(lambda o=order: both_sent(world, o.id), said="both requests are sent")  # type: ignore[misc]
     first, second = [await requests_by_purpose(world, o.id) for o in orders]
     await asyncio.to_thread(world.sandbox.signature.bounce, BUYER_EMAIL)
-    await world.task("bounced", seconds=30)
+    await world.task("bounced")
     payload = {"position": 0, "email": MENDED_EMAIL}
     await world.command(orders[0].id, "mend", request_id=first["customer"]["id"], payload=payload, why="Wrong address")
-    await world.until(lambda: mended(world), 30, "the address is mended")
+    await world.until(lambda: mended(world), said="the address is mended")
     await world.sign(first["internal"], APPROVER_EMAIL)
     await world.sign(first["customer"], MENDED_EMAIL)
-    await world.order_is(orders[0].id, 11, seconds=60)
+    await world.order_is(orders[0].id, 11)
     await asyncio.to_thread(
         world.sandbox.signature.decline, str(second["internal"]["provider_document"]), APPROVER_EMAIL, REASON
     )
-    await world.hold_is(orders[1].id, "kept", seconds=60)
-    await world.quiet(60)
+    await world.hold_is(orders[1].id, "kept")
+    await world.quiet()
     secrets = {
         "the session": session,
         "the one-time code": code,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.world import World
+from tests.fixtures.world import World, signed_before_refused
 
 pytestmark = pytest.mark.journey
 
@@ -167,8 +167,8 @@ async def not_found_right_after_created(world: World) -> None:
     await world.rule()
     world.sandbox.faults.add("bigcommerce", "GET", r"/v2/orders/\d+$", "before", status=404, times=1)
     order = world.place()
-    await world.quiet(30)
-    await world.request_is(order.id, "sent", seconds=30)
+    await world.quiet()
+    await world.request_is(order.id, "sent")
 
 
 @road
@@ -411,14 +411,8 @@ async def signed_while_being_cancelled(world: World) -> None:
     await world.rule()
     order, request = await held_and_sent(world)
     await world.quiet()
-    world.sandbox.faults.add("signature", "POST", "cancel_sign", "before", status=503, times=1)
+    signed_before_refused(world, request)
     await world.command(order.id, "cancel", request_id=request["id"], why="A mistake")
-
-    async def tried() -> bool:
-        return any("cancel_sign" in c.path for c in world.sandbox.calls)
-
-    await world.until(tried)
-    await world.sign(request)
     found = await world.request_is(order.id, "completed")
     assert (found["wanted"], found["wanted_why"]) == ("cancel", "staff")
     await world.order_is(order.id, 11)
@@ -490,7 +484,7 @@ async def signature_account_dead_for_a_day(world: World) -> None:
     world.sandbox.signature.go_up()
     world.advance(hours=1)
     for order in orders:
-        await world.request_is(order.id, "sent", seconds=40)
+        await world.request_is(order.id, "sent")
     assert len(open_requests(world)) == 3
 
 
@@ -549,6 +543,7 @@ async def runaway_rule_is_paused(world: World) -> None:
 async def before_the_boundary(world: World) -> None:
     order = world.place()
     await world.quiet()
+    world.advance(seconds=2)  # the store tells whole seconds
     rule = await world.rule()
     await world.raw("UPDATE rules SET live_since = $1 WHERE id = $2", world.services.clock.now(), rule)
     await world.command(order.id, "look")
