@@ -12,9 +12,11 @@ from playwright.async_api import Browser, FrameLocator, expect
 from pypdf import PdfReader
 
 from tests.fixtures.browser import Stage, Visitor, open_stage
+from tests.fixtures.world import PATIENCE
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
+expect.set_options(timeout=PATIENCE * 1000)
 TEXT = """# What you agree to
 
 You order {{order.id}} from {{store.name}} for {{order.total}}.
@@ -114,14 +116,14 @@ async def see_it_sent(app: FrameLocator, order_id: int) -> None:
         await app.get_by_role("navigation", name="Main").get_by_role("link", name="Requests").click()
         await app.get_by_role("heading", name="Requests", level=1).wait_for()
         row = app.get_by_role("row").filter(has_text=f"Order {order_id}").filter(has_text="Customer document")
-        await expect(row).to_contain_text("Sent", timeout=1000, ignore_case=True)
+        await expect(row).to_contain_text("Sent", timeout=2000, ignore_case=True)
 
-    for attempt in range(20):
+    for attempt in range(60):
         try:
             await look()
             return
         except AssertionError:
-            if attempt == 19:
+            if attempt == 59:
                 raise
 
 
@@ -155,7 +157,7 @@ async def test_from_install_to_the_signed_document(chromium: Browser, database_d
         await sign(visitor, "cleo@northfield.example")
         await sign(visitor, stage.world.store.orders[order_id].billing["email"])
         await app.get_by_role("link", name="Open the order").click()
-        await expect(app.locator(".header .badge")).to_have_text("Released", timeout=20_000)
+        await expect(app.locator(".header .badge")).to_have_text("Released", timeout=PATIENCE * 1000)
         await app.get_by_role("link", name="Large orders").first.click()
         async with visitor.page.expect_download() as downloading:
             await (
