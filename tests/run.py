@@ -29,20 +29,24 @@ APT = ("apt-get", "-qq", "-o", "Dpkg::Use-Pty=0")
 
 @dataclass(frozen=True)
 class Part:
-    """budget: seconds. needs: {program: package} that its tests cannot do without. processes: 0 = all in one."""
+    """budget: seconds. needs: {program: package} that its tests cannot do without. processes: 0 = all in one.
+
+    share: how xdist shares the tests out. loadfile: what a module sets up is set up once.
+    """
 
     name: str
     title: str
     budget: float
     needs: dict[str, str] = field(default_factory=dict)
     processes: int = 2
+    share: str = "loadfile"
 
 
 PARTS = (
     Part("check", "format, lint, types", 120),
     Part("unit", "unit", 60),
     Part("database", "database and crashes", 240),
-    Part("journeys", "journeys", 180),
+    Part("journeys", "journeys", 180, share="worksteal"),  # every journey has a world of its own
     Part("browser", "browser", 240, {"chromium": "chromium"}),
     Part("fuzz", "fuzz and spec", 120, {"node": "nodejs", "npm": "npm"}),
 )
@@ -103,8 +107,7 @@ def run_tests(result: Result) -> None:
         command = [sys.executable, "-m", "pytest", "-p", "tests.parts", "--part", part.name, "-q", "--durations=5"]
         command += [f"--junit-xml={report}"]
         if part.processes:
-            # One file stays in one process: what a module sets up is set up once.
-            command += ["-n", str(part.processes), "--dist", "loadfile"]
+            command += ["-n", str(part.processes), "--dist", part.share]
         running = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL)
         try:
             code = running.wait(part.budget * PATIENCE)
