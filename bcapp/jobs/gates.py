@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ KEEP_FREE = 5  # calls of the window left to the merchant's other apps
 TRIAL_SECONDS = 30.0
 LONGEST_OPEN = 300.0
 LOW = 60  # below this the remaining budget is worth a write
+CLEAN_SECONDS = 0.25  # how long a row that forbids nothing is believed by who goes on calling without any trouble
 
 
 class RowGate:
@@ -24,12 +26,16 @@ class RowGate:
         self._db, self._clock = db, clock
         self._key: dict[str, Any] = {"store_hash": store_hash, "service": service, "account_id": account_id}
         self._was_clean = True
+        self._free_until = 0.0  # of the monotonic clock
 
     async def enter(self) -> None:
+        if time.monotonic() < self._free_until:
+            return
         now = self._clock.now()
         row = await self._db.fetch_one("fetch_budget", self._key)
         self._was_clean = row is None or (row["failures"] == 0 and row["open_until"] is None)
         if row is None:
+            self._free_until = time.monotonic() + CLEAN_SECONDS
             return
         if row["wait_until"] is not None and row["wait_until"] > now:
             raise CircuitOpen("the service asked us to wait", retry_after=_seconds(row["wait_until"], now))
@@ -41,6 +47,8 @@ class RowGate:
             trial = {**self._key, "now": now, "next_until": now + timedelta(seconds=TRIAL_SECONDS)}
             if await self._db.fetch_val("take_trial", trial) is None:
                 raise CircuitOpen("the service is being tried by another worker", retry_after=TRIAL_SECONDS)
+        if self._was_clean and (row["remaining"] is None or row["resets_at"] <= now):
+            self._free_until = time.monotonic() + CLEAN_SECONDS
 
     async def leave(
         self,
@@ -52,10 +60,12 @@ class RowGate:
         error: str = "",
     ) -> None:
         now = self._clock.now()
+        is_low = remaining is not None and remaining < LOW
+        if wait is not None or not ok or is_low:
+            self._free_until = 0.0
         if wait is not None:
             await self._db.execute("note_wait", {**self._key, "wait_until": _later(now, wait), "now": now})
         elif ok:
-            is_low = remaining is not None and remaining < LOW
             if is_low or not self._was_clean:
                 resets_at = _later(now, resets_after) if resets_after is not None else None
                 known = remaining if resets_at is not None else None
