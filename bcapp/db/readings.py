@@ -6,8 +6,8 @@ from datetime import datetime
 
 from bcapp.core.fields import Reading
 from bcapp.core.formats import zone_for
-from bcapp.core.money import RateTable
 from bcapp.db import Database
+from bcapp.db.rates import fetch_rates
 from bcapp.db.stores import Store
 
 
@@ -17,11 +17,3 @@ async def fetch_reading(db: Database, store: Store, now: datetime) -> Reading:
     return Reading(
         now, zone_for(store.timezone), await fetch_rates(db, store.hash), frozenset(c["id"] for c in channels)
     )
-
-
-async def fetch_rates(db: Database, store_hash: str) -> RateTable:
-    """Return the store's dated rates; an empty table until there are some."""
-    rows = await db.fetch_all("rates_of_store", {"store_hash": store_hash})
-    if not rows:
-        return RateTable()
-    return RateTable(rows[0]["base"], min(r["as_of"] for r in rows), {r["currency"]: r["rate"] for r in rows})

@@ -63,6 +63,11 @@ class Store:
         return str(self.profile.get("timezone") or "UTC")
 
     @property
+    def currency(self) -> str:
+        """The store's default currency, "" until the store was read."""
+        return str(self.profile.get("currency") or "")
+
+    @property
     def control_panel_url(self) -> str:
         """Address of the store's control panel without a final slash; BigCommerce's usual one until it was read."""
         return str(self.profile.get("control_panel_url") or f"https://store-{self.hash}.mybigcommerce.com").rstrip("/")

@@ -7,12 +7,14 @@ from typing import Any
 
 import structlog
 
-from bcapp.bigcommerce.parse import parse_date
+from bcapp.bigcommerce.parse import parse_date, parse_rates
 from bcapp.core.actions import ActionKind
+from bcapp.core.formats import zone_for
 from bcapp.core.model import RecordKey
 from bcapp.core.stores import StoreDoing
 from bcapp.db.actions import queue_action
 from bcapp.db.deliveries import say_look
+from bcapp.db.rates import keep_store_rates
 from bcapp.db.stores import Store, fetch_store
 from bcapp.errors import AppError, TokenRefused
 from bcapp.jobs.look import ask_for_consent
@@ -22,7 +24,7 @@ from bcapp.services import Services
 
 log = structlog.get_logger(__name__)
 
-EVERY = {"orders": timedelta(minutes=5), "hooks": timedelta(minutes=30)}
+EVERY = {"orders": timedelta(minutes=5), "hooks": timedelta(minutes=30), "rates": timedelta(days=1)}
 OVERLAP = timedelta(minutes=10)  # a change may show up in the list later than it says
 AGAIN_AFTER_FAILURE = timedelta(minutes=1)
 BATCH = 200
@@ -42,6 +44,8 @@ async def sweep(services: Services, vendors: Vendors, store_hash: str, name: str
                 cursor, run = await _orders(services, vendors, store, now)
             case "hooks":
                 cursor, run = await _hooks(services, store, now)
+            case "rates":
+                cursor, run = await _rates(services, vendors, store, now)
             case _:
                 return  # a newer release's sweep
     except TokenRefused:
@@ -98,3 +102,12 @@ async def _hooks(services: Services, store: Store, now: datetime) -> tuple[datet
     async with services.db.transaction():
         await queue_action(services.db, store.hash, ActionKind.REGISTER_HOOKS, RecordKey("store", store.hash), now)
     return now, {}
+
+
+async def _rates(services: Services, vendors: Vendors, store: Store, now: datetime) -> tuple[datetime, dict[str, Any]]:
+    """Read what the store says its currencies are worth, and date it by the store's day."""
+    client = await vendors.bigcommerce(store.hash)
+    base, rates = parse_rates(await client.currencies())
+    day = now.astimezone(zone_for(store.timezone)).date()
+    await keep_store_rates(services.db, store.hash, base, rates, day=day)
+    return now, {"read": len(rates)}

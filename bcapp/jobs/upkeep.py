@@ -151,7 +151,7 @@ async def register_hooks(work: Work) -> Outcome:
         )
     await db.execute("drop_old_hooks", {"store_hash": store_hash, "now": now})
     async with db.transaction():
-        for name in ("orders", "hooks"):
+        for name in ("orders", "hooks", "rates"):
             await db.execute("add_sweep", {"store_hash": store_hash, "name": name, "cursor": now, "due_at": now})
         if made or mended:
             # What they missed meanwhile is read back at once: exactly the time since the last sweep.

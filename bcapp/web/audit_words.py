@@ -16,6 +16,8 @@ AUDIT_WORDS: dict[str, tuple[str, str, str]] = {
     "account_saved": (N_("A signature account was saved"), "edit", "info"),
     "test_account_asked": (N_("A signature account is tested"), "play_arrow", "neutral"),
     "settings_saved": (N_("Settings were saved"), "settings", "info"),
+    "rate_typed": (N_("A currency's rate was typed by hand"), "edit", "info"),
+    "rate_taken_back": (N_("A currency has the store's rate again"), "refresh", "info"),
     "person_saved": (N_("A person was saved"), "edit", "info"),
     "limit_saved": (N_("An approval limit was set"), "edit", "info"),
     "limit_removed": (N_("An approval limit was removed"), "edit", "warning"),

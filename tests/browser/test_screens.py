@@ -265,6 +265,8 @@ FILLED = [
     Screen("settings-webhooks", "settings/webhooks"),
     Screen("settings-scopes", "settings/scopes"),
     Screen("settings-data", "settings/data"),
+    Screen("settings-rates", "settings/rates"),
+    Screen("settings-rates-refused", "settings/rates", fill("Rate", "much", press("Save", shown=REFUSED))),
     Screen("settings-uninstall", "settings/uninstall"),
     Screen("not-found", "requests/999999"),
     Screen(

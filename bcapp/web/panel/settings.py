@@ -82,6 +82,7 @@ SECTIONS = (
     ("alarms", "Alarms", "settings/alarms"),
     ("staff-note", "Staff note", "settings/staff-note"),
     ("test-mode", "Test mode", "settings/test-mode"),
+    ("rates", "Currencies and rates", "settings/rates"),
     ("webhooks", "Webhooks", "settings/webhooks"),
     ("scopes", "Access to your store", "settings/scopes"),
     ("data", "Data", "settings/data"),

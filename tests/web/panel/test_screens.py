@@ -24,6 +24,8 @@ SCREENS = {
     "settings/webhooks": MANAGERS,
     "settings/scopes": MANAGERS,
     "settings/data": MANAGERS,
+    "settings/rates": MANAGERS,
+    "settings/rates?currency=EUR": MANAGERS,
     "settings/uninstall": MANAGERS,
     "settings/hold-words?shipping_tool=shipstation&payment_mode=capture": MANAGERS,
     "settings/accounts": MANAGERS,
