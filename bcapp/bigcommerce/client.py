@@ -324,15 +324,19 @@ class BigCommerce:
         *,
         modified_since: datetime | None = None,
         newest_first: bool = True,
+        page: int = 1,
         page_size: int = PAGE,
         most: int | None = None,
     ) -> AsyncIterator[dict[str, Any]]:
-        """Yield raw products with their custom fields and channels, by number: it grows as products are made."""
+        """Yield raw products with their custom fields and channels, by number: it grows as products are made.
+
+        page: where to begin.
+        """
         params: dict[str, str | int] = {"include": WITH_PRODUCT, "sort": "id"}
         params |= {"direction": "desc" if newest_first else "asc"}
         if modified_since is not None:
             params["date_modified:min"] = _iso(modified_since) or ""
-        async for row in self._v3_pages("/v3/catalog/products", params, page_size, most):
+        async for row in self._v3_pages("/v3/catalog/products", params, page_size, most, page):
             yield row
 
     async def count_products(self) -> int:
@@ -430,11 +434,11 @@ class BigCommerce:
         raise BigCommerceError(f"GET {path}: the list does not end", permanent=True)
 
     async def _v3_pages(
-        self, path: str, params: Params, page_size: int, most: int | None
+        self, path: str, params: Params, page_size: int, most: int | None, first: int = 1
     ) -> AsyncIterator[dict[str, Any]]:
         """Yield the rows page by page, each id once: a record that is made while we read shifts the others."""
         seen: set[int] = set()
-        for page in range(1, MOST_PAGES + 1):
+        for page in range(first, MOST_PAGES + 1):
             answer = await self._call("GET", path, params={**params, "page": page, "limit": page_size})
             rows = self._rows(self._data(answer), path)
             for row in rows:

@@ -224,12 +224,13 @@ async def read_customer(client: BigCommerce, customer_id: int, *, needs: Needs =
     if raw is None:
         return Gone(RecordKey("customer", str(customer_id)))
     names = await client.customer_attributes() if needs.attributes and raw.get("attributes") else {}
-    return await _customer(client, raw, names, needs)
+    return await customer_of(client, raw, names, needs)
 
 
-async def _customer(
+async def customer_of(
     client: BigCommerce, raw: Mapping[str, Any], names: Mapping[int, str], needs: Needs
 ) -> CustomerFacts:
+    """Return the facts of a customer as a list gave it. names: of the attributes, by their id."""
     customer_id, history = int(raw["id"]), None
     if needs.history:
         orders = client.list_orders(customer_id=customer_id, newest_first=True, most=MOST_ORDERS)
@@ -259,7 +260,7 @@ async def list_customer_facts(
         created_since=created_since, modified_since=modified_since, page_size=page_size, most=most
     )
     async for raw in rows:
-        yield await _customer(client, raw, names, needs)
+        yield await customer_of(client, raw, names, needs)
 
 
 # Products -------------------------------------------------------------------------------------------------
@@ -272,7 +273,7 @@ async def read_product(
     raw = await client.fetch_product(product_id)
     if raw is None:
         return Gone(RecordKey("product", str(product_id)))
-    (facts,) = await _products(client, [raw], currency, needs, trees)
+    (facts,) = await products_of(client, [raw], currency, needs, trees)
     return facts
 
 
@@ -291,16 +292,17 @@ async def list_product_facts(
     async for raw in client.list_products(modified_since=modified_since, page_size=page_size, most=most):
         page.append(raw)
         if len(page) == page_size:
-            for facts in await _products(client, page, currency, needs, trees):
+            for facts in await products_of(client, page, currency, needs, trees):
                 yield facts
             page = []
-    for facts in await _products(client, page, currency, needs, trees):
+    for facts in await products_of(client, page, currency, needs, trees):
         yield facts
 
 
-async def _products(
+async def products_of(
     client: BigCommerce, rows: Sequence[dict[str, Any]], currency: str, needs: Needs, trees: CategoryTrees | None
 ) -> list[ProductFacts]:
+    """Return the facts of products as a list gave them, in its order."""
     if not rows:
         return []
     parents = await _tree(client, trees, rows) if needs.catalog else {}

@@ -8,14 +8,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bcapp.core.actions import ActionKind
+from bcapp.core.kinds import KINDS
 from bcapp.core.kinds.kind import Brief, Kind
 from bcapp.core.model import Money, RecordKey
-from bcapp.core.rules import RuleDefinition, RuleInForce, dump_definition, parse_definition
-from bcapp.core.tryout import DAYS, MOST_OVERLAPS, PastRecord, Tally
+from bcapp.core.rules import RuleDefinition, RuleInForce, dump_definition, needs_of, parse_definition
+from bcapp.core.tryout import DAYS, MOST_OVERLAPS, PastRecord, Tally, draft
 from bcapp.db import Database
 from bcapp.db.actions import queue_action
 from bcapp.errors import Stale
 
+EXTRA_PARTS = frozenset({"metafields", "customer_metafields"})  # a call each, and read only when a try wants them
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 WHOLE_CATALOG = frozenset({"product"})  # products are tried on as they stand, however old they are
 
@@ -30,7 +32,7 @@ async def keep_past(
 ) -> dict[str, Any]:
     """Store a record as it was read, when it is young enough; return its stored form.
 
-    complete: it was read with every part that some field needs.
+    complete: it was read with every part but the extra ones.
     """
     stored, created_at = kind.dump(facts), kind.created_at(facts)
     if created_at >= past_since(kind.name, now):
@@ -141,6 +143,7 @@ class PastRead:
     read_until: datetime | None
     updated_at: datetime
     used_at: datetime
+    parts: list[str]  # extra ones that tries wanted
 
 
 async def fetch_read(db: Database, store_hash: str, kind: str) -> PastRead | None:
@@ -280,7 +283,9 @@ async def begin_tryout(
             )
         )
         await begin_read(db, store_hash, kind, now)
-        await db.execute("use_past", {"store_hash": store_hash, "kind": kind, "now": now})
+        needs, _ = needs_of(KINDS[kind], [draft(definition)])
+        parts = sorted(needs & EXTRA_PARTS)
+        await db.execute("use_past", {"store_hash": store_hash, "kind": kind, "parts": parts, "now": now})
         await queue_action(db, store_hash, ActionKind.TRY_RULE, RecordKey("tryout", str(tryout_id)), now)
     return tryout_id
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from bcapp.bigcommerce.facts import Needs, read_order
+from bcapp.bigcommerce.facts import Needs, needs_for, read_order
 from bcapp.core.actions import ActionKind
 from bcapp.core.decisions import digest
 from bcapp.core.directory import ApprovalLimit, Directory, Person
@@ -195,10 +195,7 @@ async def read_directory(services: Services, store_hash: str) -> Directory:
 def reads_for(rules: Sequence[RuleInForce], *, transactions: bool) -> tuple[Needs, int | None]:
     """Return the reads that these rules cost, and the days of history."""
     needs, days = needs_of(ORDER, rules)
-    parts = Needs(
-        catalog="catalog" in needs, group="group" in needs, history="history" in needs, transactions=transactions
-    )
-    return parts, days or None
+    return needs_for(needs, transactions=transactions), days or None
 
 
 async def _look_at_order(
@@ -261,7 +258,7 @@ async def _look_at_order(
             await drop_past(db, store.hash, record.kind, record.id)
         else:
             await db.execute("save_look", {**of, **_written(facts, plan), "now": now})
-            stored = await keep_past(db, store.hash, ORDER, record.id, facts, now, complete=is_whole(needs, days))
+            stored = await keep_past(db, store.hash, ORDER, record.id, facts, now, complete=is_whole(facts))
             await keep_decision(db, store.hash, record, plan.traces, digest(stored), now)
         await finish_deliveries(db, store.hash, list(due), now)
 

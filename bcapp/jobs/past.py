@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Protocol
 
-from bcapp.bigcommerce.facts import ALL, CategoryTrees, Needs, read_order
+from bcapp.bigcommerce.facts import ALL, Needs, customer_of, products_of, read_customer, read_order, read_product
 from bcapp.bigcommerce.parse import parse_date
 from bcapp.bigcommerce.remembering import Remembering
 from bcapp.core.kinds import KINDS
 from bcapp.core.model import Gone
 from bcapp.core.tryout import draft, examine
 from bcapp.db.past import (
+    EXTRA_PARTS,
     begin_read,
     drop_past,
     fetch_read,
@@ -39,6 +41,7 @@ LISTED = 250  # records of a list looked at in one go
 FREE = 60  # calls of the window that reading the past leaves to live work
 OVERLAP = timedelta(minutes=10)  # a change may show up in the list later than it says
 PAST_NEEDS = replace(ALL, transactions=False)  # no field reads transactions
+DAY = timedelta(days=1)
 PAGE = 1000  # stored records examined in one go
 TRY_SECONDS = 2.0  # of one slice of a try
 FRESH = timedelta(seconds=20)  # so long a try waits for what changed since the last reading
@@ -53,29 +56,32 @@ Facts = Any
 
 @dataclass(frozen=True)
 class Item:
-    """A record as a list named it. raw: as the list gave it."""
+    """A record as a list named it. raw: as the list gave it, None when only its number is known."""
 
     id: str
     modified_at: datetime
-    raw: Mapping[str, Any]
+    raw: Mapping[str, Any] | None
 
 
 class Reader(Protocol):
-    """How the past of one kind is listed and read. A cursor of None says that the list has ended."""
+    """How the past of one kind is listed and read.
 
-    async def count(self, client: Remembering, since: datetime) -> int | None: ...
+    size: records of one slice. lists_changes: a later reading lists what changed; else it lists all again, what was
+    read within a day is not read anew, and what the list does not name any more is dropped.
+    """
 
-    async def made(
-        self, client: Remembering, since: datetime, cursor: dict[str, Any], most: int
-    ) -> tuple[list[Item], dict[str, Any] | None]: ...
+    size: int
+    lists_changes: bool
 
-    async def changed(
-        self, client: Remembering, since: datetime, cursor: dict[str, Any], most: int
-    ) -> tuple[list[Item], dict[str, Any] | None]: ...
+    async def count(self, client: Remembering, since: datetime) -> int: ...
 
-    async def read(
-        self, client: Remembering, trees: CategoryTrees, ids: Sequence[str], raws: Sequence[Mapping[str, Any]]
-    ) -> list[Facts | Gone]: ...
+    async def listed(
+        self, client: Remembering, since: datetime, at: dict[str, Any]
+    ) -> tuple[list[Item], dict[str, Any] | None]:
+        """Return the next items, and where to go on; None when the list has ended."""
+
+    async def read(self, work: Work, client: Remembering, items: Sequence[Item], needs: Needs) -> list[Facts | Gone]:
+        """Return the facts of the items, in their order."""
 
 
 async def _together(reads: Sequence[Callable[[], Awaitable[Any]]]) -> list[Any]:
@@ -95,53 +101,105 @@ async def _together(reads: Sequence[Callable[[], Awaitable[Any]]]) -> list[Any]:
 
 
 class Orders:
-    """Orders: made are listed by number, changed by the time of their change."""
+    """Orders: by number the first time, later by the time of their change."""
 
-    async def count(self, client: Remembering, since: datetime) -> int | None:
+    size, lists_changes = SLICE, True
+
+    async def count(self, client: Remembering, since: datetime) -> int:
         return await client.count_orders(created_since=since)
 
-    async def made(
-        self, client: Remembering, since: datetime, cursor: dict[str, Any], most: int
+    async def listed(
+        self, client: Remembering, since: datetime, at: dict[str, Any]
     ) -> tuple[list[Item], dict[str, Any] | None]:
-        after = int(cursor.get("after", 0))
-        listed = client.list_orders(created_since=since, min_id=after + 1, page_size=most, most=most)
-        items = [self._item(raw) async for raw in listed]
-        return items, {"after": int(items[-1].id)} if len(items) == most else None
+        if "from" in at:
+            return await _by_time(lambda t: client.list_orders(modified_since=t), at["from"], LISTED, "date_modified")
+        after = int(at.get("after", 0))
+        orders = client.list_orders(created_since=since, min_id=after + 1, page_size=self.size, most=self.size)
+        items = [_item(raw) async for raw in orders]
+        return items, {"after": int(items[-1].id)} if len(items) == self.size else None
 
-    async def changed(
-        self, client: Remembering, since: datetime, cursor: dict[str, Any], most: int
+    async def read(self, work: Work, client: Remembering, items: Sequence[Item], needs: Needs) -> list[Facts | Gone]:
+        await client.prepare_orders([i.raw for i in items if i.raw is not None])
+        read = partial(read_order, client, needs=needs, trees=work.vendors.trees)
+        return await _together([partial(read, int(i.id)) for i in items])
+
+
+class Customers:
+    """Customers, the oldest of the time first; their history changes without them."""
+
+    size, lists_changes = SLICE, False
+
+    async def count(self, client: Remembering, since: datetime) -> int:
+        return await client.count_customers(created_since=since)
+
+    async def listed(
+        self, client: Remembering, since: datetime, at: dict[str, Any]
     ) -> tuple[list[Item], dict[str, Any] | None]:
-        start = datetime.fromisoformat(cursor["from"])
-        items: list[Item] = []
-        async for raw in client.list_orders(modified_since=start):
-            items.append(self._item(raw))
-            # A second back, for more may have changed in the last one; and always further than we began.
-            goes_on = items[-1].modified_at - timedelta(seconds=1)
-            if len(items) >= most and goes_on > start:
-                return items, {"from": goes_on.isoformat()}
-        return items, None
+        customers = partial(client.list_customers, newest_first=False)
+        begin = at.get("from", since.isoformat())
+        return await _by_time(lambda t: customers(created_since=t), begin, self.size, "date_created")
 
-    @staticmethod
-    def _item(raw: Mapping[str, Any]) -> Item:
-        return Item(str(raw["id"]), parse_date(raw.get("date_modified"), "date_modified"), raw)
+    async def read(self, work: Work, client: Remembering, items: Sequence[Item], needs: Needs) -> list[Facts | Gone]:
+        has_attributes = any(i.raw is None or i.raw.get("attributes") for i in items)
+        names = await client.customer_attributes() if has_attributes else {}
 
-    async def read(
-        self, client: Remembering, trees: CategoryTrees, ids: Sequence[str], raws: Sequence[Mapping[str, Any]]
-    ) -> list[Facts | Gone]:
-        await client.prepare_orders(raws)
+        def reading(item: Item) -> Callable[[], Awaitable[Any]]:
+            if item.raw is None:
+                return partial(read_customer, client, int(item.id), needs=needs)
+            return partial(customer_of, client, item.raw, names, needs)
 
-        def reading(order_id: str) -> Callable[[], Awaitable[Any]]:
-            return lambda: read_order(client, int(order_id), needs=PAST_NEEDS, trees=trees)
-
-        return await _together([reading(i) for i in ids])
+        return await _together([reading(i) for i in items])
 
 
-READERS: dict[str, Reader] = {"order": Orders()}
+class Products:
+    """Products as they stand, by number: a page costs one call."""
+
+    size, lists_changes = LISTED, False
+
+    async def count(self, client: Remembering, since: datetime) -> int:
+        return await client.count_products()
+
+    async def listed(
+        self, client: Remembering, since: datetime, at: dict[str, Any]
+    ) -> tuple[list[Item], dict[str, Any] | None]:
+        page = int(at.get("page", 1))
+        products = client.list_products(newest_first=False, page=page, page_size=self.size, most=self.size)
+        items = [_item(raw) async for raw in products]
+        return items, {"page": page + 1} if len(items) == self.size else None
+
+    async def read(self, work: Work, client: Remembering, items: Sequence[Item], needs: Needs) -> list[Facts | Gone]:
+        currency, trees = str(work.store.profile.get("currency") or "USD"), work.vendors.trees
+        if all(i.raw is not None for i in items):
+            return list(await products_of(client, [dict(i.raw or {}) for i in items], currency, needs, trees))
+        read = partial(read_product, client, currency=currency, needs=needs, trees=trees)
+        return await _together([partial(read, int(i.id)) for i in items])
 
 
-def is_whole(needs: Needs, history_days: int | None) -> bool:
-    """Tell whether an order was read with every part that some field needs."""
-    return replace(needs, transactions=False) == PAST_NEEDS and history_days is None
+def _item(raw: Mapping[str, Any]) -> Item:
+    return Item(str(raw["id"]), parse_date(raw.get("date_modified"), "date_modified"), raw)
+
+
+async def _by_time(
+    listing: Callable[[datetime], AsyncIterator[dict[str, Any]]], begin: str, most: int, column: str
+) -> tuple[list[Item], dict[str, Any] | None]:
+    """Return items of a list that is ordered by a time, oldest first."""
+    start, items = datetime.fromisoformat(begin), list[Item]()
+    async for raw in listing(start):
+        items.append(_item(raw))
+        # A second back, for more may have come in the last one; and always further than we began.
+        goes_on = parse_date(raw.get(column), column) - timedelta(seconds=1)
+        if len(items) >= most and goes_on > start:
+            return items, {"from": goes_on.isoformat()}
+    return items, None
+
+
+READERS: dict[str, Reader] = {"order": Orders(), "customer": Customers(), "product": Products()}
+
+
+def is_whole(facts: Any) -> bool:
+    """Tell whether facts hold every part that the past is read with, all of the history included."""
+    history = getattr(facts, "history", None)
+    return not (facts.unread - EXTRA_PARTS) and (history is None or history.since is None)
 
 
 # Reading --------------------------------------------------------------------------------------------------
@@ -154,73 +212,67 @@ async def read_past(work: Work) -> Outcome:
     if reader is None or read is None or read.state != "reading":
         return skipped("The past of this kind is not wanted any more.", look=False)
     now = work.services.clock.now()
-    since = past_since(kind, now)
-    cursor, total, done = dict(read.cursor), read.total, read.done
+    since, began = past_since(kind, now), datetime.fromisoformat(read.cursor["began"])
+    total, done, last = read.total, read.done, bool(read.cursor.get("last"))
+    goes_on: dict[str, Any] | None
+    by_change = reader.lists_changes and "since" in read.cursor
+    at = read.cursor.get("at") or ({"from": read.cursor["since"]} if by_change else {})
     client = await work.vendors.remembering(store_hash)
-    phase = cursor.get("phase") or ("changed" if "since" in cursor else "made")
-    at: dict[str, Any] | None = cursor.get("at")
-    if at is None:
-        at = {"from": cursor["since"]} if phase == "changed" else {}
-    if total is None and phase == "made":
+    needs = replace(PAST_NEEDS, **{name: name in read.parts for name in EXTRA_PARTS})
+    if total is None and not by_change:
         total = await reader.count(client, since)
-    if phase == "incomplete":
-        values = {"store_hash": store_hash, "kind": kind, "since": since, "most": SLICE}
-        rows = await db.fetch_all("past_incomplete", values)
-        await _read_slice(work, client, reader, [r["id"] for r in rows], [], now)
-        at, done = ({} if len(rows) == SLICE else None), done + len(rows)
+    if last:
+        items = await _incomplete(work, kind, since, read.parts)
+        await _read_slice(work, client, reader, items, needs, now)
+        done, goes_on = done + len(items), {} if len(items) == SLICE else None
     else:
-        lists = reader.made if phase == "made" else reader.changed
-        items, at = await lists(client, since, at, SLICE if phase == "made" else LISTED)
-        wanted = await _unknown(work, kind, items, since)
-        for start in range(0, len(wanted), SLICE):
-            part = wanted[start : start + SLICE]
-            await _read_slice(work, client, reader, [i.id for i in part], [i.raw for i in part], now)
-        done += len(items) if phase == "made" else len(wanted)
-    if at is None and phase != "incomplete":
-        phase, at = "incomplete", {}
-    ended = at is None
-    began = datetime.fromisoformat(cursor["began"])
+        listed, goes_on = await reader.listed(client, since, at)
+        items = await _unknown(work, kind, listed, now - DAY if not reader.lists_changes else None)
+        for start in range(0, len(items), reader.size):
+            await _read_slice(work, client, reader, items[start : start + reader.size], needs, now)
+        done += len(items) if by_change else len(listed)
+    ended = last and goes_on is None
+    cursor = {**read.cursor, "last": last or goes_on is None, "at": goes_on or {}}
     async with db.transaction():
+        if ended and not reader.lists_changes:
+            values = {"store_hash": store_hash, "kind": kind, "before": began - DAY}
+            await db.execute("drop_past_unseen", values)
+        until, at_last = began - OVERLAP if ended else None, work.services.clock.now()
+        state = "read" if ended else "reading"
         await save_read(
-            db,
-            store_hash,
-            kind,
-            state="read" if ended else "reading",
-            cursor={**cursor, "phase": phase, "at": at or {}},
-            total=total,
-            done=done,
-            read_until=began - OVERLAP if ended else None,
-            now=work.services.clock.now(),
+            db, store_hash, kind, state=state, cursor=cursor, total=total, done=done, read_until=until, now=at_last
         )
         if ended:
             await _count_anew(work.services, store_hash, kind)
     return Outcome(look=False, again_in=None if ended else await _pause(work))
 
 
-async def _unknown(work: Work, kind: str, items: Sequence[Item], since: datetime) -> list[Item]:
-    """Return the items that are not stored whole as of their last change."""
-    values = {"store_hash": work.store.hash, "kind": kind, "ids": [i.id for i in items]}
+async def _incomplete(work: Work, kind: str, since: datetime, parts: Sequence[str]) -> list[Item]:
+    """Return what is stored in part, or without a part that some try wants."""
+    values = {"store_hash": work.store.hash, "kind": kind, "since": since, "parts": list(parts), "most": SLICE}
+    rows = await work.services.db.fetch_all("past_incomplete", values)
+    return [Item(r["id"], r["modified_at"], None) for r in rows]
+
+
+async def _unknown(work: Work, kind: str, items: Sequence[Item], read_since: datetime | None) -> list[Item]:
+    """Return the items that are not stored whole as of their last change, and since a moment when one is given."""
+    values = {"store_hash": work.store.hash, "kind": kind, "ids": [i.id for i in items], "read_since": read_since}
     rows = await work.services.db.fetch_all("past_known", values) if items else []
     known = {r["id"]: r["modified_at"] for r in rows}
     return [i for i in items if i.id not in known or known[i.id] < i.modified_at]
 
 
 async def _read_slice(
-    work: Work,
-    client: Remembering,
-    reader: Reader,
-    ids: Sequence[str],
-    raws: Sequence[Mapping[str, Any]],
-    now: datetime,
+    work: Work, client: Remembering, reader: Reader, items: Sequence[Item], needs: Needs, now: datetime
 ) -> None:
     kind = KINDS[work.action.record.id]
-    found = await reader.read(client, work.vendors.trees, ids, raws)
+    found = await reader.read(work, client, items, needs)
     async with work.services.db.transaction():
-        for record_id, facts in zip(ids, found, strict=True):
+        for item, facts in zip(items, found, strict=True):
             if isinstance(facts, Gone):
-                await drop_past(work.services.db, work.store.hash, kind.name, record_id)
+                await drop_past(work.services.db, work.store.hash, kind.name, item.id)
             else:
-                await keep_past(work.services.db, work.store.hash, kind, record_id, facts, now, complete=True)
+                await keep_past(work.services.db, work.store.hash, kind, item.id, facts, now, complete=True)
 
 
 async def _pause(work: Work) -> timedelta:

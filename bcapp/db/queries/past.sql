@@ -82,13 +82,21 @@ SELECT id, label, created_at, customer, has_email, amount, currency, facts - CAS
 SELECT count(*) FROM past_records WHERE store_hash = :store_hash AND kind = :kind AND created_at >= :since;
 
 -- past_known --
--- Of these records, which are stored whole, and as of which change.
+-- Of these records, which are stored whole, and as of which change; only those read since a moment, if one is given.
 SELECT id, modified_at FROM past_records
- WHERE store_hash = :store_hash AND kind = :kind AND complete AND id = ANY(CAST(:ids AS text[]));
+ WHERE store_hash = :store_hash AND kind = :kind AND complete AND id = ANY(CAST(:ids AS text[]))
+   AND read_at >= COALESCE(CAST(:read_since AS timestamptz), read_at);
 
 -- past_incomplete --
-SELECT id FROM past_records
- WHERE store_hash = :store_hash AND kind = :kind AND NOT complete AND created_at >= :since ORDER BY id LIMIT :most;
+-- Stored in part, or without an extra part that is wanted.
+SELECT id, modified_at FROM past_records
+ WHERE store_hash = :store_hash AND kind = :kind AND created_at >= :since
+   AND (NOT complete OR COALESCE(facts -> 'unread', '[]') ?| CAST(:parts AS text[]))
+ ORDER BY id LIMIT :most;
+
+-- drop_past_unseen --
+-- What the store's list did not name any more.
+DELETE FROM past_records WHERE store_hash = :store_hash AND kind = :kind AND read_at < :before;
 
 -- begin_past_read --
 -- Nothing comes back while it is being read, unless that has stopped moving.
@@ -100,10 +108,13 @@ ON CONFLICT (store_hash, kind) DO UPDATE
 RETURNING kind;
 
 -- use_past --
-UPDATE past_reads SET used_at = :now WHERE store_hash = :store_hash AND kind = :kind;
+-- Something is tried on it; parts: extra ones that it wants.
+UPDATE past_reads
+   SET used_at = :now, parts = ARRAY(SELECT DISTINCT unnest(parts || CAST(:parts AS text[])) ORDER BY 1)
+ WHERE store_hash = :store_hash AND kind = :kind;
 
 -- fetch_past_read --
-SELECT state, why, cursor, total, done, read_until, updated_at, used_at FROM past_reads
+SELECT state, why, cursor, total, done, read_until, updated_at, used_at, parts FROM past_reads
  WHERE store_hash = :store_hash AND kind = :kind;
 
 -- save_past_read --

@@ -464,6 +464,7 @@ CREATE TABLE past_reads (                                   -- how far the past 
     total      integer,                                     -- records expected by this read, null until counted
     done       integer NOT NULL DEFAULT 0,
     read_until timestamptz,                                 -- what changed before it is stored
+    parts      text[] NOT NULL DEFAULT '{}',                -- extra parts of the facts that tries wanted
     updated_at timestamptz NOT NULL,
     used_at    timestamptz NOT NULL,                        -- when something was tried on it last
     PRIMARY KEY (store_hash, kind)
