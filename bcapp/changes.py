@@ -102,13 +102,13 @@ async def ask(
             detail={"subject": subject.value, "subject_id": subject_id, "fields": sorted(payload)},
         )  # fmt: skip
         if when <= now:
-            await _tell(services, change, "change_applied", f"{_sentence(summary)} It was applied at once.")
+            await _tell(services, change, "change_applied", f"{_told(change)} It was applied at once.")
             return await _end(services, change, ChangeState.APPLIED, user_id)
         await _tell(
             services,
             change,
             "change_waits",
-            f"{_sentence(summary)} It waits for a second manager, and applies by itself after 24 hours unless somebody "
+            f"{_told(change)} It waits for a second manager, and applies by itself after 24 hours unless somebody "
             "refuses.",
         )
     return change
@@ -150,7 +150,7 @@ async def apply_due(services: Services) -> int:
                 change = await _lock(services, row["store_hash"], row["id"])
                 if change.state is ChangeState.WAITING:
                     await _end(services, change, ChangeState.REFUSED, None)
-                    text = f"{_sentence(change.summary)} It could not be made: {exc}"
+                    text = f"{_told(change)} It could not be made: {exc}"
                     await _tell(services, change, "change_refused", text)
     return applied
 
@@ -244,9 +244,17 @@ async def _apply(services: Services, change: Change) -> None:
             raise ValueError(f"a change of a rule cannot be {what!r}")
 
 
-def _sentence(summary: str) -> str:
-    """Return a summary with its full stop, which may stand inside closing quotes."""
-    return summary if summary.rstrip("”").endswith((".", "?", "!")) else f"{summary}."
+# A task outlives what is erased, so it names no person; who it is about stands with the change until that ends.
+UNNAMED = {
+    Subject.APPROVER: "An approver is changed in People.",
+    Subject.LIMIT: "An approval limit is changed in People.",
+}
+
+
+def _told(change: Change) -> str:
+    """Return what a task says of the change: its summary with a full stop, which may stand inside closing quotes."""
+    told = UNNAMED.get(change.subject, change.summary)
+    return told if told.rstrip("”").endswith((".", "?", "!")) else f"{told}."
 
 
 async def _tell(services: Services, change: Change, kind: str, text: str) -> None:

@@ -82,9 +82,9 @@ def _people(request: SignatureRequest, document: ProviderDocument) -> list[str]:
             wrong += _inputs(signer, one.inputs, request.fields)
     for extra in left:
         if extra.signed:
-            wrong.append(f"{extra.email} signed without having been asked.")
+            wrong.append("Somebody signed without having been asked.")
         else:
-            wrong.append(f"{extra.email} is listed as a signer, but was not asked.")
+            wrong.append("Somebody is listed as a signer, but was not asked.")
     return wrong
 
 
@@ -104,9 +104,9 @@ def _follow(
         if not final.forwarded:
             return final, chain, ""
         if signer.role is SignerRole.APPROVE:
-            return final, chain, f"{_name(signer)} passed it on to {_to(final)}; an approval may not be passed on."
+            return final, chain, f"{_name(signer)} passed it on; an approval may not be passed on."
         if not signer.may_forward:
-            return final, chain, f"{_name(signer)} passed it on to {_to(final)}, which the rule does not allow."
+            return final, chain, f"{_name(signer)} passed it on, which the rule does not allow."
         after = next((e for e in rest if final.forwarded_to and e.email.lower() == final.forwarded_to.lower()), None)
         if after is None:
             return final, chain, ""
@@ -148,8 +148,5 @@ def _kind(one: ProviderInput) -> str:
 
 
 def _name(signer: Signer) -> str:
-    return f"{signer.name} ({signer.email})" if signer.name else signer.email
-
-
-def _to(entry: ProviderSigner) -> str:
-    return entry.forwarded_to or "someone else"
+    """Return the signer by place: the verdict is kept when names and addresses are erased."""
+    return f"Signer {signer.position + 1}"

@@ -125,8 +125,13 @@ class OrderFacts:
 
     @property
     def label(self) -> str:
-        """The order as people name it in lists."""
-        return f"Order {self.id}, {self.billing.name or self.billing.email or 'guest'}"
+        """The order as tasks and reasons name it: they outlive what is erased, so they name nobody."""
+        return f"Order {self.id}"
+
+    @property
+    def listed(self) -> str:
+        """The order as people find it in lists."""
+        return f"{self.label}, {self.billing.name or self.billing.email or 'guest'}"
 
     @property
     def fraud_review(self) -> bool:

@@ -228,8 +228,10 @@ def _inputs(document: ProviderDocument) -> tuple[dict[str, Any], ...]:
 
 def _why(event: RequestEvent, signers: Sequence[Signer]) -> str:
     if event is RequestEvent.DECLINED:
-        reason = next((s.reason for s in signers if s.state is SignerState.DECLINED and s.reason), "")
-        return f"Declined: {reason}" if reason else "Declined."
+        declined = next((s for s in signers if s.state is SignerState.DECLINED), None)
+        return (
+            f"Signer {declined.position + 1} declined." if declined else "Declined."
+        )  # the words stand with the signer
     return {
         RequestEvent.EXPIRED: "Nobody signed in time.",
         RequestEvent.CANCELLED: "Cancelled at the signature service.",

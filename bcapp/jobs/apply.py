@@ -29,6 +29,7 @@ from bcapp.core.intents import (
 from bcapp.core.model import Hold, RecordKey
 from bcapp.core.settings import SHIPPING_TOOLS
 from bcapp.core.states import HoldEvent, HoldState, RequestEvent, RequestStatus, advance_hold, advance_request
+from bcapp.core.unnamed import without_addresses
 from bcapp.db import audit
 from bcapp.db.acceptances import name_covers
 from bcapp.db.actions import queue_action
@@ -98,7 +99,7 @@ class Writer:
                         "store_hash": self._store.hash,
                         "id": intent.request_id,
                         "checked": intent.checked,
-                        "why": intent.why,
+                        "why": without_addresses(intent.why),
                     },
                 )
                 self.changed = True
@@ -268,7 +269,7 @@ class Writer:
                 "store_hash": self._store.hash,
                 "id": request.id,
                 "status": str(status),
-                "why": intent.why,
+                "why": without_addresses(intent.why),
                 "is_end": status.is_end,
                 "now": self._now,
             },

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from bcapp.core.actions import ActionKind
 from bcapp.core.model import RecordKey
+from bcapp.core.unnamed import without_addresses
 from bcapp.db import Database
 from bcapp.db.actions import queue_action
 
@@ -32,7 +33,7 @@ async def ask_person(
             "record_id": record.id,
             "request_id": request_id,
             "action_id": action_id,
-            "text": text,
+            "text": without_addresses(text),
             "alarm": alarm,
             "now": now,
         },

@@ -23,6 +23,7 @@ from bcapp.core.retry import counts, next_try
 from bcapp.core.rules import RuleInForce, needs_of, parse_definition
 from bcapp.core.snapshot import order_snapshot
 from bcapp.core.stores import StoreDoing, StoreState
+from bcapp.core.unnamed import without_addresses
 from bcapp.db.acceptances import fetch_ledger
 from bcapp.db.actions import queue_action
 from bcapp.db.decisions import keep_decision
@@ -125,7 +126,7 @@ async def _file_failure(
 
 
 def _told(exc: Exception) -> str:
-    return str(exc) if isinstance(exc, AppError) else f"{type(exc).__name__}"
+    return without_addresses(str(exc)) if isinstance(exc, AppError) else f"{type(exc).__name__}"
 
 
 async def ask_for_consent(services: Services, store_hash: str) -> None:
@@ -274,7 +275,7 @@ async def _test_person(services: Services, store: Store) -> Person | None:
 def _written(facts: OrderFacts, plan: Plan) -> dict[str, Any]:
     """Return what pages show of an order: its material facts and how it stands."""
     return {
-        "label": facts.label,
+        "label": facts.listed,
         "amount": facts.total.amount,
         "currency": facts.total.currency,
         "facts": {

@@ -12,6 +12,7 @@ from bcapp.core.actions import ActionKind, Recovery, recovery
 from bcapp.core.retry import counts, next_try
 from bcapp.core.states import ActionState
 from bcapp.core.stores import StoreDoing, StoreState
+from bcapp.core.unnamed import without_addresses
 from bcapp.db.actions import (
     Action,
     fetch_action,
@@ -156,7 +157,7 @@ async def _finish(services: Services, store: Store, action: Action, outcome: Out
         if outcome.again_in is not None:
             if not await postpone_action(db, action, "", now + outcome.again_in, counted=False, now=now):
                 raise Stale("another runner took this action over")
-        elif not await finish_action(db, action, outcome.state, outcome.why, outcome.left_as, now):
+        elif not await finish_action(db, action, outcome.state, without_addresses(outcome.why), outcome.left_as, now):
             raise Stale("another runner took this action over")
         writer = Writer(services, store, action.record, workflow, now)
         await writer.write(outcome.intents)
@@ -180,7 +181,7 @@ async def _file_failure(
         again = None
     else:
         again = next_try(action.attempt, exc, now, random())
-    why = str(exc) if isinstance(exc, AppError) else f"A fault of ours: {type(exc).__name__}"
+    why = without_addresses(str(exc)) if isinstance(exc, AppError) else f"A fault of ours: {type(exc).__name__}"
     quiet = isinstance(exc, CircuitOpen)
     (log.debug if quiet else log.warning)("action_failed", error=why, attempt=action.attempt, again=again)
     async with services.db.transaction():

@@ -142,33 +142,33 @@ def test_missing_pages_are_counted_from_one() -> None:
 @pytest.mark.parametrize(
     ("signers", "sentences"),
     [
-        ((ANN_SIGNED,), ["Bo Day (bo@summit.example) is not among the signers at the service."]),
+        ((ANN_SIGNED,), ["Signer 2 is not among the signers at the service."]),
         (
             (ANN_SIGNED, replace(BO_SIGNED, signed=False)),
-            ["Bo Day (bo@summit.example) has not signed."],
+            ["Signer 2 has not signed."],
         ),
         (
             (ANN_SIGNED, replace(BO_SIGNED, signed=False, declined=True)),
-            ["Bo Day (bo@summit.example) declined."],
+            ["Signer 2 declined."],
         ),
         (
             (ANN_SIGNED, replace(BO_SIGNED, email="eve@evil.example")),
             [
-                "Bo Day (bo@summit.example) is not among the signers at the service.",
-                "eve@evil.example signed without having been asked.",
+                "Signer 2 is not among the signers at the service.",
+                "Somebody signed without having been asked.",
             ],
         ),
         (
             (ANN_SIGNED, BO_SIGNED, entry("eve@evil.example", 3)),
-            ["eve@evil.example signed without having been asked."],
+            ["Somebody signed without having been asked."],
         ),
         (
             (ANN_SIGNED, BO_SIGNED, entry("eve@evil.example", 3, signed=False)),
-            ["eve@evil.example is listed as a signer, but was not asked."],
+            ["Somebody is listed as a signer, but was not asked."],
         ),
         (
             (replace(SENDER, signed=True), ANN_SIGNED, BO_SIGNED),
-            ["owner@summit.example signed without having been asked."],
+            ["Somebody signed without having been asked."],
         ),
     ],
 )
@@ -191,9 +191,7 @@ def test_one_person_may_be_asked_twice() -> None:
     both = (ANN, replace(BO, email=ANN.email))
     first, second = replace(BO_SIGNED, email=ANN.email), ANN_SIGNED
     assert judge(request(*both), document(SENDER, first, second)) == ()
-    assert judge(request(*both), document(SENDER, second)) == (
-        "Bo Day (ann@lee.example) is not among the signers at the service.",
-    )
+    assert judge(request(*both), document(SENDER, second)) == ("Signer 2 is not among the signers at the service.",)
 
 
 def test_the_sender_may_be_a_signer_too() -> None:
@@ -223,12 +221,12 @@ def test_forwarding_passes_only_where_the_rule_allows_it(signers: tuple[Provider
 def test_an_approval_is_never_passed_on() -> None:
     approver = replace(MAY, role=SignerRole.APPROVE)
     why = judge(request(approver, BO), document(SENDER, FORWARDED, EVE_SIGNED, BO_SIGNED))
-    assert "Ann Lee (ann@lee.example) passed it on to eve@lee.example; an approval may not be passed on." in why
+    assert "Signer 1 passed it on; an approval may not be passed on." in why
 
 
 def test_who_got_it_must_sign() -> None:
     why = judge(request(MAY, BO), document(FORWARDED, replace(EVE_SIGNED, signed=False), BO_SIGNED))
-    assert why == ("Ann Lee (ann@lee.example) has not signed.",)
+    assert why == ("Signer 1 has not signed.",)
 
 
 def test_a_chain_of_forwarding_is_followed_and_a_circle_ends() -> None:
@@ -236,13 +234,13 @@ def test_a_chain_of_forwarding_is_followed_and_a_circle_ends() -> None:
     fay = replace(ANN_SIGNED, email="fay@lee.example")
     assert judge(request(MAY, BO), document(FORWARDED, eve, fay, BO_SIGNED)) == ()
     circle = replace(FORWARDED, forwarded_to=ANN.email)
-    assert judge(request(MAY, BO), document(circle, BO_SIGNED)) == ("Ann Lee (ann@lee.example) has not signed.",)
+    assert judge(request(MAY, BO), document(circle, BO_SIGNED)) == ("Signer 1 has not signed.",)
 
 
 def test_the_forwarded_inputs_are_judged_too() -> None:
     stray = replace(EVE_SIGNED, inputs=(typed("t", "", "", page=2),))
     assert judge(request(MAY, BO), document(FORWARDED, stray, BO_SIGNED)) == (
-        "Ann Lee (ann@lee.example) put a text on page 3 where no field was placed.",
+        "Signer 1 put a text on page 3 where no field was placed.",
     )
 
 
@@ -277,7 +275,7 @@ def test_inputs_in_placed_fields_pass(inputs: tuple[ProviderInput, ...]) -> None
 )
 def test_inputs_outside_the_fields_are_told(inputs: tuple[ProviderInput, ...], sentence: str) -> None:
     why = judge(request(), document(replace(ANN_SIGNED, inputs=inputs), BO_SIGNED))
-    assert why == (f"Ann Lee (ann@lee.example) {sentence}",)
+    assert why == (f"Signer 1 {sentence}",)
 
 
 def test_a_templates_fields_without_ids_are_met_by_type() -> None:

@@ -219,7 +219,7 @@ def test_signed_waits_until_the_pdf_is_made() -> None:
 
 def test_the_reason_of_a_decline_is_kept() -> None:
     intents = decide(request(), document("de", DECLINED))
-    assert MoveRequest(50, RequestEvent.DECLINED, "Declined: Too dear") in intents
+    assert MoveRequest(50, RequestEvent.DECLINED, "Signer 1 declined.") in intents
     signers = next(i.signers for i in intents if isinstance(i, UpdateRequest))
     assert signers is not None
     assert (signers[0].state, signers[0].reason, signers[0].state_at) == (SignerState.DECLINED, "Too dear", NOW)

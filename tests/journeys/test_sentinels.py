@@ -48,11 +48,11 @@ ERASABLE = {
     ("signers", "mended_from"),
     ("signers", "mend_to"),
     ("requests", "snapshot"),
-    ("requests", "status_why"),
     ("requests", "inputs"),
     ("records", "label"),
     ("records", "facts"),
-    ("tasks", "text"),
+    ("past_records", "label"),
+    ("past_records", "facts"),
     ("stores", "profile"),
 }
 

@@ -202,7 +202,7 @@ def _created_at(facts: OrderFacts) -> datetime:
 def _brief(facts: OrderFacts) -> Brief:
     email = facts.billing.email.strip().lower()
     customer = str(facts.customer_id) if facts.customer_id else email
-    return Brief(facts.label, facts.modified_at, customer, bool(email), facts.total)
+    return Brief(facts.listed, facts.modified_at, customer, bool(email), facts.total)
 
 
 ORDER = Kind(

@@ -20,7 +20,9 @@ UPDATE pending_changes SET payload = :payload WHERE store_hash = :store_hash AND
 
 -- supersede_changes --
 -- An older waiting change of the same thing by the same person is taken back: the newest is what they want.
-UPDATE pending_changes SET state = 'refused', decided_by = :asked_by, decided_at = :now, payload = ''
+UPDATE pending_changes
+   SET state = 'refused', decided_by = :asked_by, decided_at = :now, payload = '',
+       summary = CASE WHEN subject IN ('approver', 'limit') THEN '' ELSE summary END
  WHERE store_hash = :store_hash AND subject = :subject AND subject_id = :subject_id AND asked_by = :asked_by
    AND state = 'waiting';
 
@@ -30,8 +32,10 @@ SELECT id, subject, subject_id, payload, summary, asked_by, asked_at, applies_at
   FROM pending_changes WHERE store_hash = :store_hash AND id = :id FOR UPDATE;
 
 -- end_change --
--- Decided; what it carried (it may hold a secret) is not needed any more.
-UPDATE pending_changes SET state = :state, decided_by = :decided_by, decided_at = :now, payload = ''
+-- Decided; what it carried (it may hold a secret) and who it was about are not needed any more.
+UPDATE pending_changes
+   SET state = :state, decided_by = :decided_by, decided_at = :now, payload = '',
+       summary = CASE WHEN subject IN ('approver', 'limit') THEN '' ELSE summary END
  WHERE store_hash = :store_hash AND id = :id AND state = 'waiting'
 RETURNING id;
 
