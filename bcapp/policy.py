@@ -25,7 +25,7 @@ from bcapp.db import Database, audit
 from bcapp.db.rules import OPERATOR, add_rule, save_rule, set_mode
 from bcapp.db.stores import Store, fetch_store
 from bcapp.errors import RefusedByUs, Stale
-from bcapp.jobs.look import read_directory
+from bcapp.jobs.directory import read_directory
 from bcapp.policy_file import PolicyFile, Refused, write_policy
 from bcapp.runtime import open_services
 from bcapp.services import Services

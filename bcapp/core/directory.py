@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -33,8 +33,11 @@ class ApprovalLimit:
 
 @dataclass(frozen=True)
 class Directory:
+    """The people of a store by their number, what each may approve, and which of them are its users."""
+
     people: Mapping[int, Person] = field(default_factory=dict)
     limits: tuple[ApprovalLimit, ...] = ()
+    users: Mapping[int, int] = field(default_factory=dict)  # control-panel user -> person
 
     def acting(self, person_id: int, now: datetime) -> Person | None:
         """Return who acts for a person now: the person, the deputy while the dates hold, or None when nobody can."""
@@ -49,8 +52,8 @@ class Directory:
             return deputy if deputy and deputy.state == "active" else None
         return person if person.state == "active" else None
 
-    def approver_for(self, amount: Money, now: datetime) -> Person | None:
-        """Return the approver with the smallest limit that covers the amount; without limit comes last."""
+    def approvers_for(self, amount: Money, now: datetime) -> Iterator[Person]:
+        """Yield who may approve the amount, the smallest limit first; without limit comes last."""
         fitting = [
             x for x in self.limits if x.currency == amount.currency and (x.up_to is None or amount.amount <= x.up_to)
         ]
@@ -58,5 +61,13 @@ class Directory:
         for limit in fitting:
             person = self.acting(limit.person_id, now)
             if person is not None:
-                return person
-        return None
+                yield person
+
+    def approver_for(self, amount: Money, now: datetime) -> Person | None:
+        """Return the approver with the smallest limit that covers the amount, None when no limit does."""
+        return next(self.approvers_for(amount, now), None)
+
+    def person_of(self, user_id: int) -> Person | None:
+        """Return the directory's entry of a control-panel user, None when the user has none."""
+        number = self.users.get(user_id)
+        return self.people.get(number) if number is not None else None

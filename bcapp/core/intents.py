@@ -35,6 +35,7 @@ class OpenRequest:
     simulated: bool
     blocks: bool
     counts: Counts | None = None  # for whom and how long the signature will count
+    steps_from: int = 0  # the request whose open escalation steps go on with this round; 0: its rule's, from the start
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,18 @@ class NameCovers:
 
 
 @dataclass(frozen=True)
+class TakeStep:
+    """Mark an escalation step as taken, in the commit of what follows from it.
+
+    how: reminded | passed | told | replaced | nobody | kept | released.
+    """
+
+    request_id: int
+    position: int
+    how: str
+
+
+@dataclass(frozen=True)
 class PauseRule:
     rule_id: int
     why: str
@@ -186,6 +199,7 @@ Intent = (
     | AskPerson
     | SettleTasks
     | NameCovers
+    | TakeStep
     | PauseRule
     | Note
 )

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bcapp.core.actions import ActionKind
+from bcapp.core.escalation import NO_STEPS, Escalation, take_steps
 from bcapp.core.intents import (
     Act,
     AskPerson,
@@ -68,10 +69,12 @@ def decide_request(
     open_actions: Sequence[OpenAction],
     now: datetime,
     missing: Missing = Missing(),
+    escalation: Escalation = NO_STEPS,
 ) -> Plan:
     """Return what follows from the document as it stands at the service; None: the service does not know it.
 
-    bounced: lower-case addresses that the service could not reach. missing: how earlier reads missed it.
+    bounced: lower-case addresses that the service could not reach. missing: how earlier reads missed it. escalation:
+    the steps of the request that may be due; they rest while an address is out of reach.
     """
     if not request.provider_document or request.status.is_end:
         return Plan()
@@ -80,7 +83,7 @@ def decide_request(
     found: tuple[Intent, ...] = ()
     if missing.since is not None:
         found = (MissDocument(request.id), SettleTasks(("account_changed",), request.id))
-    return Plan((*found, *_decide(request, document, bounced, open_actions, now)))
+    return Plan((*found, *_decide(request, document, bounced, open_actions, now, escalation)))
 
 
 def _missed(request: SignatureRequest, missing: Missing, now: datetime) -> Iterator[Intent]:
@@ -115,6 +118,7 @@ def _decide(
     bounced: frozenset[str],
     open_actions: Sequence[OpenAction],
     now: datetime,
+    escalation: Escalation,
 ) -> Iterator[Intent]:
     event = event_of(document)
     if event is None:
@@ -162,13 +166,12 @@ def _decide(
                 # The service counts in whole days and may be later. It is expired once it is taken back there: a
                 # signature that comes before counts.
                 yield Act(ActionKind.CANCEL_REQUEST, request.id, EXPIRED)
-        elif (
-            request.remind_at is not None
-            and now >= request.remind_at
-            and not has_bounced
-            and ActionKind.RESEND_REQUEST not in busy
-            and event in (RequestEvent.SENT, RequestEvent.VIEWED, RequestEvent.SOME_SIGNED)
-        ):
+        elif has_bounced or event not in (RequestEvent.SENT, RequestEvent.VIEWED, RequestEvent.SOME_SIGNED):
+            return  # nobody can be reached, or nobody was asked yet
+        elif escalation.has_steps:
+            is_resending = ActionKind.RESEND_REQUEST in busy
+            yield from take_steps(replace(request, signers=signers), escalation, now, is_resending=is_resending)
+        elif request.remind_at is not None and now >= request.remind_at and ActionKind.RESEND_REQUEST not in busy:
             yield Act(ActionKind.RESEND_REQUEST, request.id)
             yield UpdateRequest(
                 request.id, reminded=request.reminded + 1, remind_at=next_reminder(request.reminded + 1, now)

@@ -76,6 +76,27 @@ CREATE TABLE approval_limits (
     FOREIGN KEY (store_hash, person_id) REFERENCES people (store_hash, id) ON DELETE CASCADE
 );
 
+CREATE TABLE calendars (                                    -- business calendars; a rule names one, or none: every day is worked
+    store_hash text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    id         bigint GENERATED ALWAYS AS IDENTITY,
+    name       text NOT NULL,
+    version    integer NOT NULL,                            -- the newest version
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (store_hash, id)
+);
+
+CREATE TABLE calendar_versions (
+    store_hash  text NOT NULL,
+    calendar_id bigint NOT NULL,
+    version     integer NOT NULL,
+    weekdays    integer[] NOT NULL CHECK (weekdays <> '{}'),   -- that are worked: 0 is Monday
+    holidays    date[] NOT NULL DEFAULT '{}',
+    author      bigint NOT NULL,
+    created_at  timestamptz NOT NULL,
+    PRIMARY KEY (store_hash, calendar_id, version),
+    FOREIGN KEY (store_hash, calendar_id) REFERENCES calendars (store_hash, id) ON DELETE CASCADE
+);
+
 CREATE TABLE sessions (
     store_hash   text NOT NULL REFERENCES stores ON DELETE CASCADE,
     token_digest bytea NOT NULL,
@@ -298,7 +319,7 @@ CREATE TABLE requests (
     fingerprint      text NOT NULL,
     snapshot         jsonb NOT NULL,
     wanted           text NOT NULL DEFAULT 'open' CHECK (wanted IN ('open', 'cancel')),
-    wanted_why       text NOT NULL DEFAULT '',              -- staff | record | superseded
+    wanted_why       text NOT NULL DEFAULT '',              -- staff | record | superseded | released (nobody answered in time)
     status           text NOT NULL DEFAULT 'draft' CHECK (status IN ('draft', 'queued', 'sent', 'viewed', 'partly_signed',
                          'completed', 'declined', 'expired', 'cancelled', 'failed')),
     status_why       text NOT NULL DEFAULT '',
@@ -370,6 +391,29 @@ CREATE TABLE signers (                                      -- personal data of 
     PRIMARY KEY (store_hash, request_id, position),
     FOREIGN KEY (store_hash, request_id) REFERENCES requests (store_hash, id) ON DELETE CASCADE
 );
+
+CREATE TABLE request_steps (                                -- escalation of a sent request: what comes when nobody signs
+    store_hash       text NOT NULL,
+    request_id       bigint NOT NULL,
+    position         integer NOT NULL,                      -- in the rule's steps, from 0
+    kind             text NOT NULL,                         -- remind | escalate | alternate | outcome
+    person_id        bigint NOT NULL DEFAULT 0,
+    follows          text NOT NULL DEFAULT '',              -- of an outcome: keep | release
+    after_days       integer NOT NULL,
+    working_days     boolean NOT NULL,
+    counted_from     timestamptz NOT NULL,                  -- the sending, moved on by the time of a pause
+    local_date       date NOT NULL,
+    local_time       time NOT NULL,
+    zone             text NOT NULL,
+    calendar_id      bigint NOT NULL DEFAULT 0,
+    calendar_version integer NOT NULL DEFAULT 0,
+    due_at           timestamptz NOT NULL,                  -- counted from the five before it; counted again when one changes
+    done_at          timestamptz,
+    outcome          text NOT NULL DEFAULT '',              -- reminded | passed | told | replaced | nobody | kept | released | carried | ended
+    PRIMARY KEY (store_hash, request_id, position),
+    FOREIGN KEY (store_hash, request_id) REFERENCES requests (store_hash, id) ON DELETE CASCADE
+);
+CREATE INDEX request_steps_open ON request_steps (store_hash, due_at) WHERE done_at IS NULL;
 
 CREATE TABLE holds (
     store_hash  text NOT NULL,

@@ -24,6 +24,7 @@ from bcapp.core.intents import (
     OpenRequest,
     PauseRule,
     SettleTasks,
+    TakeStep,
     UpdateRequest,
 )
 from bcapp.core.model import Hold, RecordKey
@@ -35,6 +36,7 @@ from bcapp.db.acceptances import name_covers
 from bcapp.db.actions import queue_action
 from bcapp.db.deliveries import say_look
 from bcapp.db.requests import fetch_hold, fetch_request
+from bcapp.db.steps import plan_steps, read_in_time
 from bcapp.db.stores import Store
 from bcapp.jobs.accepting import record_acceptance
 from bcapp.jobs.asking import ask_person
@@ -119,6 +121,9 @@ class Writer:
             case NameCovers():
                 await name_covers(self._db, self._store.hash, self._record, intent.covers, self._now)
                 self.changed = True
+            case TakeStep():
+                of = {"store_hash": self._store.hash, "request_id": intent.request_id, "position": intent.position}
+                await self._db.execute("take_step", {**of, "how": intent.how, "now": self._now})
             case PauseRule():
                 await self._db.execute(
                     "pause_rule", {"store_hash": self._store.hash, "id": intent.rule_id, "why": intent.why}
@@ -203,6 +208,10 @@ class Writer:
                     "may_forward": signer.may_forward,
                 },
             )
+        if intent.steps_from:
+            carried = {"store_hash": self._store.hash, "from_id": intent.steps_from}
+            await self._db.execute("carry_steps", {**carried, "to_id": request_id})
+            await self._end_steps(intent.steps_from, "carried")
         self._opened.append(request_id)
         self.changed = True
         await self._note(
@@ -280,12 +289,24 @@ class Writer:
                 "set_read_due",
                 {"store_hash": self._store.hash, "id": request.id, "read_due_at": self._now + READ_AGAIN},
             )
+            if request.status in (RequestStatus.DRAFT, RequestStatus.QUEUED):
+                await plan_steps(self._db, self._store.hash, self._store.timezone, request, self._now)
+            await read_in_time(self._db, self._store.hash, request.id, self._now)
+        if status.is_end:
+            await self._end_steps(request.id, "ended")
+            over = ["bounced", "escalated", "not_answered", "no_alternate", "not_told"]
+            settled = {**self._of, "kinds": over, "request_id": request.id, "now": self._now}
+            await self._db.execute("settle_tasks", settled)
         if status is RequestStatus.COMPLETED:
             # Each has a lane of its own: keeping evidence must not delay the check, and the check alone releases.
             await self._act(ActionKind.CHECK_COMPLETION, request.id, {})
             await self._act(ActionKind.FETCH_EVIDENCE, request.id, {})
         actor = "app" if intent.event is RequestEvent.DOCUMENT_MADE else "provider"
         await self._note("request_moved", request.id, {"from": request.status, "to": status}, actor)
+
+    async def _end_steps(self, request_id: int, how: str) -> None:
+        of = {"store_hash": self._store.hash, "request_id": request_id}
+        await self._db.execute("end_steps", {**of, "how": how, "now": self._now})
 
     async def _update_request(self, intent: UpdateRequest) -> None:
         await self._db.execute(

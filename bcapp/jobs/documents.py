@@ -26,7 +26,7 @@ from bcapp.db.agreements import Text, bindings_of, fetch_version
 from bcapp.documents.render import Rendered, render
 from bcapp.documents.uploads import inspect_upload, render_upload
 from bcapp.errors import RefusedByUs
-from bcapp.jobs.look import read_directory
+from bcapp.jobs.directory import read_directory
 from bcapp.jobs.outcome import Work
 
 

@@ -14,7 +14,7 @@ import structlog
 from bcapp.bigcommerce.facts import Needs, needs_for, read_order
 from bcapp.core.actions import ActionKind
 from bcapp.core.decisions import digest
-from bcapp.core.directory import ApprovalLimit, Directory, Person
+from bcapp.core.directory import Person
 from bcapp.core.intents import Plan
 from bcapp.core.kinds.order import ORDER
 from bcapp.core.model import Gone, OrderFacts, RecordKey
@@ -31,11 +31,14 @@ from bcapp.db.deliveries import Due, due_deliveries, finish_deliveries, read_com
 from bcapp.db.past import drop_past, keep_past
 from bcapp.db.readings import fetch_reading
 from bcapp.db.requests import fetch_hold, fetch_request, open_actions, requests_of
+from bcapp.db.steps import read_in_time
 from bcapp.db.stores import Store, fetch_store
 from bcapp.errors import AppError, CredentialsRefused, RemoteError, Stale, TokenRefused
 from bcapp.jobs.accepting import bearer_of, sign_once_agreements
 from bcapp.jobs.apply import READ_AGAIN, Writer
 from bcapp.jobs.asking import ask_person
+from bcapp.jobs.directory import read_directory
+from bcapp.jobs.escalate import read_escalation
 from bcapp.jobs.past import is_whole
 from bcapp.jobs.vendors import Vendors
 from bcapp.services import Services
@@ -184,15 +187,6 @@ async def read_rules(services: Services, store_hash: str, workflow: str, record:
     )
 
 
-async def read_directory(services: Services, store_hash: str) -> Directory:
-    people = await services.db.fetch_all("directory_people", {"store_hash": store_hash})
-    limits = await services.db.fetch_all("directory_limits", {"store_hash": store_hash})
-    return Directory(
-        {p["id"]: Person(**p) for p in people},
-        tuple(ApprovalLimit(x["person_id"], x["currency"], x["up_to"]) for x in limits),
-    )
-
-
 def reads_for(rules: Sequence[RuleInForce], *, transactions: bool) -> tuple[Needs, int | None]:
     """Return the reads that these rules cost, and the days of history."""
     needs, days = needs_of(ORDER, rules)
@@ -336,13 +330,23 @@ async def _look_at_request(
             missed["missing_told"] or any("deleted" in d.topic for d in due),
             missed["provider_account"] == client.account.place,
         )
-        plan = decide_request(current, document, bounced=bounced, open_actions=actions, now=now, missing=missing)
+        escalation = await read_escalation(services, store, current)
+        plan = decide_request(
+            current,
+            document,
+            bounced=bounced,
+            open_actions=actions,
+            now=now,
+            missing=missing,
+            escalation=escalation,
+        )
         writer = Writer(services, store, request.record, request.workflow, now)
         await writer.write(plan.intents)
         await db.execute(
             "push_read_due",
             {"store_hash": store.hash, "id": request.id, "read_due_at": now + READ_AGAIN, "now": now},
         )
+        await read_in_time(db, store.hash, request.id, now)
         await finish_deliveries(db, store.hash, list(due), now)
         if document is not None and document.processing:
             await say_look(db, store.hash, record, now, due_at=now + timedelta(seconds=2))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bcapp.core.actions import ActionKind
+from bcapp.core.escalation import RELEASED
 from bcapp.core.intents import AskPerson, MoveHold, SettleTasks
 from bcapp.core.model import Hold, SignatureRequest
 from bcapp.core.release import DIGITAL_DONE, ENDED, SHIPPED, release_order
@@ -195,7 +196,7 @@ async def write_metafields(work: Work) -> Outcome:
 
 def _state_word(hold: Hold | None, requests: Sequence[SignatureRequest]) -> str:
     """Return how the newest round of every signature wanted stands together, in a word for others."""
-    newest = {(r.rule_id, r.purpose): r for r in requests if r.is_good or r.wanted is Wanted.OPEN}.values()
+    newest = {(r.rule_id, r.purpose): r for r in requests if _counts(r)}.values()
     if hold is not None and hold.state is HoldState.KEPT:
         return "not signed"
     if not newest:
@@ -204,6 +205,11 @@ def _state_word(hold: Hold | None, requests: Sequence[SignatureRequest]) -> str:
         return "signed"
     is_waiting = any(r.is_open or (r.status is RequestStatus.COMPLETED and not r.checked) for r in newest)
     return "waiting for signature" if is_waiting else "not signed"
+
+
+def _counts(request: SignatureRequest) -> bool:
+    """Tell whether a request says something: it is wanted, or was; one let go unanswered is wanted, and not signed."""
+    return request.is_good or request.wanted is Wanted.OPEN or request.wanted_why == RELEASED
 
 
 async def write_staff_note(work: Work) -> Outcome:

@@ -17,14 +17,16 @@ from bcapp.core.agreements import (
     template_drift,
 )
 from bcapp.core.check import check_completion
+from bcapp.core.escalation import NO_ANSWER
 from bcapp.core.intents import Act, AskPerson, JudgeRequest, MoveRequest, Note, PauseRule, SettleTasks, UpdateRequest
 from bcapp.core.model import Gone, SignatureRequest
 from bcapp.core.provider import ProviderDocument, event_of
 from bcapp.core.requests import entry_for, first_reminder, is_expiry
 from bcapp.core.snapshot import fingerprint, order_snapshot
-from bcapp.core.states import REQUEST_TRANSITIONS, Purpose, RequestEvent, RequestStatus, SignerRole, Wanted
+from bcapp.core.states import REQUEST_TRANSITIONS, Purpose, RequestEvent, RequestStatus, SignerRole, SignerState, Wanted
 from bcapp.db import chunks
 from bcapp.db.requests import open_actions
+from bcapp.db.steps import count_again
 from bcapp.documents.inspect import contains_pages
 from bcapp.errors import AppError, RefusedByUs, RemoteError, SignatureError
 from bcapp.jobs.documents import document_id, make_document, text_of
@@ -376,6 +378,7 @@ def _said(request: SignatureRequest) -> str:
         "staff": request.status_why or "Cancelled by staff.",
         "record": "No longer needed.",
         "superseded": "Replaced by a newer round.",
+        "released": NO_ANSWER,
     }.get(request.wanted_why, "Cancelled.")
 
 
@@ -414,6 +417,12 @@ async def mend_address(work: Work) -> Outcome:
             "mend_signer",
             {**of, "email": email},
         )
+        if signer.state is SignerState.BOUNCED and signer.state_at is not None:
+            # The steps rested meanwhile: who is asked only now has the same days as anybody.
+            now = work.services.clock.now()
+            pause = now - signer.state_at
+            zone = work.store.timezone
+            await count_again(work.services.db, work.store.hash, zone, now, request_id=request.id, pause=pause)
     settled = SettleTasks(("bounced",), request.id)
     return Outcome(intents=(settled, Note("address_changed", request.id, {"position": position})))
 

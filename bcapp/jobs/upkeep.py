@@ -19,6 +19,7 @@ from bcapp.db.actions import queue_action
 from bcapp.db.readings import fetch_reading
 from bcapp.errors import BigCommerceError, RefusedByUs, RemoteError, Stale, TokenRefused
 from bcapp.jobs.apply import Writer
+from bcapp.jobs.escalate import mail_step
 from bcapp.jobs.look import reads_for
 from bcapp.jobs.outcome import Outcome, Work, skipped
 from bcapp.jobs.signing import template_as_read
@@ -46,7 +47,12 @@ PROBES = (timedelta(minutes=1), timedelta(minutes=10), timedelta(minutes=60))
 
 
 async def send_mail(work: Work) -> Outcome:
-    """Mail a task to the person who gets alarms, else (or when the payload says so) to the owner. At most once."""
+    """Mail a task to the person who gets alarms, else (or when the payload says so) to the owner. At most once.
+
+    With a step in the payload it is an escalation, which goes to the person of the step.
+    """
+    if "step" in work.action.payload:
+        return await mail_step(work)
     db, now = work.services.db, work.services.clock.now()
     task = await db.fetch_one("fetch_task", {"store_hash": work.store.hash, "id": int(work.action.payload["task_id"])})
     if task is None or task["done_at"] is not None:

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 
 from bcapp.core.acceptances import Counts, Cover, Named, NotCovered, RenewalDue, counts_for, cover
 from bcapp.core.actions import ActionKind
+from bcapp.core.directory import Person
+from bcapp.core.escalation import NO_ANSWER, RELEASED
 from bcapp.core.intents import (
     Act,
     AskPerson,
@@ -28,6 +30,15 @@ from bcapp.core.model import Gone, OrderFacts, SignatureRequest, Signer
 from bcapp.core.release import DIGITAL_DONE, DIGITAL_PAID, ENDED, SHIPPED
 from bcapp.core.rules import RuleInForce, RuleTrace, decide_rule
 from bcapp.core.settings import AWAITING_PAYMENT
+from bcapp.core.signers import (
+    NO_ADDRESS,
+    NO_OTHER_APPROVER,
+    Nobody,
+    Requester,
+    find_approvers,
+    signer_from,
+    without_requester,
+)
 from bcapp.core.snapshot import ORDER_PROJECTION, difference, fingerprint, order_snapshot
 from bcapp.core.states import (
     HOLD_TRANSITIONS,
@@ -44,6 +55,7 @@ SLUG, LABEL, RECORD_KIND = "order_approval", "Order approval", ORDER.name
 
 NOT_IN_FORCE: tuple[RuleInForce | None, RuleTrace | None] = (None, None)
 AUTHORISATION_DAYS = 6  # an authorisation is commonly kept for seven days; ask and capture before it ends
+CANNOT_ASK = ("cannot_ask", "no_other_approver")  # tasks
 HOLD_WORK = frozenset({ActionKind.HOLD_ORDER, ActionKind.RELEASE_ORDER, ActionKind.CAPTURE_ORDER})
 
 
@@ -119,7 +131,7 @@ def _end(s: Situation, why: str) -> Iterator[Intent]:
     settled = (HoldState.RELEASED, HoldState.REFUSED, HoldState.OVERRIDDEN)
     if s.hold is not None and s.hold.state not in settled:
         yield MoveHold(HoldEvent.LEFT_AS_IS, why)
-        yield SettleTasks(("not_signed", "let_go", "cannot_ask", "hold_late"))
+        yield SettleTasks(("not_signed", "let_go", *CANNOT_ASK, "hold_late"))
 
 
 def _decide_open(
@@ -189,7 +201,7 @@ def _override(s: Situation, command: Command) -> Iterator[Intent]:
     if is_held and s.hold is not None:
         yield MoveHold(HoldEvent.OVERRIDE, command.why)
         yield Act(ActionKind.CAPTURE_ORDER if s.hold.method == "capture" else ActionKind.RELEASE_ORDER)
-        yield SettleTasks(("not_signed", "let_go", "cannot_ask", "hold_late", "release_failed"))
+        yield SettleTasks(("not_signed", "let_go", *CANNOT_ASK, "hold_late", "release_failed"))
     elif not open_requests:
         return  # there is nothing to let go
     elif state is HoldState.NONE:
@@ -324,6 +336,8 @@ def _need(
         if latest.checked == "":
             return need("waiting", latest=latest)
         return need("ask", _edited(latest, facts), latest)
+    if latest.wanted is Wanted.CANCEL and latest.wanted_why == RELEASED and latest.status is not RequestStatus.DECLINED:
+        return need("good", RELEASED, latest) if same else need("ask", _edited(latest, facts), latest)
     if latest.wanted is Wanted.CANCEL and latest.wanted_why in ("record", "superseded"):
         return need("ask", "The order is open again.", latest) if asks else None
     if latest.wanted is Wanted.CANCEL and latest.wanted_why == "staff":
@@ -390,8 +404,8 @@ def _ask(
     if rule is not None and not _turn_has_come(s, facts, need, covers):
         return
     signers = _signers(s, facts, need)
-    if isinstance(signers, str):
-        yield AskPerson("cannot_ask", signers, alarm=True)
+    if isinstance(signers, Nobody):
+        yield _cannot_ask(signers)
         return
     snapshot = order_snapshot(facts)
     if rule is not None:
@@ -422,7 +436,7 @@ def _ask(
         blocks=need.blocks,
         counts=_counts(s, need),
     )
-    yield SettleTasks(("not_signed", "cannot_ask"))
+    yield SettleTasks(("not_signed", *CANNOT_ASK))
 
 
 def _counts(s: Situation, need: Need) -> Counts | None:
@@ -447,6 +461,11 @@ def _turn_has_come(s: Situation, facts: OrderFacts, need: Need, covers: Mapping[
     )
 
 
+def _cannot_ask(nobody: Nobody) -> AskPerson:
+    kind = "no_other_approver" if nobody.outcome == NO_OTHER_APPROVER else "cannot_ask"
+    return AskPerson(kind, nobody.sentence, alarm=True)
+
+
 def _next_round(s: Situation, rule_id: int, purpose: Purpose) -> int:
     return 1 + max((r.round for r in s.requests if r.rule_id == rule_id and r.purpose is purpose), default=0)
 
@@ -460,49 +479,34 @@ def _expiry(s: Situation, facts: OrderFacts, days: int) -> datetime:
     return ends
 
 
-def _signers(s: Situation, facts: OrderFacts, need: Need) -> tuple[Signer, ...] | str:
-    """Return who signs, or a sentence that says why nobody can."""
+def _signers(s: Situation, facts: OrderFacts, need: Need) -> tuple[Signer, ...] | Nobody:
+    """Return who signs, or why nobody can."""
     found = _real_signers(s, facts, need)
-    if isinstance(found, str) or s.test_person is None:
+    if isinstance(found, Nobody) or s.test_person is None:
         return found
     me = s.test_person
     return (Signer(0, 1, me.name, me.email, SignerRole.SIGN, me.id),)
 
 
-def _real_signers(s: Situation, facts: OrderFacts, need: Need) -> tuple[Signer, ...] | str:
+def _real_signers(s: Situation, facts: OrderFacts, need: Need) -> tuple[Signer, ...] | Nobody:
     if need.rule is None:
         if need.latest is None:
-            return "Nobody was named to sign."
+            return Nobody(NO_ADDRESS, "Nobody was named to sign.")
         return tuple(
             Signer(x.position, x.turn, x.name, x.email, x.role, x.person_id, x.may_forward) for x in need.latest.signers
         )
-    if need.purpose is Purpose.CUSTOMER:
-        if "@" not in facts.billing.email:
-            return f"{facts.label} has no e-mail address. Add one to the order, or send it for signature by hand."
-        name = facts.billing.name or facts.billing.company or facts.billing.email
-        return (Signer(0, 1, name, facts.billing.email.lower(), may_forward=need.rule.definition.buyer_may_forward),)
     definition = need.rule.definition
-    if definition.approvers:
-        people = [s.directory.acting(p, s.now) for p in definition.approvers]
-        if any(p is None for p in people):
-            return (
-                f"An approver of the rule “{need.rule.name}” is away or left, without a deputy. Name another in People."
-            )
-        named = [p for p in people if p is not None]
-    else:
-        approver = s.directory.approver_for(facts.total, s.now)
-        if approver is None:
-            return (
-                f"No approver may approve {facts.total.amount:f} {facts.total.currency}. "
-                "Raise a limit in People, or name approvers in the rule."
-            )
-        named = [approver]
-    if any(p.email.lower() == facts.billing.email.lower() for p in named):
-        return f"The approver of {facts.label} is its buyer. Name somebody else."
-    unique = {p.id: p for p in named}
-    return tuple(
-        Signer(i, i + 1, p.name, p.email.lower(), SignerRole.SIGN, p.id) for i, p in enumerate(unique.values())
+    if need.purpose is Purpose.CUSTOMER:
+        return signer_from("billing", facts, facts.label, may_forward=definition.buyer_may_forward)
+    return find_approvers(
+        definition, need.rule.name, facts.total, facts.label, s.directory, _requester(facts), s.now, s.reading.rates
     )
+
+
+def _requester(facts: OrderFacts, person: Person | None = None) -> Requester:
+    """Return who asked for the order: its buyer, and the member of staff who pressed the button, if any."""
+    emails = {facts.billing.email.strip().lower()} | ({person.email.lower()} if person else set())
+    return Requester(frozenset({person.id} if person else ()), frozenset(emails - {""}))
 
 
 def _send_by_hand(s: Situation, facts: OrderFacts, command: Command, sent: list[OpenRequest]) -> Iterator[Intent]:
@@ -517,6 +521,13 @@ def _send_by_hand(s: Situation, facts: OrderFacts, command: Command, sent: list[
         Signer(i, i + 1, str(x["name"]), str(x["email"]).lower(), person_id=x.get("person_id"))
         for i, x in enumerate(p["signers"])
     )
+    if purpose is Purpose.INTERNAL:
+        requester = _requester(facts, s.directory.person_of(command.user_id))
+        left = without_requester(signers, requester, facts.label)
+        if isinstance(left, Nobody):
+            yield _cannot_ask(left)
+            return
+        signers = left
     if s.test_person is not None:
         signers = (Signer(0, 1, s.test_person.name, s.test_person.email, person_id=s.test_person.id),)
     snapshot = order_snapshot(facts)
@@ -560,15 +571,22 @@ def _hold(s: Situation, facts: OrderFacts, needs: list[Need], asked: list[OpenRe
                 )
                 yield AskPerson("release_held", text, needs[0].latest.id if needs and needs[0].latest else None)
                 return
-            yield MoveHold(HoldEvent.ALL_GOOD, "Everything that was asked is signed, or no longer needed.")
+            unanswered = any(n.why == RELEASED for n in needs)
+            all_good = "Everything that was asked is signed, or no longer needed."
+            yield MoveHold(HoldEvent.ALL_GOOD, f"{NO_ANSWER} The rule lets it go." if unanswered else all_good)
             yield Act(ActionKind.CAPTURE_ORDER if hold.method == "capture" else ActionKind.RELEASE_ORDER)
             if s.store.staff_note:
-                signed = ", ".join(str(n.latest.id) for n in needs if n.latest and not n.cover)
+                signed = ", ".join(str(n.latest.id) for n in needs if n.latest and not n.cover and n.why != RELEASED)
                 lines = [f"Signed: request {signed}."] if signed else []
                 lines += [n.cover.sentence for n in needs if n.cover]
+                lines += [
+                    f"{NO_ANSWER} Let go by the rule: request {n.latest.id}."
+                    for n in needs
+                    if n.latest and n.why == RELEASED
+                ]
                 if lines:
                     yield Act(ActionKind.WRITE_STAFF_NOTE, None, {"line": " ".join(lines)})
-            yield SettleTasks(("not_signed", "let_go", "cannot_ask", "hold_late", "release_held"))
+            yield SettleTasks(("not_signed", "let_go", *CANNOT_ASK, "hold_late", "release_held"))
         elif hold is not None and state is HoldState.RELEASING and not is_busy and _is_let_go(s, facts, hold.method):
             yield MoveHold(HoldEvent.OPENED, "Someone else let it go after it was signed.")
             yield SettleTasks(("release_failed", "failed:release_order", "failed:capture_order"))

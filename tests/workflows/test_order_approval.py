@@ -198,7 +198,7 @@ TABLE: dict[str, tuple[Situation, list[str]]] = {
             rules=(rule(definition=definition(customer=False, internal=True)),),
             directory=Directory({1: replace(DANA, email="bo@buyer.test")}, (ApprovalLimit(1, "USD", None),)),
         ),
-        ["task cannot_ask", *HOLD],
+        ["task no_other_approver", *HOLD],
     ),
     "two rules ask side by side": (
         situation(rules=(rule(), rule(id=2, name="Second"))),
