@@ -267,7 +267,8 @@ class Webhooks:
         """Deliver for ever."""
         self._ticker.bind()
         tasks: set[asyncio.Task[None]] = set()
-        limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
+        # The pool looks at every idle connection at each call.
+        limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=8)
         try:
             # Test destinations have certificates of a local authority, hence no verification.
             async with httpx.AsyncClient(
