@@ -125,74 +125,108 @@ def evaluate(
     Money is compared with the amount in its own currency; when there is none, use_rates converts it by the store's
     dated rates, and the trace says which rate decided. Else the outcome is "currency".
     """
-    return compile_condition(condition, fields.get(condition.field), use_rates)(facts, reading)
+    return compile_condition(condition, fields.get(condition.field), use_rates).trace(facts, reading)
 
 
-Check = Callable[[Any, Reading], ConditionTrace]
-Compare = Callable[[Any, Reading], tuple[str, str]]  # what was seen, the outcome
+Weigh = Callable[[Any, Reading], str]  # the outcome for a value
+Show = Callable[[Any, Reading], str]  # what a trace says was seen
 
 
-@lru_cache(maxsize=16_384)
-def compile_condition(condition: Condition, known: Field | None, use_rates: bool) -> Check:
-    """Return the condition as a function: checked and parsed once, whatever the number of records."""
-    name, operator, values, argument = condition.field, condition.operator, condition.values, condition.argument
-    if known is None or problem_of(condition, known):
-        broken = ConditionTrace(name, operator, values, argument, "", "unknown")
-        return lambda facts, reading: broken
-    read, needs, compare = known.read, known.needs, _COMPARES[known.type](condition, use_rates)
+class Check:
+    """A condition as it is evaluated: checked and parsed once, whatever the number of records.
 
-    def check(facts: Any, reading: Reading) -> ConditionTrace:
-        if needs and not needs.isdisjoint(facts.unread):
-            why = UNREAD[min(needs & facts.unread)]
-            return ConditionTrace(name, operator, values, argument, why, "unknown")
-        value = read(facts, argument, reading)
-        if isinstance(value, Unknown):
-            return ConditionTrace(name, operator, values, argument, value.why, "unknown")
-        seen, outcome = compare(value, reading)
-        return ConditionTrace(name, operator, values, argument, seen, outcome)
+    outcome() is what trace().outcome says, without the words.
+    """
 
-    return check
+    __slots__ = ("_argument", "_condition", "_needs", "_read", "_show", "_weigh")
+
+    def __init__(self, condition: Condition, known: Field | None, use_rates: bool) -> None:
+        self._condition, self._argument = condition, condition.argument
+        self._needs: frozenset[str] = frozenset()
+        self._read: Callable[[Any, str, Reading], Any] = _unreadable
+        self._weigh: Weigh = _nothing
+        self._show: Show = _nothing
+        if known is not None and problem_of(condition, known) is None:
+            self._read, self._needs = known.read, known.needs
+            self._weigh, self._show = _COMPARES[known.type](condition, use_rates)
+
+    def outcome(self, facts: Any, reading: Reading) -> str:
+        if self._needs and not self._needs.isdisjoint(facts.unread):
+            return "unknown"
+        value = self._read(facts, self._argument, reading)
+        return "unknown" if isinstance(value, Unknown) else self._weigh(value, reading)
+
+    def trace(self, facts: Any, reading: Reading) -> ConditionTrace:
+        if self._needs and not self._needs.isdisjoint(facts.unread):
+            seen, outcome = UNREAD[min(self._needs & facts.unread)], "unknown"
+        else:
+            value = self._read(facts, self._argument, reading)
+            if isinstance(value, Unknown):
+                seen, outcome = value.why, "unknown"
+            else:
+                seen, outcome = self._show(value, reading), self._weigh(value, reading)
+        c = self._condition
+        return ConditionTrace(c.field, c.operator, c.values, c.argument, seen, outcome)
 
 
-def _compare_money(condition: Condition, use_rates: bool) -> Compare:
+def _unreadable(facts: Any, argument: str, reading: Reading) -> Unknown:
+    """A condition that cannot be judged any more is unknown for every record."""
+    return Unknown("")
+
+
+def _nothing(value: Any, reading: Reading) -> str:
+    return ""
+
+
+compile_condition = lru_cache(maxsize=16_384)(Check)
+
+
+def _compare_money(condition: Condition, use_rates: bool) -> tuple[Weigh, Show]:
     wanted, holds = [parse_money(v) for v in values_of(condition)], _HOLDS[condition.operator]
     first, own = wanted[0], {w.currency: w.amount for w in wanted}
     named = " or ".join(own)
 
-    def compare(value: Money | tuple[Money, ...], reading: Reading) -> tuple[str, str]:
-        if isinstance(value, tuple):
-            sums = _sums(value) or [Money(Decimal(0), first.currency)]
-            if len(sums) > 1:
-                return several(sums, reading)
-            value = sums[0]
-        seen, same = f"{written(value.amount)} {value.currency}", own.get(value.currency)
-        if same is not None:
-            return seen, _outcome(holds(value.amount, same))
-        if use_rates and (converted := reading.rates.convert(value, first.currency)) is not None:
-            money, told = converted
-            return f"{seen} = {written(money.amount)} {money.currency} ({told})", _outcome(
-                holds(money.amount, first.amount)
-            )
-        # Not a zero and not unknown: the rule simply says nothing about this currency, and the trace says so.
-        return f"{seen}: {_no_rate(value, use_rates)}another currency than {named}", "currency"
+    def judge(value: Money | tuple[Money, ...], reading: Reading) -> tuple[str, list[Money], Decimal, list[str]]:
+        """Return the outcome, the amounts seen, what they are in the first threshold's currency, and the rates."""
+        amounts = [value] if isinstance(value, Money) else _sums(value) or [Money(Decimal(0), first.currency)]
+        if len(amounts) == 1:
+            only = amounts[0]
+            same = own.get(only.currency)
+            if same is not None:
+                return _outcome(holds(only.amount, same)), amounts, only.amount, []
+            if not use_rates:
+                # Not a zero and not unknown: the rule simply says nothing about this currency, and the trace says so.
+                return "currency", amounts, only.amount, []
+        elif not use_rates:
+            return "unknown", amounts, Decimal(0), []
+        total, rates = Decimal(0), []
+        for amount in amounts:
+            converted = reading.rates.convert(amount, first.currency)
+            if converted is None:
+                return "currency", amounts, Decimal(0), []
+            total += converted[0].amount
+            if amount.currency != first.currency:
+                rates.append(converted[1])
+        return _outcome(holds(total, first.amount)), amounts, total, rates
 
-    def several(sums: list[Money], reading: Reading) -> tuple[str, str]:
-        seen = " + ".join(f"{written(m.amount)} {m.currency}" for m in sums)
-        if not use_rates:
-            return f"{seen}: several currencies, and the rule does not convert", "unknown"
-        converted = [reading.rates.convert(m, first.currency) for m in sums]
-        if None in converted:
-            return f"{seen}: there is no rate for one of the currencies", "currency"
-        done = [c for c in converted if c is not None]
-        total = sum((money.amount for money, _ in done), Decimal(0))
-        told = "; ".join(told for money, told in done if not told.startswith(f"1 {first.currency} "))
-        return f"{seen} = {written(total)} {first.currency} ({told})", _outcome(holds(total, first.amount))
+    def weigh(value: Money | tuple[Money, ...], reading: Reading) -> str:
+        return judge(value, reading)[0]
 
-    return compare
+    def show(value: Money | tuple[Money, ...], reading: Reading) -> str:
+        outcome, amounts, total, rates = judge(value, reading)
+        seen = " + ".join(f"{written(m.amount)} {m.currency}" for m in amounts)
+        if rates:
+            return f"{seen} = {written(total)} {first.currency} ({'; '.join(rates)})"
+        if outcome == "unknown":
+            return f"{seen}: several currencies, and the rule does not convert"
+        if outcome != "currency":
+            return seen
+        if use_rates:
+            missing = [m.currency for m in amounts if reading.rates.convert(m, first.currency) is None]
+            return f"{seen}: no rate from {' and '.join(missing)} to {first.currency}"
+        return f"{seen}: another currency than {named}"
 
-
-def _no_rate(value: Money, use_rates: bool) -> str:
-    return f"no rate for {value.currency}, " if use_rates else ""
+    return weigh, show
 
 
 def _sums(parts: tuple[Money, ...]) -> list[Money]:
@@ -203,44 +237,42 @@ def _sums(parts: tuple[Money, ...]) -> list[Money]:
     return [Money(a, c) for c, a in sums.items() if a] or [Money(a, c) for c, a in sums.items()][:1]
 
 
-def _compare_number(condition: Condition, use_rates: bool) -> Compare:
+def _compare_number(condition: Condition, use_rates: bool) -> tuple[Weigh, Show]:
     wanted, holds = parse_number(values_of(condition)[0]), _HOLDS[condition.operator]
-    return lambda value, reading: (f"{value:f}", _outcome(holds(value, wanted)))
+    return lambda value, reading: _outcome(holds(value, wanted)), lambda value, reading: f"{value:f}"
 
 
-def _compare_flag(condition: Condition, use_rates: bool) -> Compare:
+def _compare_flag(condition: Condition, use_rates: bool) -> tuple[Weigh, Show]:
     wanted = condition.operator == "is_true"
-    return lambda value, reading: ("yes" if value else "no", _outcome(value == wanted))
+    return lambda value, reading: _outcome(value == wanted), lambda value, reading: "yes" if value else "no"
 
 
-def _compare_date(condition: Condition, use_rates: bool) -> Compare:
+def _compare_date(condition: Condition, use_rates: bool) -> tuple[Weigh, Show]:
     day, after = parse_day(values_of(condition)[0]), condition.operator == "on_or_after"
-    return lambda value, reading: (value.isoformat(), _outcome((value >= day) == after))
+    return lambda value, reading: _outcome((value >= day) == after), lambda value, reading: value.isoformat()
 
 
-def _compare_set(condition: Condition, use_rates: bool) -> Compare:
+def _compare_set(condition: Condition, use_rates: bool) -> tuple[Weigh, Show]:
     wanted = frozenset(v.strip().casefold() for v in values_of(condition))
     any_of = condition.operator in ("is_any_of", "has_any_of")
 
-    def compare(value: frozenset[str], reading: Reading) -> tuple[str, str]:
-        hit = not wanted.isdisjoint([v.casefold() for v in value])
-        return ", ".join(sorted(value)[:SEEN_VALUES]), _outcome(hit == any_of)
+    def weigh(value: frozenset[str], reading: Reading) -> str:
+        return _outcome(wanted.isdisjoint([v.casefold() for v in value]) != any_of)
 
-    return compare
+    return weigh, lambda value, reading: ", ".join(sorted(value)[:SEEN_VALUES])
 
 
-def _compare_text(condition: Condition, use_rates: bool) -> Compare:
+def _compare_text(condition: Condition, use_rates: bool) -> tuple[Weigh, Show]:
     wanted, operator = values_of(condition)[0].strip().casefold(), condition.operator
 
-    def compare(value: str, reading: Reading) -> tuple[str, str]:
+    def weigh(value: str, reading: Reading) -> str:
         text = value.casefold()
-        holds = wanted in text if operator == "contains" else (text == wanted) == (operator == "is")
-        return value[:MOST_SEEN], _outcome(holds)
+        return _outcome(wanted in text if operator == "contains" else (text == wanted) == (operator == "is"))
 
-    return compare
+    return weigh, lambda value, reading: value[:MOST_SEEN]
 
 
-_COMPARES: dict[FieldType, Callable[[Condition, bool], Compare]] = {
+_COMPARES: dict[FieldType, Callable[[Condition, bool], tuple[Weigh, Show]]] = {
     FieldType.MONEY: _compare_money,
     FieldType.NUMBER: _compare_number,
     FieldType.TEXT: _compare_text,

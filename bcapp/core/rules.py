@@ -7,7 +7,16 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
-from bcapp.core.conditions import Condition, ConditionTrace, condition_problem, days_of, evaluate, label_of, say
+from bcapp.core.conditions import (
+    Check,
+    Condition,
+    ConditionTrace,
+    compile_condition,
+    condition_problem,
+    days_of,
+    label_of,
+    say,
+)
 from bcapp.core.fields import OPERATOR_WORDS, Field, Reading
 from bcapp.core.kinds.kind import Kind
 
@@ -202,15 +211,11 @@ def decide_rule(kind: Kind, rule: RuleInForce, facts: Any, reading: Reading) -> 
     whole asks (fails closed) or lets pass, as it says, and the sentence names the condition.
     """
     definition = rule.definition
-
-    own = frozenset(definition.channels)
-    outside = kind.out_of_scope(facts, own & reading.storefront_channels if own else reading.storefront_channels)
+    outside = kind.out_of_scope(facts, _channels(definition, reading))
     if outside is not None:
         return RuleTrace(rule.id, rule.version, rule.name, outside.decision, outside.sentence)
-    groups = tuple(
-        tuple(evaluate(c, facts, reading, kind.fields, use_rates=definition.use_rates) for c in group)
-        for group in definition.groups
-    )
+    checks = compile_rule(kind, definition)
+    groups = tuple(tuple([check.trace(facts, reading) for check in group]) for group in checks)
     judged, cause = judge(definition.match, groups)
     standing = _standing(rule, kind.created_at(facts))
     decision = conclude(standing, definition.unjudged, judged)
@@ -225,6 +230,62 @@ def decide_rule(kind: Kind, rule: RuleInForce, facts: Any, reading: Reading) -> 
         definition.match,
         definition.unjudged,
     )
+
+
+def glance(kind: Kind, rule: RuleInForce, facts: Any, reading: Reading) -> tuple[str, int]:
+    """Return decide_rule's decision without its words, and how many conditions stand between it and a match.
+
+    For many records at once: nothing is put into words, and only what the conditions name is read. The number is that
+    of decisions.missing: groups that do not hold, or of the nearest group the conditions that do not.
+    """
+    definition = rule.definition
+    outside = kind.out_of_scope(facts, _channels(definition, reading))
+    if outside is not None:
+        return outside.decision, 0
+    words = [[check.outcome(facts, reading) for check in group] for group in compile_rule(kind, definition) if group]
+    if definition.match == "all":
+        lacking = [group for group in words if "pass" not in group]
+        judged = "pass"
+        if lacking:
+            judged = "unknown" if all("unknown" in group for group in lacking) else "fail"
+        distance = len(lacking)
+    else:
+        judged = "pass" if not words else max((_all_of(group) for group in words), key=_WORTH.__getitem__)
+        distance = min((sum(w != "pass" for w in group) for group in words), default=0)
+    return conclude(_standing(rule, kind.created_at(facts)), definition.unjudged, judged), distance
+
+
+_WORTH = {"fail": 0, "unknown": 1, "pass": 2}
+
+
+def _all_of(outcomes: Sequence[str]) -> str:
+    if "fail" in outcomes or "currency" in outcomes:
+        return "fail"
+    return "unknown" if "unknown" in outcomes else "pass"
+
+
+def _channels(definition: RuleDefinition, reading: Reading) -> frozenset[int]:
+    """Return where the rule acts."""
+    if not definition.channels:
+        return reading.storefront_channels
+    return reading.storefront_channels.intersection(definition.channels)
+
+
+Checks = tuple[tuple[Check, ...], ...]
+
+
+def compile_rule(kind: Kind, definition: RuleDefinition) -> Checks:
+    """Return the definition's conditions as they are evaluated, group by group."""
+    # Kept with the definition itself: to find it in a table by its value would cost more than a condition does.
+    kept: dict[Kind, Checks] = definition.__dict__.setdefault("_checks", {})
+    found = kept.get(kind)
+    if found is None:
+        fields, rates = kind.fields, definition.use_rates
+        found = tuple(
+            tuple(compile_condition(c, fields.get(c.field), rates) for c in group) for group in definition.groups
+        )
+        kept[kind] = found
+    return found
 
 
 def _standing(rule: RuleInForce, created_at: datetime) -> str:

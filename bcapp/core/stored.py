@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Any, Generic, TypeVar
 
 from bcapp.core.model import Money
@@ -31,9 +31,8 @@ class Codec(Generic[T]):
         hints = typing.get_type_hints(of)
         kept = [f for f in fields(of) if f.metadata.get("stored", True)]  # type: ignore[arg-type]
         self._writes = [(f.name, _default(f), _writer(hints[f.name])) for f in kept]
-        self._reads: dict[str, Read] = {f.name: _reader(hints[f.name]) for f in kept}
-        self._defaults = {f.name: _default(f) for f in fields(of)}  # type: ignore[arg-type]
-        self._view: type[Any] | None = None
+        self._whole = self._parts(Codec.parse)
+        self._view = self._make_view(Codec.view)
 
     def dump(self, facts: T) -> dict[str, Any]:
         stored: dict[str, Any] = {}
@@ -44,46 +43,61 @@ class Codec(Generic[T]):
         return stored
 
     def parse(self, stored: Mapping[str, Any]) -> T:
-        return self._of(**{name: self.part(stored, name) for name in self._defaults})
-
-    def part(self, stored: Mapping[str, Any], name: str) -> Any:
-        """Return one field's value."""
-        value = stored.get(name, MISSING)
-        if value is MISSING or name not in self._reads:
-            default = self._defaults[name]
-            if default is MISSING:
-                raise UnreadableInput(f"{name} is missing")
-            return default
-        try:
-            return self._reads[name](value)
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError, InvalidOperation):
-            raise UnreadableInput(f"{name} cannot be read") from None
+        return self._of(**{part.name: part.of(stored) for part in self._whole})
 
     def view(self, stored: Mapping[str, Any]) -> T:
-        """Return what reads like the facts but reads each field only when it is asked for: for many records at once."""
-        if self._view is None:
-            self._view = self._make_view()
+        """Return what reads like the facts but reads each part only when it is asked for: for many records at once.
+
+        What it holds (lines, addresses) is read the same way. It equals nothing and is good for reading fields only.
+        """
+        if not isinstance(stored, dict):
+            raise TypeError("not an object")
         return self._view(stored)  # type: ignore[no-any-return]
 
-    def _make_view(self) -> type[Any]:
-        codec = self
-
+    def _make_view(self, nested: Callable[[Codec[Any], Any], Any]) -> Any:
         class View:
             def __init__(self, stored: Mapping[str, Any]) -> None:
                 self._stored = stored
 
-            def __getattr__(self, name: str) -> Any:
-                if name not in codec._defaults:
-                    raise AttributeError(name)
-                value = codec.part(self._stored, name)
-                setattr(self, name, value)  # the next time it is found without coming here
-                return value
-
         for name, member in vars(self._of).items():
             if isinstance(member, (property, types.FunctionType, cached_property)) and not name.startswith("__"):
                 setattr(View, name, member)
+        for part in self._parts(nested):
+            setattr(View, part.name, part)
         View.__name__ = View.__qualname__ = f"Stored{self._of.__name__}"
         return View
+
+    def _parts(self, nested: Callable[[Codec[Any], Any], Any]) -> list[_Part]:
+        hints = typing.get_type_hints(self._of)
+        return [
+            _Part(f.name, _default(f), _reader(hints[f.name], nested) if f.metadata.get("stored", True) else None)
+            for f in fields(self._of)  # type: ignore[arg-type]
+        ]
+
+
+class _Part:
+    """One field of a stored form; as an attribute of a view it reads itself once. read: None when never stored."""
+
+    __slots__ = ("_default", "_read", "name")
+
+    def __init__(self, name: str, default: Any, read: Read | None) -> None:
+        self.name, self._default, self._read = name, default, read
+
+    def of(self, stored: Mapping[str, Any]) -> Any:
+        value, read = stored.get(self.name, MISSING), self._read
+        if value is MISSING or read is None:
+            if self._default is MISSING:
+                raise UnreadableInput(f"{self.name} is missing")
+            return self._default
+        try:
+            return read(value)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError, InvalidOperation):
+            raise UnreadableInput(f"{self.name} cannot be read") from None
+
+    def __get__(self, view: Any, _: Any = None) -> Any:
+        value = self.of(view._stored)
+        view.__dict__[self.name] = value  # the next time it is found without coming here
+        return value
 
 
 @cache
@@ -169,20 +183,21 @@ def _writer(hint: Any) -> Write:
     return codec_of(hint).dump
 
 
-def _reader(hint: Any) -> Read:
+def _reader(hint: Any, nested: Callable[[Codec[Any], Any], Any]) -> Read:
+    """nested: how a dataclass within is read, Codec.parse or Codec.view."""
     inner = _optional(hint)
     if inner is not None:
-        read = _reader(inner)
+        read = _reader(inner, nested)
         return lambda value: None if value is None else read(value)
     origin, args = _parts(hint)
     if origin is frozenset:
-        each = _reader(args[0])
+        each = _reader(args[0], nested)
         return lambda value: frozenset([each(v) for v in _read_list(value)])
     if origin is tuple and args[-1] is Ellipsis:
-        each = _reader(args[0])
+        each = _reader(args[0], nested)
         return lambda value: tuple([each(v) for v in _read_list(value)])
     if origin is tuple:
-        reads = [_reader(a) for a in args]
+        reads = [_reader(a, nested) for a in args]
         return lambda value: tuple([read(v) for read, v in zip(reads, _read_list(value), strict=True)])
     if hint is Decimal:
         return Decimal
@@ -194,4 +209,4 @@ def _reader(hint: Any) -> Read:
         return date.fromisoformat
     if hint in (str, int, bool):
         return _exactly(hint)
-    return codec_of(hint).parse
+    return partial(nested, codec_of(hint))

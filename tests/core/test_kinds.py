@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bcapp.core.conditions import Condition, evaluate
-from bcapp.core.decisions import replay
+from bcapp.core.decisions import missing, replay
 from bcapp.core.fields import OPERATORS, UNREAD, Reading
 from bcapp.core.kinds import KINDS
-from bcapp.core.rules import decide_rule
+from bcapp.core.rules import decide_rule, glance
 from tests.core.facts import NOW, definition, order, rule
 from tests.core.second import COSTS, CUSTOMER_FACTS, ORDER_FACTS, PRODUCT_FACTS, conditions, naive
 
@@ -50,6 +50,7 @@ def test_groups_agree_and_a_trace_decides_again(name: str, facts: Any, data: st.
     chosen = rule(definition=definition(match=match, groups=groups, unjudged=unjudged), mode=mode, paused_why=paused)
     trace = decide_rule(kind, chosen, seen, reading)
     assert replay(trace) == trace.decision
+    assert glance(kind, chosen, seen, reading) == (trace.decision, len(missing(trace)))
     if kind.out_of_scope(seen, reading.storefront_channels) is not None:
         assert trace.decision == "not_storefront"
         return
