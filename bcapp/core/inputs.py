@@ -116,8 +116,9 @@ def parse_day(text: str, language: str) -> date | None:
     else:
         by_letter = dict(zip(_order_of_day(language), numbers, strict=True))
         year, month, day = by_letter["y"], by_letter["M"], by_letter["d"]
+        year += 2000 if year < 100 else 0
     try:
-        return date(year + 2000 if year < 100 else year, month, day)
+        return date(year, month, day)
     except ValueError:
         return None
 

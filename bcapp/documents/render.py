@@ -54,13 +54,14 @@ class Pictures:
 async def picture(page: Page, *, most: int, ppi: int = 80) -> Pictures:
     """Return a document's first pages as pictures for the screen. Raises DocumentTooHeavy, RenderFailed."""
     try:
-        answer, blobs = await RENDERING.call("pictures", [orjson.dumps(page.data)], **_head(page), ppi=ppi, most=most)
+        answer, blobs = await RENDERING.call("pictures", [orjson.dumps(page.data)], **head_of(page), ppi=ppi, most=most)
     except WorkFailed as exc:
         raise RenderFailed(f"{page.template}: {exc}") from exc
     return Pictures(tuple(blobs), answer["pages"])
 
 
-def _head(page: Page) -> dict[str, Any]:
+def head_of(page: Page) -> dict[str, Any]:
+    """Return what a render process is told beside the page's data."""
     fonts = [str(FONTS)] if FONTS.is_dir() else []
     return {
         "root": str(TEMPLATES),
@@ -73,7 +74,7 @@ def _head(page: Page) -> dict[str, Any]:
 async def typeset(page: Page) -> tuple[bytes, str]:
     """Return the PDF of a page, unchecked, and the characters that no font has."""
     try:
-        answer, blobs = await RENDERING.call("render", [orjson.dumps(page.data)], **_head(page))
+        answer, blobs = await RENDERING.call("render", [orjson.dumps(page.data)], **head_of(page))
     except WorkFailed as exc:
         raise RenderFailed(f"{page.template}: {exc}") from exc
     return blobs[0], answer["missing"]

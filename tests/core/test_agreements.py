@@ -16,19 +16,27 @@ from bcapp.core import formats
 from bcapp.core.agreements import (
     FIELDS,
     MAX_ROWS,
+    Binding,
     MissingValue,
+    Price,
+    PriceList,
+    VersionMark,
     agreement_page,
     approval_page,
+    choose_binding,
     clean,
+    covers,
     examples,
     freeze_template,
     item_rows,
     merge_values,
     parse_agreement,
     parse_profile,
+    pick_language,
     prefill_tags,
     template_drift,
     template_fields,
+    used_fields,
 )
 from bcapp.core.markup import Box, Heading, Listing, MarkupError, Paragraph, Table, Text
 from bcapp.core.model import Money, PlacedField, Signer
@@ -251,6 +259,107 @@ def test_a_very_long_order_is_cut_and_summed() -> None:
     rows = item_rows(facts, formats.locale_for("en", "US"))
     assert len(rows["rows"]) == MAX_ROWS
     assert (rows["left"], rows["left_total"], rows["rest"]) == ("9,500", "$11,400,000.00", "")
+
+
+# Versions, languages, one customer
+
+
+@pytest.mark.parametrize(
+    ("accepted", "marks", "covered"),
+    [(1, "M", True), (1, "Mm", True), (1, "MmM", False), (2, "MmM", False), (3, "MmMm", True), (1, "", False),
+     (0, "M", False)],
+)  # fmt: skip
+def test_a_minor_version_never_asks_again(accepted: int, marks: str, covered: bool) -> None:
+    versions = [VersionMark(n, mark == "M") for n, mark in enumerate(marks, 1)]
+    assert covers(accepted, versions) is covered
+
+
+@pytest.mark.parametrize(
+    ("wanted", "available", "picked"),
+    [("de_AT", ("en", "de"), "de"), ("pt-BR", ("en", "pt-br", "pt"), "pt-br"), ("fr", ("en", "de"), "en"),
+     ("", ("en",), "en"), ("EN_us", ("de", "en"), "en"), ("nonsense" * 9, ("en",), "en")],
+)  # fmt: skip
+def test_a_signer_gets_their_language_or_the_main_one(wanted: str, available: tuple[str, ...], picked: str) -> None:
+    assert pick_language(wanted, available, "en") == picked
+
+
+def test_the_customers_own_stands_before_the_companys() -> None:
+    own = Binding(1, 5, "customer", "7", "text", body="own")
+    company = Binding(2, 5, "company", "9", "text", body="company")
+    other = Binding(3, 6, "customer", "7", "text", body="another agreement")
+    found = [company, other, own]
+    assert choose_binding(found, 5, customer_id=7, company_id=9) is own
+    assert choose_binding(found, 5, customer_id=8, company_id=9) is company
+    assert choose_binding(found, 5, customer_id=8) is None
+    assert choose_binding(found, 5, customer_id=0, company_id=0) is None
+
+
+PRICES = PriceList(
+    2, "Rescue [[s|0]]", (Price("T-1", "Tent", Decimal("404.10"), "USD", Decimal("399.00"), ((10, Decimal("380")),)),)
+)
+
+
+def test_prices_stand_where_the_text_says_or_at_its_end() -> None:
+    at_end = agreement("One", price_list=PRICES).data["blocks"]
+    assert [b["kind"] for b in at_end] == ["paragraph", "table"]
+    placed = agreement("{{price_list.items}}\n\nOne", price_list=PRICES).data
+    assert [b["kind"] for b in placed["blocks"]] == ["table", "paragraph"]
+    assert placed["prices"]["rows"] == [
+        {"sku": "T-1", "name": "Tent", "price": "$404.10", "sale": "$399.00",
+         "tiers": [{"from": "10", "price": "$380.00"}]}
+    ]  # fmt: skip
+    assert placed["prices"]["name"] == "Rescue [ [s|0] ]"
+    assert not placed["items_in_text"]
+
+
+def test_a_table_of_prices_that_nobody_named_is_refused() -> None:
+    for missing in (None, PriceList(2, "Empty", ())):
+        with pytest.raises(RefusedByUs, match="no price list with prices is named"):
+            agreement("{{price_list.items}}", price_list=missing)
+    many = PriceList(2, "Long", PRICES.prices * 2_001)
+    with pytest.raises(RefusedByUs, match="2,001 prices"):
+        agreement("One", price_list=many)
+
+
+def test_the_strictest_policy_of_a_field_is_told() -> None:
+    used = used_fields(parse_agreement("{{order.id?}} {{order.tax}}\n\n- {{order.id!}}\n  - {{order.tax?}}"))
+    assert [(u.field.name, u.when_empty, u.lines) for u in used] == [
+        ("order.id", "refuse", (1, 3)),
+        ("order.tax", "line", (1, 4)),
+    ]
+
+
+def test_boxes_ask_for_types() -> None:
+    page = agreement("{{ask number: Seats}}\n{{ask date 2: From}}\n{{ask money: Credit}}\n{{ask: Name}}")
+    asked = {f.external_id: (f.signer, f.value, f.label) for f in page.fields if f.type == "t"}
+    assert asked == {
+        "seats_0": (0, "number", "Seats"),
+        "from_1": (1, "date", "From"),
+        "credit_0": (0, "money", "Credit"),
+        "name_0": (0, "text", "Name"),
+    }
+    with pytest.raises(MarkupError, match="a checkbox asks for no number"):
+        parse_agreement("{{tick number: Yes}}")
+
+
+@pytest.mark.parametrize(
+    "evil",
+    ["**bold** # Heading {{order.id}}", "[[s|1]]", "[[ s|1 ]]", "[\u200b[s|0|id:x]]", '#read("/etc/passwd")',
+     "\u202e\u2066evil\u2069", "👩‍👩‍👧 🎉", "9" * 1000, "אבג مرحبا", "a\x00b\x1b[2J", "\\{{order.id}}"],
+)  # fmt: skip
+def test_a_value_is_only_ever_text(evil: str) -> None:
+    page = agreement("Sold to {{billing.name}}.", facts=order(billing=address(name=evil)))
+    assert page.fields == agreement("Sold to Ann.").fields
+    assert len(page.data["blocks"]) == 1
+    for text in texts(page.data):
+        assert not re.search("\\[\\[|\\]\\]", text)
+        assert not re.search("[\u202a-\u202e\u2066-\u2069\x00-\x08\x1b]", text)
+
+
+def test_a_text_of_ten_megabytes_is_refused_at_once() -> None:
+    for body in ("a" * 10_000_000, "a\n" * 5_000_000, "{{order.id}}" * 900_000):
+        with pytest.raises(MarkupError, match="longer than 200,000 characters"):
+            parse_agreement(body)
 
 
 # Pages

@@ -615,4 +615,6 @@ def get_price_records(ask: Ask) -> Answer:
     hidden = {"sku", "bulk_pricing_tiers"} - (words_in(ask.query, "include") or set())
     currency = ask.query.get("currency", "").lower()
     rows = [r for r in rows if not currency or r["currency"] == currency]
-    return collection(ask, [{k: v for k, v in r.items() if k not in hidden} for r in rows])
+    answer = collection(ask, [{k: v for k, v in r.items() if k not in hidden} for r in rows])
+    answer.data["meta"]["pagination"].pop("links")  # this list alone has none
+    return answer

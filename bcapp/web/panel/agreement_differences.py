@@ -19,6 +19,13 @@ class Part:
     lines: Sequence[Line] = ()
 
 
+def first_version(version: Version) -> list[Part]:
+    """Return what the first version says."""
+    return [
+        Part(language, text.title, lines=text_difference("", text.body)) for language, text in version.texts.items()
+    ]
+
+
 def version_difference(before: Version, after: Version) -> list[Part]:
     """Return what changed; [] when the two say the same."""
     found = []

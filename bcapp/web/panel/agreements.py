@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from babel import Locale, UnknownLocaleError
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,7 +21,8 @@ from bcapp.errors import RefusedByUs, Stale
 from bcapp.web import session
 from bcapp.web.forms import read_form
 from bcapp.web.panel import Visit, panel
-from bcapp.web.panel.agreement_differences import Part, text_parts, version_difference
+from bcapp.web.panel.agreement_differences import Part, first_version, version_difference
+from bcapp.web.panel.facts import language_name
 from bcapp.web.panel.people import LANGUAGES
 from bcapp.web.panel.previews import FieldCheck, Preview, check_fields, preview, preview_blocks, used_of
 from bcapp.web.panel.screen import Given, answer, frame, path_id, query_text
@@ -101,14 +101,6 @@ async def show_agreements(request: Request, visit: Visit) -> Response:
         sources=SOURCES,
         language_name=language_name,
     )
-
-
-def language_name(code: str) -> str:
-    """Return a language by its name in English, by its code when it has none."""
-    try:
-        return str(Locale.parse(code, sep="-").get_display_name("en") or code)
-    except (UnknownLocaleError, ValueError):
-        return code
 
 
 # The editor -------------------------------------------------------------------------------------------------
@@ -532,7 +524,6 @@ async def _version_page(
 ) -> Response:
     db, store_hash = visit.services.db, visit.store.hash
     before = await agreements.fetch_version(db, store_hash, agreement.id, version.number - 1)
-    first = [part for language, text in version.texts.items() for part in text_parts(language, None, text)]
     return answer(
         request,
         visit,
@@ -542,7 +533,7 @@ async def _version_page(
         active="agreements",
         agreement=agreement,
         version=version,
-        parts=version_difference(before, version) if before else first,
+        parts=version_difference(before, version) if before else first_version(version),
         is_first=before is None,
         since=version_difference(version, agreement.newest) if version.number != agreement.version else [],
         names=await user_names(db, store_hash),

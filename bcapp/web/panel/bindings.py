@@ -17,7 +17,7 @@ from bcapp.db.agreements import Agreement
 from bcapp.web.forms import read_form
 from bcapp.web.panel import Visit, panel
 from bcapp.web.panel.agreements import BODY_CHARACTERS, BOUND_WHATS, TITLE_CHARACTERS, fetch, keep_pdf
-from bcapp.web.panel.screen import MOST_ID, Given, answer, frame, path_id
+from bcapp.web.panel.screen import MOST_ID, NUMBER, Given, answer, frame, path_id
 from bcapp.web.refusals import not_found
 from bcapp.web.render import go
 
@@ -102,16 +102,20 @@ def _read(given: Given, agreement: Agreement, old: Binding) -> Binding:
     body = given.raw("body")[: BODY_CHARACTERS + 1]
     price_list = None
     if what == "price_list" or (what == "text" and given.raw("price_list_id").strip()):
-        price_list = given.number("price_list_id", "The number of the price list", 1, MOST_ID)
+        price_list = given.number("price_list_id", "The price list", 1, MOST_ID)
+        if "price_list_id" in given.errors:
+            given.errors["price_list_id"] = "Write the number of the price list, such as 3."
     if what == "price_list" and agreement.newest.source == "template":
         given.errors["what"] = "A price list cannot be set into a template of the signature service."
     if what == "text":
         _check_text(given, body, price_list)
-    party = given.number("party_id", "The number", 1, MOST_ID)
+    party = given.raw("party_id").strip()[:15]
+    if not NUMBER.fullmatch(party) or not int(party):
+        given.errors["party_id"] = "Write the number that BigCommerce gives them, such as 1024."
     return replace(
         old,
         party_kind=given.choice("party_kind", "Choose for whom.", list(PARTIES), "customer"),
-        party_id=str(party),
+        party_id=party.lstrip("0"),
         label=given.text("label", "The name", LABEL_CHARACTERS),
         what=what,
         title=given.text("title", "The title", TITLE_CHARACTERS),

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from babel import Locale, UnknownLocaleError
+
 from bcapp.core.snapshot import difference
 from bcapp.web.render import format_money
 
@@ -33,6 +35,14 @@ ORDER_STATUS = {
 def input_label(external_id: str) -> str:
     """Return what a signer typed into, as the document called it: its label without the signer's number at the end."""
     return re.sub(r"_[0-9]{1,2}$", "", external_id).replace("_", " ").strip().capitalize()
+
+
+def language_name(code: str) -> str:
+    """Return a language by its name in English, by its code when it has none."""
+    try:
+        return str(Locale.parse(code, sep="-").get_display_name("en") or code)
+    except (UnknownLocaleError, ValueError):
+        return code
 
 
 def status_name(status_id: object) -> str:

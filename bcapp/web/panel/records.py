@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from bcapp.core.decisions import changes, missing, nearest
 from bcapp.core.fields import OPERATOR_WORDS
+from bcapp.core.inputs import Typed, typed_inputs
 from bcapp.core.kinds.order import ORDER
 from bcapp.core.model import RecordKey
 from bcapp.core.states import HoldState
@@ -19,10 +20,11 @@ from bcapp.db import panel_requests
 from bcapp.db.decisions import list_decisions
 from bcapp.db.deliveries import say_look
 from bcapp.db.panel_requests import Search
+from bcapp.db.requests import requests_of
 from bcapp.db.rules import Choices, list_choices
 from bcapp.web.forms import read_form
 from bcapp.web.panel import Visit, panel
-from bcapp.web.panel.facts import address_text, status_name
+from bcapp.web.panel.facts import address_text, input_label, status_name
 from bcapp.web.panel.history import action_word, timeline
 from bcapp.web.panel.requests import Step
 from bcapp.web.panel.screen import (
@@ -149,7 +151,12 @@ async def show_record(request: Request, visit: Visit) -> Response:
         sees_facts=visit.may("requests.facts"),
         can_release=visit.may("holds.override") and around.hold is not None and around.hold["state"] in RELEASABLE,
         can_send=visit.may("requests.send") and row["gone_since"] is None,
+        typed=await _typed(visit, record, row["currency"] or ""),
+        input_label=input_label,
         entries=timeline(around.timeline, around.names),
+        covers=await db.fetch_all(
+            "covers_of_record", {"store_hash": store_hash, "record_kind": record.kind, "record_id": record.id}
+        ),
         action_word=action_word,
         status_name=status_name,
         address_text=address_text,
@@ -163,6 +170,12 @@ async def show_record(request: Request, visit: Visit) -> Response:
         is_moving=around.busy > 0 or any(a["state"] in ("pending", "started") for a in around.actions),
         **quiet,
     )
+
+
+async def _typed(visit: Visit, record: RecordKey, currency: str) -> list[Typed]:
+    """Return what signers typed into the documents of the record that were completed, the newest document first."""
+    found = await requests_of(visit.services.db, visit.store.hash, record)
+    return [t for r in reversed(found) if r.is_good for t in typed_inputs(r, currency) if t.external_id]
 
 
 @panel("requests.view")

@@ -10,11 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from bcapp.core.agreements import speaks
+from bcapp.core.inputs import typed_inputs
 from bcapp.core.model import RecordKey, SignatureRequest
 from bcapp.core.rules import parse_definition
 from bcapp.core.states import RequestStatus, SignerState, Wanted
 from bcapp.db import audit, chunks, panel_requests
 from bcapp.db.actions import queue_heads
+from bcapp.db.agreements import fetch_binding
 from bcapp.db.panel_requests import Search
 from bcapp.db.requests import fetch_request
 from bcapp.db.rules import list_choices
@@ -24,7 +27,7 @@ from bcapp.services import Services
 from bcapp.web import session
 from bcapp.web.forms import read_form
 from bcapp.web.panel import Visit, panel, previews
-from bcapp.web.panel.facts import change_rows, input_label
+from bcapp.web.panel.facts import change_rows, input_label, language_name
 from bcapp.web.panel.history import PARTS, action_word, timeline, worst_state
 from bcapp.web.panel.rule_form import said
 from bcapp.web.panel.screen import (
@@ -175,7 +178,12 @@ async def show_request(request: Request, visit: Visit) -> Response:
         sees_facts=seen,
         evidence=evidence,
         parts=PARTS,
+        typed=typed_inputs(found, row["currency"] or ""),
         input_label=input_label,
+        document_language=row["document_language"],
+        has_other_language=bool(row["document_language"]) and not speaks(found.language, row["document_language"]),
+        binding=await fetch_binding(db, store_hash, row["binding_id"]) if row["binding_id"] else None,
+        language_name=language_name,
         why=why,
         trace=trace,
         changes=change_rows(found.snapshot, now_snapshot) if seen and isinstance(now_snapshot, dict) else [],

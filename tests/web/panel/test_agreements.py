@@ -216,9 +216,9 @@ async def test_one_customer_gets_terms_of_their_own(house: House) -> None:
     path, owner = f"agreements/{await make(house)}", house.as_("owner")
     url = f"{path}/bindings/new"
     for wrong, says in (
-        ({"party_id": "Ann"}, "The number is a whole number"), ({"body": " "}, "Write their terms."),
+        ({"party_id": "Ann"}, "Write the number that BigCommerce gives them"), ({"body": " "}, "Write their terms."),
         ({"body": "{{nonsense}}"}, "there is no merge field"), ({"what": "pdf"}, "Choose the PDF."),
-        ({"what": "price_list"}, "The number of the price list is a whole number"),
+        ({"what": "price_list"}, "Write the number of the price list"),
         ({"body": "{{price_list.items}}"}, "name the price list"),
     ):  # fmt: skip
         refused = await owner.post(url, bound(**wrong))
