@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, tzinfo
@@ -18,6 +19,7 @@ MOST_LINES = 10_000
 MOST_CHARACTERS = 500
 FORMULA = ("=", "+", "-", "@", "\t")
 OLDEST = date(1990, 1, 1)
+DAY_WRITTEN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class UnreadableSheet(ValueError):
@@ -243,6 +245,6 @@ def _customer(given: Mapping[str, str], customers: Sequence[KnownCustomer]) -> K
 
 def _day(text: str) -> date | None:
     try:
-        return date.fromisoformat(text) if len(text) == 10 else None
+        return date.fromisoformat(text) if DAY_WRITTEN.fullmatch(text) else None
     except ValueError:
         return None

@@ -248,6 +248,15 @@ async def apply_import(db: Database, store_hash: str, import_id: int, author: in
     return True
 
 
+async def discard_import(db: Database, store_hash: str, import_id: int, author: int, now: datetime) -> bool:
+    """Forget an import that brought nothing in; its lines go with it."""
+    async with db.transaction():
+        if await db.fetch_val("delete_import", {"store_hash": store_hash, "id": import_id}) is None:
+            return False
+        await _note(db, store_hash, "import", import_id, "import_discarded", author, now)
+    return True
+
+
 async def import_counts(db: Database, store_hash: str, import_id: int) -> dict[str, int]:
     """Return how many lines are in each state."""
     rows = await db.fetch_all("import_counts", {"store_hash": store_hash, "import_id": import_id})

@@ -13,6 +13,7 @@ from bcapp.errors import UnreadableInput
 FORM_BYTES = 256 * 1024
 UPLOAD_BYTES = 12 * 1024 * 1024
 FIELDS = 500
+FILES = 500  # an import of earlier signatures brings its PDFs along
 FIELD_BYTES = 128 * 1024
 CHARSET = re.compile(r"charset\s*=\s*\"?([^\";\s]*)")
 
@@ -83,6 +84,6 @@ async def parse_form(request: Request, body: bytes) -> FormData:
 
     again = Request(request.scope, receive)
     try:
-        return await again.form(max_files=3, max_fields=FIELDS, max_part_size=FIELD_BYTES)
+        return await again.form(max_files=FILES, max_fields=FIELDS, max_part_size=FIELD_BYTES)
     except ValueError as exc:
         raise UnreadableInput("the form cannot be read") from exc

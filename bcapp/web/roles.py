@@ -39,6 +39,8 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "rules.live": MANAGERS,  # switch a rule on or off; a live rule also needs a second manager or 24 h
     "agreements.view": EVERYBODY,
     "agreements.edit": MANAGERS,
+    "acceptances.view": EVERYBODY,
+    "acceptances.edit": MANAGERS,  # exempt, revoke, import, campaigns
     "people.view": EVERYBODY,
     "people.edit": MANAGERS,
     "limits.edit": MANAGERS,

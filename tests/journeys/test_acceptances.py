@@ -9,7 +9,9 @@ import pytest
 
 from bcapp.core.acceptances import Party, PartyKind
 from bcapp.core.rules import SignOnce
-from bcapp.db.acceptances import exempt, revoke
+from bcapp.db import chunks
+from bcapp.db.acceptances import add_import, affected, apply_import, exempt, revoke, start_campaign
+from bcapp.jobs.accepting import data_key
 from tests.fixtures.world import World
 
 pytestmark = pytest.mark.journey
@@ -224,3 +226,115 @@ async def test_buyer_first_then_approver_needs_only_the_approver(world: World) -
     await world.sign(request)
     await world.order_is(order.id, 11)
     assert len(await world.requests(order.id)) == 1
+
+
+async def test_earlier_signatures_are_looked_at_first_and_then_count(world: World) -> None:
+    await world.rule(sign_once=SignOnce("customer"))
+    store = world.store
+    ann = store.customers[world.customer]
+    others = [c for c in store.customers.values() if c["id"] != world.customer]
+    waiting = world.place(customer_id=others[0]["id"])
+    await world.request_is(waiting.id, "sent")
+    lines = [
+        {"agreement": "Terms of sale", "signed_on": "2024-03-12", "email": ann["email"], "file": "ann.pdf"},
+        {"agreement": "Terms of sale", "signed_on": "2024-03-12", "customer_id": str(world.customer)},
+        {"agreement": "Terms of sale", "signed_on": "2024-05-02", "customer_id": str(others[0]["id"])},
+        {"agreement": "Terms of sale", "signed_on": "2024-05-02", "email": "nobody@nowhere.test"},
+        {"agreement": "Other terms", "signed_on": "2024-05-02", "email": ann["email"]},
+    ]
+    key = await data_key(world.db, world.services.secrets, world.store_hash)
+    kept = await chunks.keep(world.db, key, world.store_hash, b"%PDF-1.7 signed")
+    now, author = world.services.clock.now(), store.owner.id
+    number = await add_import(
+        world.db, world.store_hash, file_name="old.csv", files={"ann.pdf": kept.hex()},
+        rows=list(enumerate(lines, start=2)), author=author, now=now,
+    )  # fmt: skip
+
+    async def state(wanted: str) -> None:
+        async def asked() -> bool:
+            rows = await world.raw("SELECT state FROM imports WHERE id = $1", number)
+            return bool(rows[0]["state"] == wanted)
+
+        await world.until(asked, said=f"the import is {wanted}")
+
+    await state("checked")
+    rows = await world.raw("SELECT line, state, sentence FROM import_rows ORDER BY line")
+    assert [(r["line"], r["state"]) for r in rows] == [
+        (2, "match"),
+        (3, "miss"),
+        (4, "match"),
+        (5, "miss"),
+        (6, "miss"),
+    ]
+    assert [r["sentence"] for r in rows] == [
+        f"Customer {world.customer}, Terms of sale, version 1, with its PDF.",
+        "The same signature as line 2.",
+        f"Customer {others[0]['id']}, Terms of sale, version 1.",
+        "No customer of the store has this e-mail address.",
+        "No agreement is called “Other terms”.",
+    ]
+    assert await ledger(world) == []
+    assert await apply_import(world.db, world.store_hash, number, author, now)
+    assert not await apply_import(world.db, world.store_hash, number, author, now)
+    await state("applied")
+    found = await ledger(world)
+    assert [(r["party_id"], r["import_id"], r["document_sha256"]) for r in found] == [
+        (str(world.customer), number, kept),
+        (str(others[0]["id"]), number, None),
+    ]
+    assert [r["line"] for r in await world.raw("SELECT line FROM import_rows ORDER BY line")] == [3, 5, 6]
+    await world.request_is(waiting.id, "cancelled")  # who waited for this signature goes on
+    await world.order_is(waiting.id, 11)
+    await covered(world, world.place(), "Covered by the acceptance of 12 March 2024.")
+
+
+async def test_a_campaign_asks_in_waves_and_holds_only_after_its_grace(world: World) -> None:
+    await world.rule(sign_once=SignOnce("customer"))
+    customers = [int(c["id"]) for c in list(world.store.customers.values())[:3]]
+    orders = [await signed_once(world, customer_id=c) for c in customers]
+    await publish(world, material=True)
+    now, author = world.services.clock.now(), world.store.owner.id
+    number = await start_campaign(
+        world.db, world.store_hash, agreement_id=world.agreement_id, version=2, account_id=world.account_id,
+        per_hour=2, grace_until=now + timedelta(days=30), author=author, now=now,
+    )  # fmt: skip
+    assert number is not None
+
+    async def asked() -> list[dict[str, Any]]:
+        return await world.raw("SELECT * FROM requests WHERE agreement_version = 2 ORDER BY record_id, id")
+
+    async def so_many(count: int) -> None:
+        async def sent() -> bool:
+            rows = await asked()
+            return len(rows) >= count and all(r["status"] == "sent" for r in rows)
+
+        await world.until(sent, said=f"{count} are asked")
+        await world.quiet()
+        assert len(await asked()) == count
+
+    await so_many(2)
+    assert [(await world.hold(o.id) or {})["state"] for o in orders] == ["released"] * 3
+    held = world.place(customer_id=customers[0])  # in its grace, asked already: it goes on
+    await covered(world, held, "Covered by the acceptance of ")
+    world.advance(minutes=61)
+    await so_many(3)
+    assert {r["record_id"] for r in await asked()} == {str(o.id) for o in orders}
+    await world.sign((await asked())[0])
+
+    async def signed() -> bool:
+        return any(r["agreement_version"] == 2 for r in await ledger(world))
+
+    await world.until(signed, said="the new version is accepted")
+    await world.quiet()
+    _, people = await affected(world.db, world.store_hash, await campaign(world, number), world.services.clock.now())
+    assert sorted((p["signed"], p["waiting"]) for p in people) == [(False, True), (False, True), (True, False)]
+    assert (await campaign(world, number))["state"] == "done"
+    world.advance(days=31)
+    done = (await world.raw("SELECT party_id FROM acceptances WHERE agreement_version = 2"))[0]["party_id"]
+    after = world.place(customer_id=next(c for c in customers if str(c) != done))
+    await world.hold_is(after.id, "held")
+    await covered(world, world.place(customer_id=int(done)), "Covered by the acceptance of ")
+
+
+async def campaign(world: World, number: int) -> dict[str, Any]:
+    return (await world.raw("SELECT * FROM campaigns WHERE id = $1", number))[0]

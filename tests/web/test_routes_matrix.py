@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -118,6 +119,19 @@ async def fill_store(web: Web, store_hash: str) -> int:
     )  # fmt: skip
     await add("signers", "store_hash, request_id, position, name, email",
               store_hash, record_id, 0, "Ann", "ann@victim.com")  # fmt: skip
+    await add("imports", "store_hash, id, file_name, state, author, created_at",
+              store_hash, record_id, "old.csv", "checked", 1, now)  # fmt: skip
+    await add(
+        "acceptances",
+        "store_hash, id, party_kind, party_id, label, agreement_id, agreement_version, scope, valid_from, import_id, "
+        "recorded_at",
+        store_hash, record_id, "customer", "7", "Ann, ann@victim.com", record_id, 1, "customer", now, record_id, now,
+    )  # fmt: skip
+    await add("exemptions", "store_hash, id, party_kind, party_id, valid_from, until, why, author",
+              store_hash, record_id, "customer", "7", now, now + timedelta(days=1), "family", 1)  # fmt: skip
+    await add("campaigns",
+              "store_hash, id, agreement_id, version, account_id, per_hour, grace_until, author, started_at",
+              store_hash, record_id, record_id, 1, record_id, 5, now, 1, now)  # fmt: skip
     await add("holds", "store_hash, record_kind, record_id, method, state, wanted_at",
               store_hash, "order", ORDER, "status", "held", now)  # fmt: skip
     await add("actions", "store_hash, id, kind, record_kind, record_id, seq, priority, due_at, created_at, state",

@@ -152,6 +152,9 @@ SELECT i.id, i.file_name, i.state, i.author, i.created_at, i.applied_at,
        (SELECT count(*) FROM acceptances a WHERE a.store_hash = i.store_hash AND a.import_id = i.id) AS kept
   FROM imports i WHERE i.store_hash = :store_hash ORDER BY i.id DESC LIMIT 50;
 
+-- import_kept --
+SELECT count(*) FROM acceptances WHERE store_hash = :store_hash AND import_id = :id;
+
 -- import_counts --
 SELECT state, count(*) AS count FROM import_rows WHERE store_hash = :store_hash AND import_id = :import_id GROUP BY state;
 
@@ -201,7 +204,11 @@ SELECT DISTINCT ON (a.party_kind, a.party_id) a.party_kind, a.party_id, a.label,
                 WHERE w.store_hash = a.store_hash AND w.counts IS NOT NULL AND w.agreement_id = a.agreement_id
                   AND w.agreement_version >= :version AND NOT w.simulated
                   AND (w.counts ->> 'party_kind') = a.party_kind AND (w.counts ->> 'party_id') = a.party_id
-                  AND w.wanted = 'open' AND w.status IN ('draft', 'queued', 'sent', 'viewed', 'partly_signed')) AS waiting
+                  AND w.wanted = 'open' AND w.status IN ('draft', 'queued', 'sent', 'viewed', 'partly_signed')) AS waiting,
+       EXISTS (SELECT FROM requests w
+                WHERE w.store_hash = a.store_hash AND w.counts IS NOT NULL
+                  AND (w.counts ->> 'campaign_id') = CAST(CAST(:campaign_id AS bigint) AS text)
+                  AND (w.counts ->> 'party_kind') = a.party_kind AND (w.counts ->> 'party_id') = a.party_id) AS was_asked
   FROM acceptances a
   LEFT JOIN campaign_parties p ON p.store_hash = a.store_hash AND p.campaign_id = :campaign_id
                               AND p.party_kind = a.party_kind AND p.party_id = a.party_id

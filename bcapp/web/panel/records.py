@@ -56,6 +56,8 @@ MOST_SIGNERS = 10
 MOST_OTHERS = 100  # rules beside the nearest three
 DECISIONS = {
     "asks": ("Asks", "success"),
+    "covered": ("Covered", "success"),
+    "exempt": ("Exempt", "success"),
     "would_ask": ("Would ask", "primary"),
     "no_match": ("Does not ask", "secondary"),
     "before_boundary": ("Left alone", "secondary"),

@@ -430,6 +430,8 @@ async def fetch_download(request: Request) -> Response:
             raise not_found()
         if kind == "request":
             name, content = await _document(services, store_hash, rest)
+        elif kind == "acceptance":
+            name, content = await _imported(services, store_hash, rest)
         else:
             name, content = await previews.agreement_preview(services, store_hash, rest, now)
     except Refusal as refusal:
@@ -446,20 +448,35 @@ async def fetch_download(request: Request) -> Response:
 fetch_download.permission = "requests.download"  # type: ignore[attr-defined]
 
 
+async def _imported(services: Services, store_hash: str, subject: str) -> tuple[str, bytes]:
+    """Return the PDF that came with an imported acceptance."""
+    row = await services.db.fetch_one("panel_acceptance", {"store_hash": store_hash, "id": int(subject)})
+    if row is None or row["document_sha256"] is None:
+        raise not_found()
+    content = await _kept(services, store_hash, bytes(row["document_sha256"]))
+    return f"acceptance-{row['id']}.pdf", content
+
+
+async def _kept(services: Services, store_hash: str, sha256: bytes) -> bytes:
+    key = await panel_requests.data_key(services.db, services.secrets, store_hash)
+    if key is None:
+        raise not_found()
+    try:
+        return await chunks.read(services.db, key, store_hash, sha256)
+    except (chunks.NotKept, SealBroken):
+        raise Refusal(
+            404, "The document is not here any more", "Its bytes were deleted. Its hash is still on its page."
+        ) from None
+
+
 async def _document(services: Services, store_hash: str, subject: str) -> tuple[str, bytes]:
     number, _, part = subject.partition(":")
     row = await services.db.fetch_one(
         "document_of_request", {"store_hash": store_hash, "id": int(number), "part": part}
     )
-    key = await panel_requests.data_key(services.db, services.secrets, store_hash)
-    if row is None or row["sha256"] is None or key is None:
+    if row is None or row["sha256"] is None:
         raise not_found()
-    try:
-        content = await chunks.read(services.db, key, store_hash, bytes(row["sha256"]))
-    except (chunks.NotKept, SealBroken):
-        raise Refusal(
-            404, "The document is not here any more", "Its bytes were deleted. Its hash is still on the request's page."
-        ) from None
+    content = await _kept(services, store_hash, bytes(row["sha256"]))
     return f"{part.replace('_', '-')}-order-{row['record_id']}-request-{number}.pdf", content
 
 
