@@ -10,9 +10,14 @@ import asyncio
 from typing import Any, ClassVar
 
 from bcapp.core.actions import ActionKind, Recovery, recovery
+from bcapp.core.kinds.order import ORDER
 from bcapp.core.model import RecordKey
 from bcapp.db.accounts import ask_once
+from bcapp.db.actions import queue_action
+from bcapp.db.past import begin_read, fetch_read, fetch_tryout, keep_past
 from bcapp.db.rules import count_backlog
+from bcapp.jobs.past import FRESH
+from tests.core.facts import order
 from tests.crash.stage import Moment, Stage, WorldOf, open_store
 from tests.fixtures.world import PATIENCE, World, set_up
 
@@ -450,6 +455,74 @@ class CountBacklog(Scene):
         assert mine <= listed
 
 
+class ReadPast(Scene):
+    kind = K.READ_PAST
+
+    async def prepare(self) -> None:
+        self.record = RecordKey("past", "order")
+        self.orders = [self.world.place(quiet=True, email="past@buyers.test") for _ in range(3)]
+
+    async def go(self) -> None:
+        self.stage.catch(self.name, "bigcommerce", "GET", f"/stores/{self.world.store_hash}/v2/orders/count$")
+        assert await begin_read(self.world.db, self.world.store_hash, "order", self.world.services.clock.now())
+
+    async def finish(self) -> None:
+        read = await fetch_read(self.world.db, self.world.store_hash, "order")
+        assert read is not None
+        assert read.state == "read"
+        rows = await self.world.raw("SELECT id, complete FROM past_records WHERE kind = 'order'")
+        stored = {r["id"] for r in rows if r["complete"]}
+        assert {str(o.id) for o in self.orders} <= stored
+
+
+class TryRule(Scene):
+    """Counting calls nobody: the worker is stopped by rows that the test holds.
+
+    UNSENT: it is counted and cannot be written down. Else: it is written down and the action cannot end.
+    """
+
+    kind, ends = K.TRY_RULE, ("applied", "skipped")  # skipped: only the action's end was lost
+
+    async def prepare(self) -> None:
+        world = self.world
+        rows = [(world.store_hash, str(9_000_000 + n), world.services.clock.now()) for n in range(5)]
+        facts = order(created_at=world.services.clock.now())
+        for _, number, now in rows:
+            await keep_past(world.db, world.store_hash, ORDER, number, facts, now, complete=True)
+
+    async def go(self) -> None:
+        # Not by begin_tryout: the reading that it asks for has a scene of its own, and the row is locked first.
+        world, now = self.world, self.world.services.clock.now()
+        (row,) = await world.raw(
+            "INSERT INTO tryouts (store_hash, kind, definition, state, author, created_at, updated_at)"
+            " VALUES ($1, 'order', '{}', 'waiting', 1, $2, $2) RETURNING id",
+            world.store_hash,
+            now - FRESH,
+        )
+        self.record = RecordKey("tryout", str(row["id"]))
+        held = await self.stage.lock("SELECT 1 FROM tryouts WHERE id = $1 FOR UPDATE", row["id"])
+        async with world.db.transaction():
+            await queue_action(world.db, world.store_hash, self.kind, self.record, now)
+        self.waiting = asyncio.create_task(self._wait(held))
+
+    async def _wait(self, held: Any) -> None:
+        assert await self.stage.blocked(held, 1, 30) == 1
+        if self.stage.moment is not Moment.UNSENT:
+            action = await self.action()
+            mine = await self.stage.lock("SELECT 1 FROM actions WHERE id = $1 FOR UPDATE", action["id"])
+            await held.execute("ROLLBACK")
+            assert await self.stage.blocked(mine, 1) == 1
+        self.stage.gate.arrived.append(self.name)
+
+    async def finish(self) -> None:
+        async def counted() -> Any:
+            tryout = await fetch_tryout(self.world.db, self.world.store_hash, int(self.record.id))
+            return tryout if tryout is not None and tryout.state == "counted" else None
+
+        tryout = await self.world.until(counted, 60, "the try is counted")
+        assert tryout.done == tryout.total >= 5  # nothing is counted twice
+
+
 class RegisterHooks(Scene):
     """The install of a small store registers its webhooks."""
 
@@ -554,6 +627,8 @@ SCENES: dict[ActionKind, type[Scene]] = {
         TestAccount,
         RegisterHooks,
         CountBacklog,
+        ReadPast,
+        TryRule,
         ProbeUninstall,
         FinishUninstall,
     )

@@ -95,7 +95,8 @@ async def crash(app: Running, post: Post, moment: Moment, kinds: list[ActionKind
 
 async def hold_commits(stage: Stage, scenes: list[Scene]) -> None:
     """Lock the rows of the started actions, let the calls be answered, and wait until every commit waits."""
-    ids = [(await s.action())["id"] for s in scenes if s.problem is None and s.kind is not ActionKind.PREPARE_DOCUMENT]
+    by_rows = (ActionKind.PREPARE_DOCUMENT, ActionKind.TRY_RULE)
+    ids = [(await s.action())["id"] for s in scenes if s.problem is None and s.kind not in by_rows]
     if not ids:
         return
     locks = await stage.lock("SELECT id FROM actions WHERE id = ANY($1) FOR UPDATE", ids)
