@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from bcapp.db import positional
 from tests.web.panel.conftest import START, House
 
 pytestmark = pytest.mark.database
@@ -163,3 +164,13 @@ async def test_figures_leave_simulated_requests_out(house: House) -> None:
     page = (await house.as_("owner").get()).text
     assert "3 hours" in page
     assert "90" not in page
+
+
+async def test_when_the_store_was_heard_of_last_is_not_looked_for_in_every_delivery(house: House) -> None:
+    statement, _ = positional("panel_health_of_store")
+    async with house.db.pool.acquire() as connection, connection.transaction():
+        await connection.execute("SET LOCAL enable_seqscan = off")
+        await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        await connection.execute(f"PREPARE health AS {statement}")
+        plan = await connection.fetch("EXPLAIN EXECUTE health('x', now(), now())")
+    assert any("deliveries_heard" in row[0] for row in plan), plan

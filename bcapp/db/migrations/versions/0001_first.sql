@@ -667,6 +667,8 @@ CREATE TABLE deliveries (                                   -- inbox: "look at t
     PRIMARY KEY (store_hash, key)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01);
 CREATE INDEX deliveries_due ON deliveries (due_at) WHERE done_at IS NULL AND parked_why IS NULL;
+-- When the store was heard of last: Home asks every few seconds.
+CREATE INDEX deliveries_heard ON deliveries (store_hash, received_at) WHERE source = 'bigcommerce';
 CREATE INDEX deliveries_record ON deliveries (store_hash, record_kind, record_id) WHERE done_at IS NULL;
 
 CREATE TABLE actions (                                      -- outbox and timers in one
