@@ -190,17 +190,19 @@ async def archive(db: Database, store_hash: str, rule_id: int, author: int, now:
 class Backlog:
     """What exists from before the boundary. state: counting | counted | failed.
 
-    groups: [{key, label, count, money: {currency: amount as text}, records: [ids]}].
+    groups: [{key, label, count, money: {currency: amount as text}, records: [ids]}]. first: how many open orders were
+    read when there are more than that, else 0.
     """
 
     state: str
     groups: tuple[dict[str, Any], ...]
     updated_at: datetime
+    first: int = 0
 
 
 async def fetch_backlog(db: Database, store_hash: str, rule_id: int) -> Backlog | None:
     row = await db.fetch_one("panel_backlog", {"store_hash": store_hash, "rule_id": rule_id})
-    return Backlog(row["state"], tuple(row["groups"]), row["updated_at"]) if row else None
+    return Backlog(row["state"], tuple(row["groups"]), row["updated_at"], row["first"]) if row else None
 
 
 async def count_backlog(db: Database, store_hash: str, rule_id: int, now: datetime) -> bool:

@@ -163,7 +163,7 @@ async def register_hooks(work: Work) -> Outcome:
             # What they missed meanwhile is read back at once: exactly the time since the last sweep.
             await db.execute("bring_sweep_forward", {"store_hash": store_hash, "name": "orders", "due_at": now})
     detail = {"made": made, "mended": mended, "refused": refused}
-    intents: list[Intent] = [Note("hooks_registered", None, detail)]
+    intents: list[Intent] = [Note("hooks_registered", None, detail)] if made or mended or refused else []
     if silent:
         text = "BigCommerce had switched webhooks off. They are on again, and what they missed is being read back."
         intents.append(AskPerson("hooks_off", text, alarm=True))
@@ -224,7 +224,12 @@ async def count_backlog(work: Work) -> Outcome:
         {
             **key,
             "state": "counted" if done else "counting",
-            "cursor": {"status_at": status_at, "after_id": after_id, "counted": counted},
+            "cursor": {
+                "status_at": status_at,
+                "after_id": after_id,
+                "counted": counted,
+                "more": status_at < len(OPEN_STATUSES),
+            },
             "groups": list(groups.values()),
             "now": work.services.clock.now(),
         },

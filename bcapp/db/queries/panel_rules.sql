@@ -102,7 +102,10 @@ ON CONFLICT (store_hash, key) DO UPDATE
    SET seen = deliveries.seen + 1, done_at = NULL, parked_why = NULL, attempt = 0, due_at = excluded.due_at;
 
 -- panel_backlog --
-SELECT state, groups, updated_at FROM backlogs WHERE store_hash = :store_hash AND rule_id = :rule_id;
+-- first: how many orders were read when there are more than are counted, else 0.
+SELECT state, groups, updated_at,
+       CASE WHEN state = 'counted' AND (cursor ->> 'more') = 'true' THEN CAST(cursor ->> 'counted' AS integer) ELSE 0 END AS first
+  FROM backlogs WHERE store_hash = :store_hash AND rule_id = :rule_id;
 
 -- begin_backlog --
 -- Count anew what exists, unless it is being counted.

@@ -194,6 +194,9 @@ async def test_going_live_shows_the_boundary_and_includes_what_is_ticked(house: 
     text = (await owner.get(f"rules/{rule}/live")).text
     assert "Awaiting fulfillment" in text
     assert "$3,000.00" in text
+    assert "Only the first" not in text
+    await house.run("UPDATE backlogs SET cursor = $1", {"counted": 2000, "more": True})
+    assert "Only the first 2,000 open orders" in (await owner.get(f"rules/{rule}/live", part=True)).text
     for _ in range(2):
         assert (await owner.post(f"rules/{rule}/live", {"group": ["11", "nonsense"]})).status_code == 303
     assert await house.run("SELECT mode FROM rules") == "live"
