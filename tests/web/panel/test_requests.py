@@ -174,7 +174,10 @@ async def test_a_part_is_only_the_list(desk: Desk) -> None:
     await desk.order(1001)
     await desk.request(1001)
     answer = await desk.house.as_("owner").get("requests?q=1001", part=True)
-    assert answer.text.strip().startswith('<div id="requests">')
+    assert answer.text.strip().startswith('<div id="requests" hx-get="')
+    assert (
+        'requests?q=1001&amp;page=1" hx-trigger="every 10s" hx-target="this"' in answer.text
+    )  # app.js lets hidden pages rest
     assert "<html" not in answer.text
 
 
