@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from bcapp.core.actions import ActionKind
+from bcapp.core.calendars import Calendar
 from bcapp.core.model import RecordKey
 from bcapp.core.rules import RuleDefinition, dump_definition, parse_definition
 from bcapp.db import Database, audit
 from bcapp.db.actions import queue_action
+from bcapp.db.calendars import fetch_calendars
 from bcapp.errors import Stale
 
 HITS = timedelta(days=30)
@@ -236,12 +238,13 @@ async def _note(
 
 @dataclass(frozen=True)
 class Choices:
-    """What an editor offers: rows of accounts, channels, people and agreements."""
+    """What an editor offers: rows of accounts, channels, people and agreements, and calendars by number."""
 
     accounts: list[dict[str, Any]]
     channels: list[dict[str, Any]]
     people: list[dict[str, Any]]
     agreements: list[dict[str, Any]]
+    calendars: Mapping[int, Calendar] = field(default_factory=dict)
 
     @property
     def names(self) -> dict[str, str]:
@@ -258,4 +261,5 @@ async def list_choices(db: Database, store_hash: str) -> Choices:
         channels=await db.fetch_all("panel_channels", of),
         people=await db.fetch_all("panel_people", of),
         agreements=await db.fetch_all("panel_agreement_names", of),
+        calendars=await fetch_calendars(db, store_hash),
     )

@@ -17,6 +17,8 @@ UNION ALL
 SELECT 'agreement', id, name, archived FROM agreements WHERE store_hash = :store_hash
 UNION ALL
 SELECT 'account', id, name, false FROM signature_accounts WHERE store_hash = :store_hash
+UNION ALL
+SELECT 'calendar', id, name, false FROM calendars WHERE store_hash = :store_hash
 ORDER BY what, archived, id;
 
 -- lock_rules --

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from starlette.datastructures import FormData
 
+from bcapp.core.calendars import EVERY_DAY, zone_or_utc
 from bcapp.core.conditions import Condition
+from bcapp.core.escalation import escalation_dates
 from bcapp.core.fields import OPERATORS, FieldType
 from bcapp.core.kinds.order import ORDER
 from bcapp.core.money import parse_money
@@ -34,6 +37,7 @@ MOST_APPROVERS = 5
 MOST_OF_A_BAND = 3
 MOST_COPIES = 3
 MOST_DECIDERS = 2
+TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 ROW = re.compile(r"c\.([0-9]{1,3})\.([0-9]{1,3})\.field")
 SEQUENCES = (
     ("together", "Both at the same time"),
@@ -404,6 +408,17 @@ def said(definition: RuleDefinition, choices: Choices) -> str:
     return sentence(replace(definition, groups=groups), ORDER, choices.names)
 
 
+def step_dates(
+    definition: RuleDefinition, choices: Choices, zone: str, now: datetime
+) -> list[tuple[str, datetime, bool]]:
+    """Return (what, when, too late) of each step for a request that is sent now; nothing while a row cannot be read."""
+    words = dict(STEPS)
+    readable = tuple(s for s in definition.steps if s.do in words and TIME.fullmatch(s.at))
+    calendar = choices.calendars.get(definition.calendar_id, EVERY_DAY)
+    dates = escalation_dates(replace(definition, steps=readable), now, calendar, zone_or_utc(zone))
+    return [(words[d.step.do], d.due.at, d.late) for d in dates]
+
+
 # where check_definition says it -> the form's field
 PLACES = {
     "signers": "internal",
@@ -456,6 +471,8 @@ def check_form(form: RuleForm, choices: Choices) -> tuple[RuleDefinition, dict[s
         )
     if definition.account_id:
         _check_known((definition.account_id,), choices.accounts, "account_id", "Choose the signature account.", errors)
+    if definition.calendar_id and definition.calendar_id not in choices.calendars:
+        errors["calendar_id"] = "This calendar does not exist any more."
     _check_known(definition.channels, choices.channels, "channel", "A channel does not exist any more.", errors)
     return definition, errors
 

@@ -41,6 +41,7 @@ from bcapp.web.panel.rule_form import (
     form_of,
     new_form,
     said,
+    step_dates,
 )
 from bcapp.web.panel.rule_form import read_form as read_rule
 from bcapp.web.panel.screen import Given, answer, frame, path_id, query_text
@@ -125,8 +126,8 @@ async def _editor(
         once_options=ONCE,
         step_options=STEPS,
         step_outcomes=STEP_OUTCOMES,
-        step_dates=(),
-        calendar_options=[("", "Every day is a working day")],
+        step_dates=step_dates(definition_of(form), choices, visit.store.timezone, visit.now),
+        calendar_options=[("", "Every day is a working day"), *[(c.id, c.name) for c in choices.calendars.values()]],
         channels=choices.channels,
         channel_values=[(str(c["id"]), c["name"]) for c in choices.channels],
         agreement_options=[("", "Choose"), *[(a["id"], a["name"]) for a in live]],

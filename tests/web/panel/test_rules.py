@@ -356,3 +356,13 @@ async def test_the_check_says_what_is_doubtful(house: House) -> None:
     assert "Nobody to sign" in shown
     assert f"rules/{rule_id}" in shown
     assert "asks by approval limit, but nobody has one" in (await house.as_("owner").get(f"rules/{rule_id}")).text
+
+
+async def test_steps_are_shown_as_dates_before_they_are_saved(house: House) -> None:
+    account = await add_account(house)
+    step = {"s.0.do": "remind", "s.0.after_days": "2", "s.0.at": "10:30", "s.1.do": "remind", "s.1.at": "25:00"}
+    late = {"s.2.do": "escalate", "s.2.after_days": "30", "s.2.at": "08:00"}
+    shown = (await house.as_("owner").post("rules/new", filled(account, do="fit", **step, **late))).text
+    assert "If it were sent now:" in shown
+    assert "10:30" in shown.partition("If it were sent now:")[2]
+    assert "The request has expired by then." in shown
