@@ -14,6 +14,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, FrameLocator
 
+from bcapp.core.conditions import Condition
+from bcapp.core.rules import RuleDefinition
+from bcapp.db.past import begin_tryout, fetch_tryout
 from tests.fixtures.browser import Stage, Visitor, open_stage
 from tests.fixtures.world import World, furnish
 
@@ -96,11 +99,28 @@ async def furnished(bare: Bench) -> Bench:
     await world.request_is(orders["declined"], "declined")
     await world.hold_is(orders["released"], "released")
     await world.quiet()
+    ids["tried"] = await try_out(world, ids["monitored"])
     for name, number in orders.items():
         ids[f"order_{name}"] = number
         if name != "untouched":
             ids[f"request_{name}"] = int(requests[name]["id"])
     return bare
+
+
+async def try_out(world: World, rule_id: int) -> int:
+    """Try a definition like a rule's on what was placed, and return the try's number."""
+    wide = RuleDefinition(groups=((Condition("total", "at_least", ("400.00 USD",)),),), customer=True)
+    number = await begin_tryout(
+        world.db, world.store_hash, "order", wide, author=1, now=world.services.clock.now(), name="Kayaks by freight",
+        rule_id=rule_id, rule_version=1,
+    )  # fmt: skip
+
+    async def counted() -> bool:
+        tryout = await fetch_tryout(world.db, world.store_hash, number)
+        return tryout is not None and tryout.state == "counted" and tryout.whole
+
+    await world.until(counted, 40, "the try is counted")
+    return number
 
 
 @dataclass(frozen=True)
@@ -225,6 +245,14 @@ FILLED = [
     Screen("rule-archive", "rules/{rule}", dialog("Archive")),
     Screen("rule-versions", "rules/{rule}/versions"),
     Screen("rule-live", "rules/{monitored}/live"),
+    Screen("rule-try", "rules/{rule}/try"),
+    Screen("rule-monitor", "rules/{monitored}/monitor"),
+    Screen("tryout", "tries/{tried}"),
+    Screen("try-new", "tries/new?kind=customer"),
+    Screen("try-new-refused", "tries/new", press("Try", shown=REFUSED)),
+    Screen("what-if", "what-if"),
+    Screen("what-if-order", "what-if?number={order_sent}&draft={tried}"),
+    Screen("what-if-refused", "what-if?number={order_sent}", fill("Order total", "", press("What if", shown=REFUSED))),
     Screen("rule-new", "rules/new"),
     Screen("rule-condition", "rules/new", press("Or …", shown="[name='c.0.1.field']")),
     Screen("rule-check", "rules/check"),
