@@ -27,6 +27,7 @@ class StoreSettings:
     shipping_tool: str = ""  # a key of SHIPPING_TOOLS
     payment_mode: str = ""  # "capture": paid at checkout; "authorize": authorised, captured later
     alarm_person: int = 0  # people.id who gets alarms by mail
+    support_email: str = ""  # whom signers ask; "": the mail names the store only
     staff_note: bool = False  # one line into the order's staff notes when signed
     test_mode_user: int = 0  # users.id who receives every request; 0: test mode is off
     release_capture: bool = True  # authorise-only: capture when signed

@@ -265,7 +265,7 @@ async def send_request(work: Work) -> Outcome:
             document.url,
             signers,
             subject=f"{what}: order {work.order_id} at {work.store.name}",
-            message=f"{work.store.name} asks you to read and sign the document for order {work.order_id}.",
+            message=_message(work),
             sender_name=work.store.name,
         )
     except SignatureError as exc:
@@ -278,6 +278,12 @@ async def send_request(work: Work) -> Outcome:
     notes = (Note("flags_dropped", request.id, {"flags": list(made.dropped)}),) if made.dropped else ()
     outcome = _sent(work, request, made.uuid, "")
     return Outcome(outcome.state, outcome.why, outcome.left_as, (*outcome.intents, *notes), look=False)
+
+
+def _message(work: Work) -> str:
+    email = work.store.settings.support_email
+    asks = f"{work.store.name} asks you to read and sign the document for order {work.order_id}."
+    return f"{asks} Questions? Write to {email}." if email else asks
 
 
 def _not_ours(request: SignatureRequest, document: ProviderDocument) -> str:

@@ -9,6 +9,15 @@ from tests.fixtures.world import World
 pytestmark = pytest.mark.journey
 
 
+async def test_a_signer_reads_whom_to_ask(world: World) -> None:
+    await world.rule()
+    await world.raw("UPDATE stores SET settings = settings || $1", {"support_email": "help@northfield.test"})
+    order = world.place(customer_id=0, email="asking@buyer.test")
+    await world.request_is(order.id, "sent")
+    mails = world.sandbox.signature.inbox.find(to="asking@buyer.test")
+    assert any("Questions? Write to help@northfield.test." in m.text for m in mails)
+
+
 async def test_a_large_order_is_held_signed_and_released(world: World) -> None:
     await world.rule()
     order = world.place()

@@ -22,6 +22,7 @@ from bcapp.db.people import list_people
 from bcapp.db.settings import Saved, holds_matter, list_held, list_hooks, read_data, save_settings
 from bcapp.db.settings import keep_held as mark_kept
 from bcapp.errors import Stale
+from bcapp.mail import ADDRESS
 from bcapp.stores import REQUIRED_SCOPES, store_record
 from bcapp.web.forms import read_form
 from bcapp.web.hold_words import ESCAPES, PAYMENT_MODES, STATUS_NAMES, describe_hold
@@ -66,13 +67,14 @@ LABELS = {
     "escape_status": "Status of the hold",
     "release_capture": "Capture when signed",
     "alarm_person": "Who gets alarms",
+    "support_email": "Address for questions",
     "staff_note": "Staff note",
     "test_mode_user": "Test mode",
 }
 # Section -> the settings that it saves.
 FIELDS: dict[str, tuple[str, ...]] = {
     "orders": ("shipping_tool", "payment_mode", "escape_status", "release_capture"),
-    "alarms": ("alarm_person",),
+    "alarms": ("alarm_person", "support_email"),
     "staff-note": ("staff_note",),
     "test-mode": ("test_mode_user",),
 }
@@ -172,7 +174,10 @@ async def _read_section(visit: Visit, section: str, inputs: Inputs) -> dict[str,
                 inputs.errors["escape_status"] = "Choose one of the statuses offered."
             return {**read_hold(inputs), "escape_status": escape, "release_capture": inputs.is_on("release_capture")}
         case "alarms":
-            return {"alarm_person": await read_alarm_person(visit, inputs)}
+            email = inputs.text("support_email", most=254).lower()
+            if email and not ADDRESS.fullmatch(email):
+                inputs.errors["support_email"] = "Enter one e-mail address, or leave it empty."
+            return {"alarm_person": await read_alarm_person(visit, inputs), "support_email": email}
         case "staff-note":
             return {"staff_note": inputs.is_on("staff_note")}
         case _:
@@ -260,6 +265,8 @@ async def difference(visit: Visit, stands: Mapping[str, Any], typed: Mapping[str
             return STATUS_NAMES.get(value, "Chosen by the shipping tool")
         if name == "alarm_person":
             return people.get(value, "Nobody")
+        if name == "support_email":
+            return value or "None"
         return "On" if value else "Off"
 
     return [(LABELS[n], words(n, stands[n]), words(n, typed[n])) for n in typed if stands[n] != typed[n]]

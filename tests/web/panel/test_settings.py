@@ -131,6 +131,20 @@ async def test_alarms_go_to_somebody_of_the_directory(house: House) -> None:
     assert answer.status_code == 422
     assert (await house.as_("owner").post("settings/alarms", form | {"alarm_person": str(mine)})).status_code == 303
     assert (await stored(house))["alarm_person"] == mine
+    form = await opened(house, "settings/alarms") | {"alarm_person": str(mine)}
+    for address, status in (
+        ("no address", 422),
+        ("a@b.example, c@d.example", 422),
+        ("Help@shop.example", 303),
+        ("", 303),
+    ):
+        form |= await opened(house, "settings/alarms")
+        answer = await house.as_("owner").post("settings/alarms", form | {"support_email": address})
+        assert answer.status_code == status
+        if address == "Help@shop.example":
+            assert (await stored(house))["support_email"] == "help@shop.example"
+            assert "help@shop.example" in (await house.as_("owner").get("settings/alarms")).text
+    assert (await stored(house))["support_email"] == ""
 
 
 @pytest.mark.database
