@@ -207,7 +207,7 @@ def price_list(store: Store, name: str, born: datetime) -> None:
     store.price_lists[number] = {"id": number, "name": name, "active": True, "date_created": at, "date_modified": at}
     tiers = [
         {"quantity_min": 10, "quantity_max": 49, "type": "percent", "amount": 5},
-        {"quantity_min": 50, "quantity_max": None, "type": "price", "amount": 20},
+        {"quantity_min": 50, "quantity_max": None, "type": "percent", "amount": 10},
     ]
     store.prices[number] = [
         {

@@ -23,13 +23,14 @@ async def test_a_price_list_has_names_and_tiers(client: BigCommerce, sandbox: Sa
     assert len(found.prices) == 20
     tent = next(p for p in found.prices if p.sku == "TENT-4")
     assert (tent.name, tent.price, tent.currency) == ("Basecamp 4 tent", Decimal("404.1"), "USD")
-    assert tent.tiers == ((10, Decimal("383.90")), (50, Decimal("384.1")))
+    assert tent.tiers == ((10, Decimal("383.90")), (50, Decimal("363.69")))
     assert await read_price_list(client, 999) is None
 
 
 RECORD: dict[str, Any] = {
     "variant_id": 5, "product_id": 7, "sku": "A-1", "price": 10, "sale_price": 8, "currency": "eur",
-    "bulk_pricing_tiers": [{"quantity_min": 5, "type": "fixed", "amount": 9}],
+    "bulk_pricing_tiers": [{"quantity_min": 9, "type": "price", "amount": 2},
+                           {"quantity_min": 5, "type": "fixed", "amount": 9}],
 }  # fmt: skip
 
 
@@ -37,7 +38,7 @@ RECORD: dict[str, Any] = {
 def test_a_record_is_read_whole() -> None:
     price = parse_price(RECORD, {7: "Tent"})
     assert (price.sku, price.name, price.currency) == ("A-1", "Tent", "EUR")
-    assert (price.price, price.sale_price, price.tiers) == (Decimal(10), Decimal(8), ((5, Decimal(9)),))
+    assert (price.price, price.sale_price, price.tiers) == (Decimal(10), Decimal(8), ((5, Decimal(9)), (9, Decimal(8))))
     assert parse_price(RECORD | {"sku": "", "sale_price": None}, {}).sku == "#5"
 
 

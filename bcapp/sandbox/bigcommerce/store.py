@@ -203,6 +203,7 @@ class Store:
         at: datetime | None = None,
         quiet: bool = False,
         provider: str | None = None,
+        locale: str = "en",
     ) -> Order:
         """Place an order as a shopper does and return it.
 
@@ -231,7 +232,7 @@ class Store:
                 addresses=[] if digital else [{"id": address_id, **_contact(billing)}], lines=made,
                 tax_rate=Decimal(rate), shipping=shipping_cost, created=now, modified=now, discount=Decimal(discount),
                 exchange_rate=Decimal("1") if order_currency == self.currency else Decimal("0.92"),
-                customer_message=message, cart_id=str(uuid.UUID(int=secrets.randbits(128), version=4)),
+                customer_message=message, cart_id=str(uuid.UUID(int=secrets.randbits(128), version=4)), locale=locale,
             )  # fmt: skip
             order.history.append((now, 0, "placed"))
             self.orders[order.id] = order
