@@ -89,7 +89,7 @@ def _currency(visit: Visit) -> str:
     return str(visit.store.profile.get("currency") or "USD")
 
 
-async def _editor(
+async def show_editor(
     request: Request,
     visit: Visit,
     rule: Rule | None,
@@ -159,7 +159,7 @@ async def _fetch(visit: Visit, rule_id: int) -> Rule:
 async def new_rule(request: Request, visit: Visit) -> Response:
     choices = await rules.list_choices(visit.services.db, visit.store.hash)
     if request.method != "POST":
-        return await _editor(request, visit, None, new_form(choices, _currency(visit)), choices)
+        return await show_editor(request, visit, None, new_form(choices, _currency(visit)), choices)
     return await _save(request, visit, None, choices)
 
 
@@ -168,7 +168,7 @@ async def show_rule(request: Request, visit: Visit) -> Response:
     """The editor for who may change rules; the rule in words for everybody else."""
     rule = await _fetch(visit, path_id(request))
     choices = await rules.list_choices(visit.services.db, visit.store.hash)
-    return await _editor(request, visit, rule, form_of(rule.name, rule.definition), choices)
+    return await show_editor(request, visit, rule, form_of(rule.name, rule.definition), choices)
 
 
 @panel("rules.edit")
@@ -184,7 +184,7 @@ async def _save(request: Request, visit: Visit, rule: Rule | None, choices: Choi
     form = read_rule(data)
     do = given.raw("do")
     if do:
-        return await _editor(request, visit, rule, form.changed(do, _currency(visit)), choices)
+        return await show_editor(request, visit, rule, form.changed(do, _currency(visit)), choices)
     if rule is not None and rule.archived:
         return go(
             request, frame(request).url(f"rules/{rule.id}"), toast="An archived rule stays as it is.", toast_kind="info"
@@ -196,7 +196,7 @@ async def _save(request: Request, visit: Visit, rule: Rule | None, choices: Choi
     if errors:
         meanwhile = await _meanwhile(visit, rule, version) if rule is not None and version != rule.version else ()
         typed = replace(form, errors=errors)
-        return await _editor(request, visit, rule, typed, choices, 422, meanwhile=meanwhile)
+        return await show_editor(request, visit, rule, typed, choices, 422, meanwhile=meanwhile)
     db, store_hash, author = visit.services.db, visit.store.hash, visit.user.id
     url = frame(request).url
     if rule is None:
@@ -211,7 +211,7 @@ async def _save(request: Request, visit: Visit, rule: Rule | None, choices: Choi
         applied = await _put(visit, rule, form.name, definition, choices)
     except (Stale, RefusedByUs) as exc:
         text = MEANWHILE if isinstance(exc, Stale) else str(exc)
-        return await _editor(request, visit, rule, replace(form, errors={"": text}), choices, 422)
+        return await show_editor(request, visit, rule, replace(form, errors={"": text}), choices, 422)
     return go(request, back, toast="Saved." if applied else f"Saved. {WAITS}")
 
 
@@ -264,7 +264,7 @@ async def draft_rule(request: Request, visit: Visit) -> Response:
     data = await read_form(request)
     choices = await rules.list_choices(visit.services.db, visit.store.hash)
     block = "conditions" if query_text(request, "part") == "conditions" else "sentence"
-    return await _editor(request, visit, None, read_rule(data), choices, block=block)
+    return await show_editor(request, visit, None, read_rule(data), choices, block=block)
 
 
 # Versions ---------------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from bcapp.web.panel import Visit, panel
 from bcapp.web.panel.records import DECISIONS
 from bcapp.web.panel.rule_form import check_form, said
 from bcapp.web.panel.rule_form import read_form as read_rule
+from bcapp.web.panel.rules import show_editor
 from bcapp.web.panel.screen import Given, answer, frame, path_id, query_text
 from bcapp.web.refusals import not_found
 from bcapp.web.render import go, wants_part
@@ -106,15 +107,13 @@ async def begin_draft(request: Request, visit: Visit) -> Response:
     """Try what stands in the rule editor, saved or not. Only the conditions must be whole, not who signs."""
     data = await read_form(request)
     form, given = read_rule(data), Given(data)
-    url = frame(request).url
-    choices = await rules.list_choices(visit.services.db, visit.store.hash)
+    url, choices = frame(request).url, await rules.list_choices(visit.services.db, visit.store.hash)
     definition, errors = check_form(form, choices)
-    wrong = next((text for where, text in errors.items() if where.startswith(("c.", "match", "channel"))), "")
     rule_id = given.number("rule_id", "The rule", 0, 2**53, default=0)
     rule = await rules.fetch_rule(visit.services.db, visit.store.hash, rule_id) if rule_id else None
+    wrong = {where: text for where, text in errors.items() if where.startswith(("c.", "match", "channel"))}
     if wrong:
-        back = url(f"rules/{rule.id}") if rule else url("rules/new")
-        return go(request, back, toast=f"Not tried: {wrong}", toast_kind="danger")
+        return await show_editor(request, visit, rule, replace(form, errors=wrong), choices, 422)
     same = rule is not None and rule.definition == definition
     number = await past.begin_tryout(
         visit.services.db, visit.store.hash, ORDER.name, definition,
@@ -384,7 +383,9 @@ async def what_if(request: Request, visit: Visit) -> Response:
             reading = await fetch_reading(db, visit.store, visit.now)
             judging = await _judging(visit, kind, number, tried)
             modes = {rule.id: mode for mode, rule in judging}
-            traces = nearest([decide_rule(kind, rule, facts, reading) for _, rule in judging], len(judging))
+            said_all = [decide_rule(kind, rule, facts, reading) for _, rule in judging]
+            first = said_all[:1] if tried is not None else []
+            traces = [*first, *nearest(said_all[len(first) :], len(said_all))]
         status = 422 if errors else 200
     newest = await db.fetch_all("whatif_newest", {"store_hash": store_hash, "kind": kind.name, "most": 8})
     url = frame(request).url
