@@ -16,8 +16,6 @@ from importlib import resources
 from zoneinfo import ZoneInfo
 
 MOST_HOLIDAYS = 500
-MOST_DAYS = 366  # that a step lies after the sending
-FURTHEST = timedelta(days=5 * 366)  # of calendar days in which that many working days must lie
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 SECOND = timedelta(seconds=1)
 
@@ -106,18 +104,18 @@ def instant(day: date, at: time, zone: ZoneInfo) -> datetime:
 
 
 def days_after(day: date, days: int, *, working: bool, calendar: Calendar) -> date:
-    """Return the day that is so many (working) days after a day. 0: the day itself, worked or not."""
+    """Return the day that is so many (working) days after a day. 0: the day itself, worked or not.
+
+    Raises InvalidCalendar for a calendar without working days.
+    """
     if not working or days == 0:
         return day + timedelta(days=days)
     check_calendar(calendar)
     left = days
-    for step in range(1, FURTHEST.days + 1):
-        at = day + timedelta(days=step)
-        if calendar.is_working(at):
-            left -= 1
-            if left == 0:
-                return at
-    raise InvalidCalendar(f"The calendar has no {days} working days within five years. Remove holidays.")
+    while left > 0:  # comes to its end: some weekday is worked, and holidays are counted
+        day += timedelta(days=1)
+        left -= calendar.is_working(day)
+    return day
 
 
 def due_at(sent_at: datetime, days: int, at: time, calendar: Calendar, zone: ZoneInfo, *, working: bool = True) -> Due:

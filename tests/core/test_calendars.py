@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from bcapp.core.calendars import (
     EVERY_DAY,
+    MOST_HOLIDAYS,
     Calendar,
     InvalidCalendar,
     check_calendar,
@@ -161,11 +162,18 @@ def test_a_calendar_that_cannot_be_is_refused(calendar: Calendar) -> None:
         check_calendar(calendar)
 
 
-def test_a_calendar_without_working_days_in_reach_is_refused() -> None:
-    mondays = frozenset(date(2026, 1, 5) + timedelta(weeks=n) for n in range(300))
-    none = Calendar(weekdays=frozenset({0}), holidays=mondays)
+def test_a_calendar_without_working_days_counts_nothing() -> None:
     with pytest.raises(InvalidCalendar):
-        days_after(date(2026, 1, 1), 1, working=True, calendar=none)
+        days_after(date(2026, 1, 1), 1, working=True, calendar=Calendar(weekdays=frozenset()))
+
+
+def test_the_longest_step_by_the_poorest_calendar() -> None:
+    """One weekday, as many holidays on it as a calendar takes: 865 weeks."""
+    mondays = frozenset(date(2026, 1, 5) + timedelta(weeks=n) for n in range(MOST_HOLIDAYS))
+    found = days_after(
+        date(2026, 1, 1), 365, working=True, calendar=Calendar(weekdays=frozenset({0}), holidays=mondays)
+    )
+    assert found == date(2026, 1, 5) + timedelta(weeks=MOST_HOLIDAYS + 364)
 
 
 @pytest.mark.parametrize("name", ["", "Nowhere/Land", "../../etc/passwd", "zone.tab", "Europe", "tzdata.zi", "/UTC"])
