@@ -82,25 +82,7 @@ def parse_profile(stored: Mapping[str, Any]) -> StoreProfile:
     )
 
 
-# Versions and languages ------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class VersionMark:
-    """material: the version asks again whoever signed an earlier one; a minor one never does."""
-
-    version: int
-    material: bool
-
-
-def newest_material_version(versions: Iterable[VersionMark]) -> int:
-    """Return the newest version that asks again, 0 when there is none."""
-    return max((v.version for v in versions if v.material), default=0)
-
-
-def covers(accepted_version: int, versions: Iterable[VersionMark]) -> bool:
-    """Tell whether who accepted this version need not sign again: no material version came after it."""
-    return 0 < newest_material_version(versions) <= accepted_version
+# Languages ---------------------------------------------------------------------------------------------------------
 
 
 def language_key(language: str) -> str:

@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from bcapp.core.agreements import Binding, VersionMark, language_key, pick_language, speaks
+from bcapp.core.agreements import Binding, language_key, pick_language, speaks
 from bcapp.core.model import PlacedField, RecordKey
 from bcapp.db import Database, audit
 from bcapp.errors import RefusedByUs, Stale
 
 ASKED_SINCE = timedelta(days=90)
 MOST_LANGUAGES = 30
+REVOKED = "What this party signs was changed under “For one customer”."
 
 
 @dataclass(frozen=True)
@@ -121,14 +122,6 @@ async def list_versions(db: Database, store_hash: str, agreement_id: int) -> lis
     """Return the last 100 versions, newest first."""
     rows = await db.fetch_all("agreement_versions", {"store_hash": store_hash, "agreement_id": agreement_id})
     return [Version.from_rows(group) for _, group in groupby(rows, key=lambda row: row["version"])]
-
-
-async def list_marks(db: Database, store_hash: str) -> dict[int, tuple[VersionMark, ...]]:
-    """Return which versions of each agreement are material, oldest first: what `core.agreements.covers` asks for."""
-    found: dict[int, list[VersionMark]] = defaultdict(list)
-    for row in await db.fetch_all("agreement_marks", {"store_hash": store_hash}):
-        found[row["agreement_id"]].append(VersionMark(row["version"], row["material"]))
-    return {agreement_id: tuple(marks) for agreement_id, marks in found.items()}
 
 
 async def missing_languages(db: Database, store_hash: str, agreement: Agreement, now: datetime) -> dict[str, int]:
@@ -304,8 +297,13 @@ async def fetch_binding(db: Database, store_hash: str, binding_id: int) -> Bindi
     return _binding(row) if row else None
 
 
-async def save_binding(db: Database, store_hash: str, binding: Binding, *, author: int, now: datetime) -> int:
-    """Put a binding in the place of the party's earlier one; return its id. The given id is not used."""
+async def save_binding(
+    db: Database, store_hash: str, binding: Binding, *, author: int, now: datetime, ask_again: bool = True
+) -> int:
+    """Put a binding in the place of the party's earlier one; return its id. The given id is not used.
+
+    ask_again: what the party signed of this agreement before counts for no later record.
+    """
     of = {
         "store_hash": store_hash,
         "agreement_id": binding.agreement_id,
@@ -314,6 +312,8 @@ async def save_binding(db: Database, store_hash: str, binding: Binding, *, autho
     }
     async with db.transaction():
         await db.fetch_val("end_binding", {**of, "now": now})
+        if ask_again:
+            await db.execute("revoke_for_binding", {**of, "author": author, "why": REVOKED, "now": now})
         made = await db.fetch_val(
             "add_binding",
             {
@@ -334,7 +334,7 @@ async def save_binding(db: Database, store_hash: str, binding: Binding, *, autho
 
 
 async def end_binding(db: Database, store_hash: str, binding: Binding, *, author: int, now: datetime) -> bool:
-    """Let the party sign the agreement's own text again; return whether anything changed."""
+    """Let the party sign the agreement's own text again, which they are asked for; return whether anything changed."""
     of = {
         "store_hash": store_hash,
         "agreement_id": binding.agreement_id,
@@ -344,6 +344,7 @@ async def end_binding(db: Database, store_hash: str, binding: Binding, *, author
     async with db.transaction():
         if await db.fetch_val("end_binding", {**of, "now": now}) is None:
             return False
+        await db.execute("revoke_for_binding", {**of, "author": author, "why": REVOKED, "now": now})
         detail = {"binding": binding.id, "party_kind": binding.party_kind, "party": binding.party_id}
         await _note(db, store_hash, binding.agreement_id, "agreement_unbound", author, now, detail)
     return True

@@ -20,12 +20,10 @@ from bcapp.core.agreements import (
     MissingValue,
     Price,
     PriceList,
-    VersionMark,
     agreement_page,
     approval_page,
     choose_binding,
     clean,
-    covers,
     examples,
     freeze_template,
     item_rows,
@@ -261,17 +259,7 @@ def test_a_very_long_order_is_cut_and_summed() -> None:
     assert (rows["left"], rows["left_total"], rows["rest"]) == ("9,500", "$11,400,000.00", "")
 
 
-# Versions, languages, one customer
-
-
-@pytest.mark.parametrize(
-    ("accepted", "marks", "covered"),
-    [(1, "M", True), (1, "Mm", True), (1, "MmM", False), (2, "MmM", False), (3, "MmMm", True), (1, "", False),
-     (0, "M", False)],
-)  # fmt: skip
-def test_a_minor_version_never_asks_again(accepted: int, marks: str, covered: bool) -> None:
-    versions = [VersionMark(n, mark == "M") for n, mark in enumerate(marks, 1)]
-    assert covers(accepted, versions) is covered
+# Languages, one customer
 
 
 @pytest.mark.parametrize(

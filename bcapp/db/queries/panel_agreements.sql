@@ -47,11 +47,6 @@ SELECT v.version, v.source, v.material, v.language AS main, v.author, v.created_
   JOIN agreement_texts t ON t.store_hash = v.store_hash AND t.agreement_id = v.agreement_id AND t.version = v.version
  ORDER BY v.version DESC, t.language <> v.language, t.language;
 
--- agreement_marks --
--- Which versions are material, of every agreement of the store, in their order.
-SELECT agreement_id, version, material FROM agreement_versions
- WHERE store_hash = :store_hash ORDER BY agreement_id, version;
-
 -- languages_asked --
 -- Languages of the last 90 days' requests in which the agreement's newest version has no text.
 SELECT q.language, count(*) AS requests
@@ -118,3 +113,9 @@ INSERT INTO agreement_bindings (store_hash, agreement_id, party_kind, party_id, 
 VALUES (:store_hash, :agreement_id, :party_kind, :party_id, :label, :what, :title, :body, :content, :price_list_id,
         :author, :now)
 RETURNING id;
+
+-- revoke_for_binding --
+-- The party signs another text from now on: what they accepted counts for no later record.
+UPDATE acceptances SET revoked_at = :now, revoked_by = :author, revoked_why = :why
+ WHERE store_hash = :store_hash AND agreement_id = :agreement_id AND party_kind = :party_kind AND party_id = :party_id
+   AND revoked_at IS NULL;

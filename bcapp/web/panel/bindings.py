@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bcapp.core.agreements import TABLES, Binding, parse_agreement
+from bcapp.core.agreements import Binding, parse_agreement
 from bcapp.core.markup import MarkupError
 from bcapp.db import agreements
 from bcapp.db.agreements import Agreement
@@ -32,6 +32,8 @@ async def _page(
     binding: Binding,
     errors: Mapping[str, str] | None = None,
     status: int = 200,
+    *,
+    ask_again: bool = True,
 ) -> Response:
     whats = dict(BOUND_WHATS)
     if agreement.newest.source == "template":
@@ -50,7 +52,7 @@ async def _page(
         parties=list(PARTIES.items()),
         whats=list(whats.items()),
         body_characters=BODY_CHARACTERS,
-        tables=TABLES,
+        ask_again=ask_again,
     )
 
 
@@ -89,10 +91,11 @@ async def _save(request: Request, visit: Visit, agreement: Agreement, old: Bindi
     if agreement.archived:
         errors[""] = "Take the agreement out of the archive first."
     if errors:
-        return await _page(request, visit, agreement, binding, errors, 422)
+        return await _page(request, visit, agreement, binding, errors, 422, ask_again=given.ticked("ask_again"))
     if old.id and (old.party_kind, old.party_id) != (binding.party_kind, binding.party_id):
         await agreements.end_binding(db, store_hash, old, author=visit.user.id, now=visit.now)
-    await agreements.save_binding(db, store_hash, binding, author=visit.user.id, now=visit.now)
+    ask_again = given.ticked("ask_again")
+    await agreements.save_binding(db, store_hash, binding, author=visit.user.id, now=visit.now, ask_again=ask_again)
     url = frame(request).url(f"agreements/{agreement.id}")
     return go(request, url, toast="Saved. It is used for requests made from now on.")
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
-from bcapp.core.agreements import VersionMark, choose_binding
+from bcapp.core.agreements import choose_binding
 from bcapp.core.kinds.order import ORDER
-from bcapp.db.agreements import bindings_of, fetch_binding, fetch_version, list_marks
+from bcapp.db.agreements import bindings_of, fetch_binding, fetch_version
 from bcapp.db.past import keep_past
 from tests.documents.samples import address, order
 from tests.web.panel.conftest import House
@@ -123,8 +123,7 @@ async def test_a_save_says_whether_it_is_material(house: House) -> None:
     assert refused.status_code == 422
     assert "Say whether the change is material or minor." in refused.text
     await owner.post(path, filled(version="1", title="Second", weight="minor"))
-    marks = await list_marks(house.db, house.store)
-    assert list(marks.values()) == [(VersionMark(1, True), VersionMark(2, False))]
+    assert await house.run("SELECT array_agg(material ORDER BY version) FROM agreement_versions") == [True, False]
 
 
 async def test_languages_stand_under_one_version(house: House) -> None:
@@ -250,6 +249,28 @@ async def test_one_customer_gets_terms_of_their_own(house: House) -> None:
     await owner.post(f"{path}/bindings/{newer.id}/end")
     assert await bindings_of(house.db, house.store, customer_id=7) == []
     assert await fetch_binding(house.db, house.store, newer.id) == newer
+
+
+async def test_other_terms_are_asked_for_again_unless_it_is_said_otherwise(house: House) -> None:
+    number = await make(house)
+    path, owner, now = f"agreements/{number}", house.as_("owner"), house.clock.now()
+    await house.run(
+        "INSERT INTO imports (store_hash, file_name, state, author, created_at) VALUES ($1, 'x', 'applied', 1, $2)",
+        house.store, now,
+    )  # fmt: skip
+    for party in ("7", "8"):
+        await house.run(
+            "INSERT INTO acceptances (store_hash, party_kind, party_id, agreement_id, agreement_version, scope,"
+            " valid_from, import_id, recorded_at)"
+            " SELECT $1, 'customer', $2, $3, 1, 'customer', $4, id, $4 FROM imports",
+            house.store, party, number, now,
+        )  # fmt: skip
+    revoked = "SELECT array_agg(party_id) FROM acceptances WHERE revoked_at IS NOT NULL"
+    await owner.post(f"{path}/bindings/new", bound())
+    assert await house.run(revoked) is None
+    await owner.post(f"{path}/bindings/new", bound(ask_again="yes"))
+    assert await house.run(revoked) == ["7"]
+    assert "was changed under" in await house.run("SELECT revoked_why FROM acceptances WHERE party_id = '7'")
 
 
 async def test_one_customer_gets_a_pdf_of_their_own(house: House) -> None:
