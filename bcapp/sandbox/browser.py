@@ -9,6 +9,7 @@ from urllib.parse import urljoin
 
 import httpx
 
+Files = list[tuple[str, tuple[str, bytes, str]]] | None
 SESSION = re.compile(r'<meta name="app-session" content="([^"]+)"')
 
 
@@ -119,10 +120,13 @@ class Browser:
             response = self._http.get(urljoin(str(response.url), response.headers["location"]), headers=self._headers())
         return self._page(response)
 
-    def submit(self, page: Page, action: str, button: str = "", **values: str | list[str]) -> Page:
+    def submit(
+        self, page: Page, action: str, button: str = "", files: Files = None, /, **values: str | list[str]
+    ) -> Page:
         """Fill the form whose action ends so, press its (named) button, and return the page that follows.
 
         A list gives a name several values; an empty list leaves it out, like a box that is not ticked.
+        files: (field, (file name, content, type)).
         """
         found = [f for f in page.forms if f.action.split("?")[0].endswith(action) and f.method == "post"]
         if not found:
@@ -139,7 +143,7 @@ class Browser:
             body.setdefault(name, []).append(value)
         # A plain form of our own page: same origin, as the browser would say.
         headers = {**self._headers(), "Origin": self._root, "Sec-Fetch-Site": "same-origin"}
-        response = self._http.post(urljoin(page.url, form.action), data=body, headers=headers)
+        response = self._http.post(urljoin(page.url, form.action), data=body, files=files, headers=headers)
         if response.status_code in (301, 302, 303):
             return self.open(urljoin(str(response.url), response.headers["location"]))
         return self._page(response)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bcapp.sandbox import demo_acceptances
 from bcapp.sandbox.browser import DemoFailed
 from bcapp.sandbox.driver import PATIENCE, Driver, until
 
@@ -13,6 +14,7 @@ Told = tuple[str, str, str, str]  # trigger, request, hold, actions at the store
 def prepare(driver: Driver) -> None:
     """Two rules: the buyer signs large orders; very large ones need an approver first."""
     driver.make_rule("Buyers sign large orders", "500.00", internal=[], customer="yes", most_per_hour="1000")
+    demo_acceptances.prepare(driver)
 
 
 def _released(driver: Driver, order_id: int) -> Told:
@@ -140,4 +142,7 @@ ROADS: dict[str, Callable[[Driver], Told]] = {
     "order_approval: moved by a payment": moved_by_a_payment,
     "order_approval: signed by another": forwarded_without_leave,
     "order_approval: every webhook lost": every_webhook_lost,
+    "order_approval: second order covered": demo_acceptances.second_order_covered,
+    "order_approval: signed before the app": demo_acceptances.imported_honoured,
+    "order_approval: new version asks again": demo_acceptances.new_material_version,
 }

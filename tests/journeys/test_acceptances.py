@@ -116,7 +116,7 @@ async def test_the_second_order_is_covered_until_the_text_changes_in_what_matter
 
 async def test_what_a_guest_signed_counts_for_the_account_with_the_same_address(world: World) -> None:
     await world.rule(sign_once=SignOnce("customer"))
-    guest = {"customer_id": 0, "email": "gil@guests.test"}
+    guest: dict[str, Any] = {"customer_id": 0, "email": "gil@guests.test"}
     await signed_once(world, **guest)
     rows = await ledger(world)
     assert rows[0]["party_kind"] == "email"
