@@ -1,3 +1,12 @@
 """Fixtures by subject; each file of tests/fixtures says what it offers."""
 
+import os
+
+from hypothesis import HealthCheck, settings
+
 pytest_plugins = ["tests.fixtures.database", "tests.fixtures.world", "tests.fixtures.processes"]
+
+# A busy machine is no failure, and a red run is red again: HYPOTHESIS_PROFILE=search looks for what is not known yet.
+settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
