@@ -1,4 +1,4 @@
-"""What one customer or company signs instead of an agreement's own text: a PDF, terms, or their price list in it."""
+"""What one customer signs instead of an agreement's own text: a PDF, terms, or their price list in it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from bcapp.web.panel.screen import MOST_ID, NUMBER, Given, answer, frame, path_i
 from bcapp.web.refusals import not_found
 from bcapp.web.render import go
 
-PARTIES = {"customer": "One customer", "company": "A company of B2B Edition"}
 LABEL_CHARACTERS = 120
 
 
@@ -49,7 +48,6 @@ async def _page(
         binding=binding,
         errors=dict(errors or {}),
         action=request.url.path,
-        parties=list(PARTIES.items()),
         whats=list(whats.items()),
         body_characters=BODY_CHARACTERS,
         ask_again=ask_again,
@@ -92,7 +90,7 @@ async def _save(request: Request, visit: Visit, agreement: Agreement, old: Bindi
         errors[""] = "Take the agreement out of the archive first."
     if errors:
         return await _page(request, visit, agreement, binding, errors, 422, ask_again=given.ticked("ask_again"))
-    if old.id and (old.party_kind, old.party_id) != (binding.party_kind, binding.party_id):
+    if old.id and old.party_id != binding.party_id:
         await agreements.end_binding(db, store_hash, old, author=visit.user.id, now=visit.now)
     ask_again = given.ticked("ask_again")
     await agreements.save_binding(db, store_hash, binding, author=visit.user.id, now=visit.now, ask_again=ask_again)
@@ -117,7 +115,6 @@ def _read(given: Given, agreement: Agreement, old: Binding) -> Binding:
         given.errors["party_id"] = "Write the number that BigCommerce gives them, such as 1024."
     return replace(
         old,
-        party_kind=given.choice("party_kind", "Choose for whom.", list(PARTIES), "customer"),
         party_id=party.lstrip("0"),
         label=given.text("label", "The name", LABEL_CHARACTERS),
         what=what,

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
-from bcapp.core.agreements import choose_binding
+from bcapp.core.agreements import Binding, choose_binding
 from bcapp.core.kinds.order import ORDER
-from bcapp.db.agreements import bindings_of, fetch_binding, fetch_version
+from bcapp.db.agreements import bindings_of, fetch_binding, fetch_version, save_binding
 from bcapp.db.past import keep_past
 from tests.documents.samples import address, order
 from tests.web.panel.conftest import House
@@ -208,7 +208,7 @@ async def test_the_field_check_names_the_orders_that_leave_a_blank(house: House)
 
 
 def bound(**more: Any) -> dict[str, Any]:
-    return {"party_kind": "customer", "party_id": "7", "what": "text", "body": "Own terms {{order.id}}"} | more
+    return {"party_id": "7", "what": "text", "body": "Own terms {{order.id}}"} | more
 
 
 async def test_one_customer_gets_terms_of_their_own(house: House) -> None:
@@ -224,9 +224,9 @@ async def test_one_customer_gets_terms_of_their_own(house: House) -> None:
         assert refused.status_code == 422, wrong
         assert says in refused.text
     assert (await owner.post(url, bound(label="Lee Outdoor"))).status_code == 303
-    assert (
-        await owner.post(url, bound(party_kind="company", party_id="9", what="price_list", price_list_id="2"))
-    ).status_code == 303
+    number = int(path.rsplit("/", 1)[1])
+    company = Binding(0, number, "company", "9", "price_list", price_list_id=2)
+    await save_binding(house.db, house.store, company, author=1, now=house.clock.now())
     page = (await owner.get(path)).text
     assert "Customer 7" in page
     assert "Lee Outdoor" in page
