@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     sandbox.add_argument("--port", type=int, default=9300)
     sandbox.add_argument("--app-url", default="http://127.0.0.1:8000")
     bench = add("bench", _bench, "Print ratios of one run on this machine.")
-    bench.add_argument("what", choices=("ingest", "roundtrip"))
+    bench.add_argument("what", choices=("ingest", "roundtrip", "rules"))
     bench.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
     bench.add_argument("--gate", action="store_true", help="end with 1 when a ratio that gates is missed")
     return parser

@@ -99,15 +99,6 @@ def missing(trace: RuleTrace) -> tuple[ConditionTrace, ...]:
     return min(failed, key=len, default=())
 
 
-def parts(trace: RuleTrace) -> int:
-    """Return of how many conditions the nearest way to a match is made."""
-    groups = [g for g in trace.groups if g]
-    if trace.match == "all":
-        return len(groups)
-    best = min(groups, key=lambda g: sum(c.outcome != "pass" for c in g), default=())
-    return len(best)
-
-
 def nearest(traces: Sequence[RuleTrace], most: int = 3) -> list[RuleTrace]:
     """Return the rules nearest to asking: those that asked, then those that failed at the fewest conditions."""
 

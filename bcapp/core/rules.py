@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
@@ -19,10 +20,14 @@ from bcapp.core.conditions import (
 )
 from bcapp.core.fields import OPERATOR_WORDS, Field, Reading
 from bcapp.core.kinds.kind import Kind
+from bcapp.core.model import Money
+from bcapp.core.money import parse_money
 
 MOST_CONDITIONS = 500
 MOST_BANDS = 20
 MOST_STEPS = 20
+MOST_STEP_DAYS = 365
+TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 SCOPES = ("", "customer", "company", "channel", "order")  # of a sign-once acceptance; "": every record is signed
 STEPS = ("remind", "escalate", "alternate", "outcome")
@@ -169,9 +174,54 @@ def check_definition(definition: RuleDefinition, kind: Kind) -> None:
         problems.append(("expiry_days", "Expiry is between 1 and 365 days."))
     if not 1 <= definition.most_per_hour <= 100_000 or not 1 <= definition.most_per_day <= 1_000_000:
         problems.append(("limits", "The limits per hour and per day are at least 1."))
-    problems += _sign_once_problems(definition)
+    problems += [*_sign_once_problems(definition), *_band_problems(definition), *_step_problems(definition)]
     if problems:
         raise InvalidRule(problems)
+
+
+def _band_problems(definition: RuleDefinition) -> Iterator[tuple[str, str]]:
+    """Yield what keeps the limits table from naming one line for each amount."""
+    if definition.bands and definition.approvers:
+        yield "bands", "Name approvers or a limits table, not both."
+    if len(definition.bands) > MOST_BANDS:
+        yield "bands", f"A limits table has at most {MOST_BANDS} lines."
+    highest: dict[str, Money] = {}
+    for i, band in enumerate(definition.bands):
+        if not band.people:
+            yield f"bands.{i}", "Name who approves in this line."
+        if not band.up_to:
+            if i < len(definition.bands) - 1:
+                yield f"bands.{i}", "The line without an amount covers everything above the others: it comes last."
+            continue
+        try:
+            limit = parse_money(band.up_to)
+        except ValueError as exc:
+            yield f"bands.{i}", f"{exc}."
+            continue
+        before = highest.get(limit.currency)
+        if before is not None and limit.amount <= before.amount:
+            text = f"This line ends at or below one above it ({before.amount:f} {before.currency}). Put them in order."
+            yield f"bands.{i}", text
+        else:
+            highest[limit.currency] = limit
+
+
+def _step_problems(definition: RuleDefinition) -> Iterator[tuple[str, str]]:
+    if len(definition.steps) > MOST_STEPS:
+        yield "steps", f"There are at most {MOST_STEPS} steps."
+    for i, step in enumerate(definition.steps):
+        if step.do not in STEPS:
+            yield f"steps.{i}", "Choose what the step does."
+        elif step.do in ("escalate", "alternate") and not step.person:
+            yield f"steps.{i}", "Name the person of this step."
+        elif step.do == "outcome" and step.outcome not in STEP_OUTCOMES:
+            yield f"steps.{i}", "Choose what follows without a signature."
+        if not 0 <= step.after_days <= MOST_STEP_DAYS:
+            yield f"steps.{i}", f"A step comes 0 to {MOST_STEP_DAYS} days after the request was sent."
+        if not TIME.fullmatch(step.at):
+            yield f"steps.{i}", "The time is written like 09:00."
+    if sum(1 for step in definition.steps if step.do == "outcome") > 1:
+        yield "steps", "Only one step decides without a signature."
 
 
 def _sign_once_problems(definition: RuleDefinition) -> list[tuple[str, str]]:
@@ -232,27 +282,42 @@ def decide_rule(kind: Kind, rule: RuleInForce, facts: Any, reading: Reading) -> 
     )
 
 
-def glance(kind: Kind, rule: RuleInForce, facts: Any, reading: Reading) -> tuple[str, int]:
-    """Return decide_rule's decision without its words, and how many conditions stand between it and a match.
+@dataclass(frozen=True)
+class Glance:
+    """A decision without its words. distance: how many conditions stand between the record and a match.
 
-    For many records at once: nothing is put into words, and only what the conditions name is read. The number is that
-    of decisions.missing: groups that do not hold, or of the nearest group the conditions that do not.
+    lacking: the condition that does, when it is only one. of: how many make up the nearest way to a match. They are
+    counted as decisions.missing does: the first condition of each group that does not hold, or those of the nearest
+    group that do not.
     """
+
+    decision: str
+    distance: int = 0
+    of: int = 0
+    lacking: Check | None = None
+
+
+def glance(kind: Kind, rule: RuleInForce, facts: Any, reading: Reading) -> Glance:
+    """Return decide_rule's decision for one of many records: nothing is put into words, only what is named is read."""
     definition = rule.definition
     outside = kind.out_of_scope(facts, _channels(definition, reading))
     if outside is not None:
-        return outside.decision, 0
-    words = [[check.outcome(facts, reading) for check in group] for group in compile_rule(kind, definition) if group]
+        return Glance(outside.decision)
+    checks = [group for group in compile_rule(kind, definition) if group]
+    words = [[check.outcome(facts, reading) for check in group] for group in checks]
+    judged, of, lacking = "pass", len(checks), list[Check]()
     if definition.match == "all":
-        lacking = [group for group in words if "pass" not in group]
-        judged = "pass"
-        if lacking:
-            judged = "unknown" if all("unknown" in group for group in lacking) else "fail"
-        distance = len(lacking)
-    else:
-        judged = "pass" if not words else max((_all_of(group) for group in words), key=_WORTH.__getitem__)
-        distance = min((sum(w != "pass" for w in group) for group in words), default=0)
-    return conclude(_standing(rule, kind.created_at(facts)), definition.unjudged, judged), distance
+        open_ = [at for at, group in enumerate(words) if "pass" not in group]
+        if open_:
+            judged = "unknown" if all("unknown" in words[at] for at in open_) else "fail"
+            lacking = [checks[at][0] for at in open_]
+    elif words:
+        judged = max((_all_of(group) for group in words), key=_WORTH.__getitem__)
+        near = min(range(len(words)), key=lambda at: sum(w != "pass" for w in words[at]))
+        of = len(checks[near])
+        lacking = [check for check, word in zip(checks[near], words[near], strict=True) if word != "pass"]
+    decision = conclude(_standing(rule, kind.created_at(facts)), definition.unjudged, judged)
+    return Glance(decision, len(lacking), of, lacking[0] if len(lacking) == 1 else None)
 
 
 _WORTH = {"fail": 0, "unknown": 1, "pass": 2}
@@ -375,6 +440,13 @@ def needs_of(kind: Kind, rules: Sequence[RuleInForce]) -> tuple[frozenset[str], 
                     elif "history" in known.needs:
                         whole = True
     return frozenset(needs), 0 if whole else days
+
+
+def unread_keys(kind: Kind, definitions: Iterable[RuleDefinition]) -> frozenset[str]:
+    """Return the large keys of the stored form that none of these rules reads."""
+    named = {c.field for definition in definitions for group in definition.groups for c in group}
+    reads_lines = any(known.lines for name, known in kind.fields.items() if name in named)
+    return frozenset() if reads_lines else kind.large
 
 
 # Said -----------------------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ class Codec(Generic[T]):
         What it holds (lines, addresses) is read the same way. It equals nothing and is good for reading fields only.
         """
         if not isinstance(stored, dict):
-            raise TypeError("not an object")
+            raise UnreadableInput("not an object")
         return self._view(stored)  # type: ignore[no-any-return]
 
     def _make_view(self, nested: Callable[[Codec[Any], Any], Any]) -> Any:

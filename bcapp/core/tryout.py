@@ -5,15 +5,17 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
-from bcapp.core.decisions import is_close, missing, parts
+from bcapp.core.conditions import ConditionTrace
+from bcapp.core.decisions import is_close
 from bcapp.core.fields import Reading
 from bcapp.core.kinds.kind import Brief, Kind
 from bcapp.core.model import Money
-from bcapp.core.rules import RuleDefinition, RuleInForce, RuleTrace, decide_rule
+from bcapp.core.rules import Glance, RuleDefinition, RuleInForce, glance
 from bcapp.errors import UnreadableInput
 
 DAYS = 90  # of the past that is kept and tried on
@@ -95,14 +97,18 @@ def examine(
     """Count some records more. live: the rules in force, each as if the record were new."""
     others = [replace(r, mode="monitor") for r in live[:MOST_OVERLAPS] if r.id != rule.id]
     for record in records:
-        facts = kind.view(record.facts)
         try:
-            trace = decide_rule(kind, rule, facts, reading)
+            facts = kind.view(record.facts)
+            seen = glance(kind, rule, facts, reading)
+            # Only what is near the rule is worth words.
+            near = seen.lacking.trace(facts, reading) if seen.lacking and seen.decision == "no_match" else None
         except UnreadableInput:
             tally.unreadable += 1
             continue
-        add(tally, record, trace, reading)
-        if trace.decision == "would_ask":
+        add(tally, record, seen, reading)
+        if near is not None:
+            _pass(tally, record, near, several=seen.of > 1)
+        if seen.decision == "would_ask":
             for other in others:
                 if _asks(kind, other, facts, reading):
                     tally.overlaps[str(other.id)] = tally.overlaps.get(str(other.id), 0) + 1
@@ -110,37 +116,41 @@ def examine(
 
 def _asks(kind: Kind, rule: RuleInForce, facts: Any, reading: Reading) -> bool:
     try:
-        return decide_rule(kind, rule, facts, reading).decision == "would_ask"
+        return glance(kind, rule, facts, reading).decision == "would_ask"
     except UnreadableInput:
         return False
 
 
-def add(tally: Tally, record: PastRecord, trace: RuleTrace, reading: Reading) -> None:
-    """Count one record by its trace."""
-    if trace.decision in NOT_ITS:
+def add(tally: Tally, record: PastRecord, seen: Glance, reading: Reading) -> None:
+    """Count one record by its decision."""
+    if seen.decision in NOT_ITS:
         tally.outside += 1
         return
     tally.looked += 1
     at = record.created_at.isoformat()
-    tally.oldest = min(tally.oldest or at, at)
-    tally.newest = max(tally.newest, at)
-    local = record.created_at.astimezone(reading.zone).date()
-    week = tally.weeks.setdefault((local - timedelta(days=local.weekday())).isoformat(), [0, 0])
+    if at < tally.oldest or not tally.oldest:
+        tally.oldest = at
+    if at > tally.newest:
+        tally.newest = at
+    week = tally.weeks.setdefault(_week_of(record.created_at.astimezone(reading.zone).date()), [0, 0])
     week[0] += 1
-    asks = trace.decision == "would_ask"
-    if asks:
+    if seen.decision == "would_ask":
         week[1] += 1
-        _ask(tally, record, trace)
-    elif trace.decision == "unjudged":
+        _ask(tally, record, seen.distance)
+    elif seen.decision == "unjudged":
         tally.passed_unjudged += 1
-    else:
-        _pass(tally, record, trace)
 
 
-def _ask(tally: Tally, record: PastRecord, trace: RuleTrace) -> None:
+@lru_cache(maxsize=1024)
+def _week_of(day: date) -> str:
+    """Return the Monday of a day's week."""
+    return (day - timedelta(days=day.weekday())).isoformat()
+
+
+def _ask(tally: Tally, record: PastRecord, distance: int) -> None:
     tally.asked += 1
     money, customer = record.brief.money, record.brief.customer
-    if missing(trace):
+    if distance:
         tally.unjudged += 1
     if money is not None:
         tally.held[money.currency] = f"{Decimal(tally.held.get(money.currency, '0')) + money.amount:f}"
@@ -158,14 +168,12 @@ def _ask(tally: Tally, record: PastRecord, trace: RuleTrace) -> None:
     _keep(tally.listed, record, MOST_LISTED)
 
 
-def _pass(tally: Tally, record: PastRecord, trace: RuleTrace) -> None:
-    lacking = missing(trace)
-    if len(lacking) != 1:
-        return
-    is_near = is_close(lacking[0])
+def _pass(tally: Tally, record: PastRecord, lacking: ConditionTrace, *, several: bool) -> None:
+    """Count a record that one condition kept from matching. several: the rule has more than that one to hold."""
+    is_near = is_close(lacking)
     if is_near:
         tally.close += 1
-    if parts(trace) > 1:
+    if several:
         tally.one_short += 1
         is_near = True
     if is_near:

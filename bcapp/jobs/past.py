@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,11 +14,16 @@ from typing import Any, Protocol
 from bcapp.bigcommerce.facts import ALL, Needs, customer_of, products_of, read_customer, read_order, read_product
 from bcapp.bigcommerce.parse import parse_date
 from bcapp.bigcommerce.remembering import Remembering
+from bcapp.core.fields import Reading
 from bcapp.core.kinds import KINDS
+from bcapp.core.kinds.kind import Kind
 from bcapp.core.model import Gone
-from bcapp.core.tryout import draft, examine
+from bcapp.core.rules import RuleInForce, unread_keys
+from bcapp.core.tryout import PastRecord, Tally, draft, examine
+from bcapp.db import Database
 from bcapp.db.past import (
     EXTRA_PARTS,
+    Cursor,
     begin_read,
     drop_past,
     fetch_read,
@@ -334,12 +340,49 @@ async def try_rule(work: Work) -> Outcome:
     live = await live_rules(db, store_hash)
     rule = draft(tryout.definition, tryout.name, tryout.rule_id, tryout.rule_version)
     cursor, until, ended = tryout.cursor, time.monotonic() + TRY_SECONDS, False
-    while not ended and time.monotonic() < until:
-        records, cursor = await past_page(db, store_hash, kind.name, cursor, since, PAGE)
-        # Off the event loop: a slice of a large store must not delay what holds an order.
-        await asyncio.to_thread(examine, tryout.tally, kind, rule, live, records, reading)
-        ended = len(records) < PAGE
+    async with aclosing(try_pages(db, store_hash, kind, rule, live, tryout.tally, cursor, since, reading)) as pages:
+        async for count, at in pages:
+            cursor, ended = at, count < PAGE
+            if time.monotonic() >= until:
+                break
     now = work.services.clock.now()
     state = "counted" if ended else "counting"
     await save_tryout(db, store_hash, tryout, state=state, cursor=cursor, total=total, whole=whole, now=now)
     return Outcome(look=False, again_in=None if ended else timedelta())
+
+
+async def try_pages(
+    db: Database,
+    store_hash: str,
+    kind: Kind,
+    rule: RuleInForce,
+    live: Sequence[RuleInForce],
+    tally: Tally,
+    after: Cursor,
+    since: datetime,
+    reading: Reading,
+) -> AsyncGenerator[tuple[int, Cursor], None]:
+    """Examine what is stored page by page, the next being fetched meanwhile; yield (records examined, where it ended).
+
+    The last page is shorter than PAGE.
+    """
+    without = unread_keys(kind, [rule.definition, *(r.definition for r in live)])
+
+    def fetch(after: Cursor) -> asyncio.Task[tuple[list[PastRecord], Cursor]]:
+        return asyncio.create_task(past_page(db, store_hash, kind.name, after, since, PAGE, without))
+
+    fetching = fetch(after)
+    try:
+        while True:
+            records, cursor = await fetching
+            more = len(records) == PAGE
+            if more:
+                fetching = fetch(cursor)
+            # Off the event loop: a slice of a large store must not delay what holds an order.
+            await asyncio.to_thread(examine, tally, kind, rule, live, records, reading)
+            yield len(records), cursor
+            if not more:
+                return
+    finally:
+        fetching.cancel()
+        await asyncio.wait([fetching])

@@ -36,6 +36,7 @@ from bcapp.db.migrate import migrate
 from bcapp.errors import AppError
 from bcapp.http import make_http
 from bcapp.sandbox.app import Sandbox
+from bcapp.sandbox.bench_rules import LINED, PLAIN, STORED, many_against_one, one_against_many
 from bcapp.sandbox.driver import Driver
 from bcapp.sandbox.ground import SandboxSettings
 from bcapp.sandbox.load import Plan, Tally
@@ -90,11 +91,31 @@ class Aim:
 
 def run_bench(what: str, seconds: float = 3.0, *, gate: bool = False) -> int:
     """Measure and print. 0, or with gate 1 when a ratio that gates was missed. seconds: of each measurement."""
-    aims = measure_ingest(seconds) if what == "ingest" else measure_roundtrip()
+    match what:
+        case "ingest":
+            aims = measure_ingest(seconds)
+        case "rules":
+            aims = measure_rules()
+        case _:
+            aims = measure_roundtrip()
     print()
     for aim in aims:
         print(aim)
     return 1 if gate and any(aim.failed for aim in aims) else 0
+
+
+def measure_rules() -> list[Aim]:
+    """Return how long rules take: one order against 100 of them, and 100,000 stored orders against one."""
+    each = one_against_many()
+    plain, lined = many_against_one([PLAIN, LINED])
+    for words, m in (("without", plain), ("with", lined)):
+        print(f"{STORED} stored orders, a rule {words} line-item fields: {m.asked} asked, {m.cpu:.1f} s of processor")
+    return [
+        Aim("one order against 100 rules, processor time", each, 2.0, " ms", at_most=True),
+        Aim("100,000 stored orders, without line-item fields", plain.seconds, 3.0, " s", at_most=True),
+        Aim("100,000 stored orders, with line-item fields", lined.seconds, 10.0, " s", at_most=True),
+        Aim("memory grown after the first tenth", max(plain.grown, lined.grown), 20.0, " MB", 60.0, at_most=True),
+    ]
 
 
 # Processes ---------------------------------------------------------------------------------------------------

@@ -50,7 +50,10 @@ def test_groups_agree_and_a_trace_decides_again(name: str, facts: Any, data: st.
     chosen = rule(definition=definition(match=match, groups=groups, unjudged=unjudged), mode=mode, paused_why=paused)
     trace = decide_rule(kind, chosen, seen, reading)
     assert replay(trace) == trace.decision
-    assert glance(kind, chosen, seen, reading) == (trace.decision, len(missing(trace)))
+    glanced, lacking = glance(kind, chosen, seen, reading), missing(trace)
+    assert (glanced.decision, glanced.distance) == (trace.decision, len(lacking))
+    alone = [glanced.lacking.trace(seen, reading)] if glanced.lacking else []
+    assert alone == (list(lacking) if len(lacking) == 1 else [])
     if kind.out_of_scope(seen, reading.storefront_channels) is not None:
         assert trace.decision == "not_storefront"
         return

@@ -121,6 +121,5 @@ CUSTOMER = Kind(
     _out_of_scope,
     _created_at,
     codec_of(CustomerFacts),
-    large=frozenset({"addresses"}),
     brief=_brief,
 )

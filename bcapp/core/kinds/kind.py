@@ -43,7 +43,7 @@ class Kind:
     """when: how the sentence of a rule begins.
 
     out_of_scope(facts, channels) says why a record is none of a rule's, None when it is one; channels: where it acts.
-    codec: how facts are stored. large: keys of the stored form that hold what only some fields read, lines above all.
+    codec: how facts are stored. large: keys of the stored form that only fields with `lines` read.
     """
 
     name: str
