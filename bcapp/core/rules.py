@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from bcapp.core.conditions import (
     Check,
@@ -282,11 +282,10 @@ def decide_rule(kind: Kind, rule: RuleInForce, facts: Any, reading: Reading) -> 
     )
 
 
-@dataclass(frozen=True)
-class Glance:
-    """A decision without its words. distance: how many conditions stand between the record and a match.
+class Glance(NamedTuple):
+    """A decision without its words. distance: conditions between the record and a match: 0, 1, or 2 for several.
 
-    lacking: the condition that does, when it is only one. of: how many make up the nearest way to a match. They are
+    lacking: the condition that is, when it is only one. of: how many make up the nearest way to a match. They are
     counted as decisions.missing does: the first condition of each group that does not hold, or those of the nearest
     group that do not.
     """
@@ -298,35 +297,59 @@ class Glance:
 
 
 def glance(kind: Kind, rule: RuleInForce, facts: Any, reading: Reading) -> Glance:
-    """Return decide_rule's decision for one of many records: nothing is put into words, only what is named is read."""
+    """Return decide_rule's decision for one of many records: nothing is put into words, only what decides is read."""
     definition = rule.definition
     outside = kind.out_of_scope(facts, _channels(definition, reading))
     if outside is not None:
         return Glance(outside.decision)
-    checks = [group for group in compile_rule(kind, definition) if group]
-    words = [[check.outcome(facts, reading) for check in group] for group in checks]
-    judged, of, lacking = "pass", len(checks), list[Check]()
-    if definition.match == "all":
-        open_ = [at for at, group in enumerate(words) if "pass" not in group]
-        if open_:
-            judged = "unknown" if all("unknown" in words[at] for at in open_) else "fail"
-            lacking = [checks[at][0] for at in open_]
-    elif words:
-        judged = max((_all_of(group) for group in words), key=_WORTH.__getitem__)
-        near = min(range(len(words)), key=lambda at: sum(w != "pass" for w in words[at]))
-        of = len(checks[near])
-        lacking = [check for check, word in zip(checks[near], words[near], strict=True) if word != "pass"]
-    decision = conclude(_standing(rule, kind.created_at(facts)), definition.unjudged, judged)
-    return Glance(decision, len(lacking), of, lacking[0] if len(lacking) == 1 else None)
+    look = _glance_all if definition.match == "all" else _glance_any
+    judged, distance, of, lacking = look(compile_rule(kind, definition), facts, reading)
+    standing = "monitor" if rule.mode == "monitor" else _standing(rule, kind.created_at(facts))
+    return Glance(conclude(standing, definition.unjudged, judged), distance, of, lacking if distance == 1 else None)
 
 
-_WORTH = {"fail": 0, "unknown": 1, "pass": 2}
+Glanced = tuple[str, int, int, Check | None]
 
 
-def _all_of(outcomes: Sequence[str]) -> str:
-    if "fail" in outcomes or "currency" in outcomes:
-        return "fail"
-    return "unknown" if "unknown" in outcomes else "pass"
+def _glance_all(groups: Checks, facts: Any, reading: Reading) -> Glanced:
+    """Every group by any one of its conditions. Ends where nothing can change the answer any more."""
+    judged, distance, lacking = "pass", 0, None
+    for group in groups:
+        unknown = not group
+        for check in group:
+            outcome = check.outcome(facts, reading)
+            if outcome == "pass":
+                break
+            unknown = unknown or outcome == "unknown"
+        else:
+            if not group:
+                continue
+            if not unknown:
+                judged = "fail"
+            elif judged == "pass":
+                judged = "unknown"
+            distance += 1
+            if distance == 1:
+                lacking = group[0]
+            elif judged == "fail":
+                break
+    return judged, min(distance, 2), sum(map(bool, groups)), lacking
+
+
+def _glance_any(groups: Checks, facts: Any, reading: Reading) -> Glanced:
+    """Any group by all of its conditions."""
+    best, near, lacking, of = "fail", -1, None, 0
+    for group in groups:
+        if not group:
+            continue
+        open_ = [(c, o) for c in group if (o := c.outcome(facts, reading)) != "pass"]
+        if not open_:
+            return "pass", 0, len(group), None
+        if all(outcome == "unknown" for _, outcome in open_):
+            best = "unknown"
+        if near < 0 or len(open_) < near:
+            near, lacking, of = len(open_), open_[0][0], len(group)
+    return ("pass", 0, 0, None) if near < 0 else (best, min(near, 2), of, lacking)
 
 
 def _channels(definition: RuleDefinition, reading: Reading) -> frozenset[int]:
@@ -409,11 +432,18 @@ def judge(match: str, groups: Sequence[Sequence[ConditionTrace]]) -> tuple[str, 
 
 
 def _judge_group(group: Sequence[ConditionTrace], *, any_one: bool) -> tuple[str, ConditionTrace | None]:
-    passed = [c for c in group if c.outcome == "pass"]
-    unknown = next((c for c in group if c.outcome == "unknown"), None)
-    failed = next((c for c in group if c.outcome in ("fail", "currency")), None)
+    unknown = failed = None
+    for trace in group:
+        outcome = trace.outcome
+        if outcome == "pass":
+            if any_one:
+                return "pass", None
+        elif outcome == "unknown":
+            unknown = unknown or trace
+        else:
+            failed = failed or trace
     if any_one:
-        return ("pass", None) if passed else ("unknown", unknown) if unknown else ("fail", failed)
+        return ("unknown", unknown) if unknown else ("fail", failed)
     return ("fail", failed) if failed else ("unknown", unknown) if unknown else ("pass", None)
 
 

@@ -20,8 +20,10 @@ from bcapp.core.model import History, Money, OrderFacts
 from bcapp.core.money import parse_money
 from bcapp.core.rules import (
     MOST_CONDITIONS,
+    Band,
     InvalidRule,
     RuleDefinition,
+    Step,
     check_definition,
     decide_rule,
     dump_definition,
@@ -515,3 +517,39 @@ def test_the_order_of_the_limits_is_irrelevant(limits: list[ApprovalLimit]) -> N
         assert Directory(PEOPLE, tuple(limits)).approver_for(money, NOW) == Directory(PEOPLE, LIMITS).approver_for(
             money, NOW
         )
+
+
+# Limits tables and steps ----------------------------------------------------------------------------------
+
+LEAD, BOSS = Band("5000.00 EUR", (1,)), Band("", (2, 3))
+
+
+@pytest.mark.parametrize(
+    ("changes", "where", "says"),
+    [
+        ({"bands": (BOSS, LEAD)}, "bands.0", "comes last"),
+        ({"bands": (LEAD, Band("5000.00 EUR", (2,)))}, "bands.1", "Put them in order"),
+        ({"bands": (LEAD, Band("100 EUR", (2,)))}, "bands.1", "Put them in order"),
+        ({"bands": (LEAD, Band("", ()))}, "bands.1", "Name who approves"),
+        ({"bands": (Band("5000", (1,)),)}, "bands.0", "is not an amount"),
+        ({"bands": (Band("9" * 1000 + " EUR", (1,)),)}, "bands.0", "is not an amount"),
+        ({"bands": (LEAD,) * 21}, "bands", "at most 20"),
+        ({"bands": (LEAD,), "approvers": (1,)}, "bands", "not both"),
+        ({"steps": (Step(1, "shout"),)}, "steps.0", "what the step does"),
+        ({"steps": (Step(1, "remind"), Step(2, "escalate"))}, "steps.1", "Name the person"),
+        ({"steps": (Step(1, "outcome", outcome="ship"),)}, "steps.0", "without a signature"),
+        ({"steps": (Step(-1, "remind"),)}, "steps.0", "0 to 365"),
+        ({"steps": (Step(1, "remind", at="24:00"),)}, "steps.0", "like 09:00"),
+        ({"steps": (Step(1, "remind", at="9:00"),)}, "steps.0", "like 09:00"),
+        ({"steps": (Step(1, "remind"),) * 21}, "steps", "at most 20"),
+        ({"steps": (Step(1, "outcome", outcome="keep"), Step(2, "outcome", outcome="keep"))}, "steps", "Only one"),
+    ],
+)
+def test_a_table_or_a_step_that_cannot_be_is_named(changes: dict[str, Any], where: str, says: str) -> None:
+    assert says in problems(definition(internal=True, **changes))[where]
+
+
+def test_a_sound_table_and_sound_steps_are_taken() -> None:
+    bands = (LEAD, Band("9000.00 EUR", (2,)), Band("5000 USD", (1,)), BOSS)
+    steps = (Step(0, "remind", "00:00"), Step(2, "escalate", "23:59", person=3), Step(5, "outcome", outcome="release"))
+    check_definition(definition(internal=True, bands=bands, steps=steps), ORDERS)
