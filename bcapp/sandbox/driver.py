@@ -103,6 +103,10 @@ class Driver:
 
     def make_rule(self, name: str, amount: str, **values: Any) -> None:
         """Make a rule in the editor and let it go live past the boundary."""
+        self.go_live(self.save_rule(name, amount, **values))
+
+    def save_rule(self, name: str, amount: str, **values: Any) -> Page:
+        """Make a rule in the editor, which is off, and return its page."""
         new = self.page("/rules/new")
         agreement = re.search(r'<option value="(\d+)"[^>]*>\s*Terms of sale', new.html)
         given = {
@@ -114,8 +118,11 @@ class Driver:
             "agreement_id": agreement[1] if agreement else "",
             **values,
         }
-        saved = self.sure(self.browser.submit(new, "/rules/new", "Save", **given))
-        counted = self.sure(self.browser.submit(saved, "/count"))
+        return self.sure(self.browser.submit(new, "/rules/new", "Save", **given))
+
+    def go_live(self, shown: Page) -> Page:
+        """Have what exists counted from a rule's page, and go live without it; return the boundary's page."""
+        counted = self.sure(self.browser.submit(shown, "/count"))
         live = counted.url.split("?")[0]
 
         def is_counted() -> Page | None:
@@ -126,6 +133,7 @@ class Driver:
         shown = self.sure(self.browser.submit(page, "/live", "Go live"))
         if "Live" not in shown.text:
             raise DemoFailed(f"The rule did not go live: {' '.join(shown.text.split())[:300]}")
+        return page
 
     def page(self, path: str) -> Page:
         page = self.browser.open(f"{self.root}{path}")

@@ -97,6 +97,7 @@ async def follow(world: World, panel: Panel, rule_id: int, small: int) -> None:
     assert [t.decision for t in traces] == ["would_ask"]
     assert [replay(t) for t in traces] == ["would_ask"]
     assert "Monitor: would have asked." in (await panel.open(f"orders/{order.id}")).text
+    world.advance(seconds=2)  # the store tells whole seconds only
     boundary = await panel.submit(page, "/count")
     assert "Go live with" in boundary.text
 
