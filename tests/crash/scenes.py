@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from bcapp.core.actions import ActionKind, Recovery, recovery
 from bcapp.core.kinds.order import ORDER
 from bcapp.core.model import RecordKey
+from bcapp.db.acceptances import add_import, apply_import
 from bcapp.db.accounts import ask_once
 from bcapp.db.actions import queue_action
 from bcapp.db.past import begin_read, fetch_read, fetch_tryout, keep_past
@@ -523,6 +524,110 @@ class TryRule(Scene):
         assert tryout.done == tryout.total >= 5  # nothing is counted twice
 
 
+class ImportAcceptances(Scene):
+    """The lines of an import are looked up in a store of its own, then brought in."""
+
+    kind = K.IMPORT_ACCEPTANCES
+
+    async def prepare(self) -> None:
+        self.world = WorldOf(self.world, open_store(self.world, 4))
+        await set_up(self.world)
+
+    async def go(self) -> None:
+        world = self.world
+        self.stage.catch(self.name, "bigcommerce", "GET", f"/stores/{world.store_hash}/v3/customers$")
+        line = {"agreement": "Terms of sale", "signed_on": "2024-03-12", "customer_id": str(world.customer)}
+        rows = [(2, line), (3, line), (4, {**line, "customer_id": "999999"})]
+        author, now = world.store.owner.id, world.services.clock.now()
+        number = await add_import(
+            world.db, world.store_hash, file_name="old.csv", files={}, rows=rows, author=author, now=now
+        )
+        self.record = RecordKey("import", str(number))
+
+    async def finish(self) -> None:
+        world, number = self.world, int(self.record.id)
+        rows = await world.raw("SELECT state FROM import_rows WHERE store_hash = $1 ORDER BY line", world.store_hash)
+        assert [r["state"] for r in rows] == ["match", "miss", "miss"]
+        assert await apply_import(world.db, world.store_hash, number, world.store.owner.id, world.services.clock.now())
+
+        async def applied() -> bool:
+            found = await world.raw("SELECT state FROM imports WHERE store_hash = $1", world.store_hash)
+            return bool(found[0]["state"] == "applied")
+
+        await world.until(applied, PATIENCE, "the import is applied")
+        kept = await world.raw("SELECT count(*) AS n FROM acceptances WHERE store_hash = $1", world.store_hash)
+        assert kept[0]["n"] == 1
+
+
+class AskCampaign(Scene):
+    """A wave is rows only: the worker is stopped by rows that the test holds.
+
+    UNSENT: nobody is asked yet. Else: who was asked is written down and the action cannot end.
+    """
+
+    kind, ends = K.ASK_CAMPAIGN, ("applied", "skipped")  # skipped: only the action's end was lost
+
+    async def prepare(self) -> None:
+        world = self.world
+        order = world.place("small", quiet=True, email="campaign@buyers.test")
+        now, self.order = world.services.clock.now(), order
+        snapshot = {"snapshot": {"email": "campaign@buyers.test", "billing": {"name": "Cam Buyer"}}}
+        await world.raw(
+            "INSERT INTO records (store_hash, kind, id, facts, created_at) VALUES ($1, 'order', $2, $3, $4)",
+            world.store_hash,
+            str(order.id),
+            snapshot,
+            now,
+        )
+        await world.raw(
+            "WITH a AS (INSERT INTO acceptances (store_hash, party_kind, party_id, agreement_id, agreement_version,"
+            " scope, valid_from, import_id, recorded_at)"
+            " VALUES ($1, 'customer', $2, $3, 0, 'customer', $4, 1, $4) RETURNING id)"
+            " INSERT INTO covers (store_hash, record_kind, record_id, rule_id, acceptance_id, sentence, named_at)"
+            " SELECT $1, 'order', $5, 0, a.id, 'Covered.', $4 FROM a",
+            world.store_hash,
+            str(world.customer),
+            world.agreement_id,
+            now,
+            str(order.id),
+        )
+
+    async def go(self) -> None:
+        world, now = self.world, self.world.services.clock.now()
+        (row,) = await world.raw(
+            "INSERT INTO campaigns (store_hash, agreement_id, version, account_id, per_hour, grace_until, author,"
+            " started_at) VALUES ($1, $2, 1, $3, 5, $4, 1, $4) RETURNING id",
+            world.store_hash,
+            world.agreement_id,
+            world.account_id,
+            now,
+        )
+        self.record = RecordKey("campaign", str(row["id"]))
+        held = await self.stage.lock("SELECT 1 FROM campaigns WHERE id = $1 FOR UPDATE", row["id"])
+        async with world.db.transaction():
+            await queue_action(world.db, world.store_hash, self.kind, self.record, now)
+        self.waiting = asyncio.create_task(self._wait(held))
+
+    async def _wait(self, held: Any) -> None:
+        assert await self.stage.blocked(held, 1, 30) == 1
+        if self.stage.moment is not Moment.UNSENT:
+            action = await self.action()
+            mine = await self.stage.lock("SELECT 1 FROM actions WHERE id = $1 FOR UPDATE", action["id"])
+            await held.execute("ROLLBACK")
+            assert await self.stage.blocked(mine, 1) == 1
+        self.stage.gate.arrived.append(self.name)
+
+    async def finish(self) -> None:
+        asked = await self.world.raw(
+            "SELECT count(*) AS n FROM campaign_parties WHERE campaign_id = $1", int(self.record.id)
+        )
+        assert asked[0]["n"] == 1
+        commands = await self.world.raw(
+            "SELECT count(*) AS n FROM deliveries WHERE topic = 'command' AND record_id = $1", str(self.order.id)
+        )
+        assert commands[0]["n"] == 1
+
+
 class RegisterHooks(Scene):
     """The install of a small store registers its webhooks."""
 
@@ -629,6 +734,8 @@ SCENES: dict[ActionKind, type[Scene]] = {
         CountBacklog,
         ReadPast,
         TryRule,
+        ImportAcceptances,
+        AskCampaign,
         ProbeUninstall,
         FinishUninstall,
     )
