@@ -32,6 +32,7 @@ from bcapp.services import Services
 from bcapp.settings import Settings
 from bcapp.workflows import WORKFLOWS
 
+MOST_RECENT = 2000  # past orders that the check looks at
 # where check_definition says it -> the part of a rule's entry
 PLACES: dict[str, tuple[str | int, ...]] = {
     "signers": (),
@@ -195,14 +196,20 @@ async def read_setup(services: Services, store: Store) -> lint.Setup:
     rows = await services.db.fetch_all("policy_names", of)
     channels = await services.db.fetch_all("panel_channels", of)
     storefronts = {r["id"] for r in await services.db.fetch_all("storefront_channels", of)}
-    currencies = {r["currency"] for r in await services.db.fetch_all("rates_of_store", of)}
+    seen: dict[str, set[str]] = {"group": set(), "country": set(), "currency": set()}
+    for row in await services.db.fetch_all("recent_origins", {**of, "most": MOST_RECENT}):
+        seen[row["what"]].add(row["value"])
+    seen["currency"] |= {r["currency"] for r in await services.db.fetch_all("rates_of_store", of)}
+    seen["currency"].add(str(store.profile.get("currency") or "USD"))
     return lint.Setup(
         now=services.clock.now(),
         directory=await read_directory(services, store.hash),
         agreements=frozenset(r["id"] for r in rows if r["what"] == "agreement" and not r["archived"]),
         accounts=frozenset(r["id"] for r in rows if r["what"] == "account"),
         channels={c["id"]: c["name"] for c in channels if c["id"] in storefronts},
-        currencies=frozenset(currencies | {str(store.profile.get("currency") or "")} - {""}),
+        groups=frozenset(seen["group"]),
+        countries=frozenset(seen["country"]),
+        currencies=frozenset(seen["currency"]),
         settings=store.settings,
     )
 

@@ -139,3 +139,19 @@ rules:
 async def test_a_store_that_never_installed_is_said(house: House) -> None:
     with pytest.raises(RefusedByUs, match="never installed"):
         await read_present(house.services, "nobody")
+
+
+async def test_the_check_knows_where_orders_came_from(house: House) -> None:
+    """Two thousand of the newest past orders say which groups, countries and currencies there are."""
+    await make_rule(house, **{"c.1.0.field": "shipping_country", "c.1.0.operator": "is_any_of", "c.1.0.value": "DE"})
+    await house.run("UPDATE rules SET mode = 'live', live_since = $1", house.clock.now())
+    await house.run(
+        "INSERT INTO past_records (store_hash, kind, id, created_at, modified_at, read_at, complete, facts, currency)"
+        " VALUES ($1, 'order', '9', $2, $2, $2, true, $3, 'SEK')",
+        house.store, house.clock.now(), {"customer_group_id": 3, "shipping": [{"country": "SE"}, {"country": "DE"}]},
+    )  # fmt: skip
+    shown = (await house.as_("viewer").get("rules/check")).text
+    assert "No live rule looks at the countries “SE”" in shown
+    assert "says nothing about orders in" in shown
+    assert "SEK" in shown
+    assert "customer groups" not in shown  # the rule does not ask for the group: it sees every one

@@ -32,14 +32,18 @@ class LintRule:
 
 @dataclass(frozen=True)
 class Setup:
-    """What of the store a rule depends on. channels and groups: name by id. agreements: ids that are offered."""
+    """What of the store a rule depends on. channels: storefronts by id. agreements: ids that are offered.
+
+    groups and countries: of recent orders, as the fields customer_group and shipping_country write them.
+    """
 
     now: datetime
     directory: Directory = field(default_factory=Directory)
     agreements: frozenset[int] = frozenset()
     accounts: frozenset[int] = frozenset()
     channels: Mapping[int, str] = field(default_factory=dict)
-    groups: Mapping[int, str] = field(default_factory=dict)
+    groups: frozenset[str] = frozenset()
+    countries: frozenset[str] = frozenset()
     currencies: frozenset[str] = frozenset()
     settings: StoreSettings = field(default_factory=StoreSettings)
 
@@ -286,18 +290,20 @@ def _uncovered(rules: Sequence[LintRule], setup: Setup) -> Iterator[Finding]:
         missed = [name for number, name in sorted(setup.channels.items()) if not _any_channel(live, number)]
         if missed:
             yield Finding("uncovered", (), f"No live rule looks at {_list(missed)}. Add the channel to a rule.")
-    for name, known in (("customer_group", {str(k): v for k, v in setup.groups.items()}),):
+    recent = (("customer_group", "customer groups", setup.groups), ("shipping_country", "countries", setup.countries))
+    for name, words, known in recent:
         named = [
             frozenset(v.strip() for v in values_of(c))
             for r in live
             for c in _needed(r.definition)
             if c.field == name and c.operator == "is_any_of"
         ]
-        if len(named) < len(live) or not named:
-            continue  # a rule that does not ask for the group sees every group
-        missed = [label for number, label in sorted(known.items()) if not any(number in n for n in named)]
+        if len(named) < len(live):
+            continue  # a rule that does not ask for it sees all of them
+        missed = sorted(known - frozenset().union(*named))
         if missed:
-            yield Finding("uncovered", (), f"No live rule looks at the customer groups {_list(missed)}.")
+            text = f"No live rule looks at the {words} {_list(missed)}, from which orders came lately."
+            yield Finding("uncovered", tuple(r.id for r in live), text)
 
 
 def _any_channel(rules: Sequence[LintRule], number: int) -> bool:

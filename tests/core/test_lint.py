@@ -26,7 +26,8 @@ SETUP = Setup(
     agreements=frozenset({4, 5}),
     accounts=frozenset({9}),
     channels={1: "Main shop", 2: "Outlet"},
-    groups={1: "Retail", 2: "Trade"},
+    groups=frozenset({"1", "2"}),
+    countries=frozenset({"DE", "US"}),
     currencies=frozenset({"USD"}),
     settings=SETTINGS,
 )
@@ -117,7 +118,8 @@ def approved(**changes: Any) -> RuleDefinition:
         (definition(), SETUP, "way_around", "several small ones"),
         (definition(), replace(SETUP, currencies=frozenset({"USD", "EUR"})), "way_around", "orders in EUR"),
         (definition(channels=(1,)), SETUP, "uncovered", "“Outlet”"),
-        (one(Condition("customer_group", "is_any_of", ("1",))), SETUP, "uncovered", "“Trade”"),
+        (one(Condition("customer_group", "is_any_of", ("1",))), SETUP, "uncovered", "groups “2”"),
+        (one(Condition("shipping_country", "is_any_of", ("US",))), SETUP, "uncovered", "countries “DE”"),
     ],
 )
 def test_what_is_said(given_: RuleDefinition, setup: Setup, kind: str, says: str) -> None:

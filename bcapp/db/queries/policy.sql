@@ -24,3 +24,19 @@ ORDER BY what, archived, id;
 -- lock_rules --
 -- Nobody else saves or switches a rule of the store until the transaction ends.
 SELECT id FROM rules WHERE store_hash = :store_hash ORDER BY id FOR UPDATE;
+
+-- recent_origins --
+-- Which customer groups, countries and currencies the newest orders that are known came from.
+WITH recent AS (
+    SELECT facts, currency FROM past_records
+     WHERE store_hash = :store_hash AND kind = 'order'
+     ORDER BY created_at DESC LIMIT :most
+)
+SELECT 'group' AS what, facts ->> 'customer_group_id' AS value FROM recent WHERE facts ? 'customer_group_id'
+UNION
+SELECT 'country', a.address ->> 'country'
+  FROM recent, jsonb_array_elements(CASE WHEN jsonb_typeof(facts -> 'shipping') = 'array' THEN facts -> 'shipping'
+                                         ELSE '[]' END) AS a(address)
+ WHERE a.address ->> 'country' <> ''
+UNION
+SELECT 'currency', currency FROM recent WHERE currency <> '';
