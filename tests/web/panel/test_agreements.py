@@ -324,6 +324,18 @@ async def test_an_uploaded_pdf_is_checked_kept_and_sampled(house: House) -> None
     assert await house.run("SELECT count(DISTINCT content) FROM agreement_texts") == 1
 
 
+async def test_tags_in_a_pdf_are_found_and_shown(house: House) -> None:
+    await give_key(house)
+    owner = house.as_("owner")
+    headers, data = {"X-App-Session": owner.token}, {"name": "Rules", "title": "House rules", "language": "en"}
+    for text, says in (("[[s|0|id:me]]", "<code>me</code>, signer 1"), ("No tags", "a signature page is added")):
+        files = {"file": ("r.pdf", pdf(text), "application/pdf")}
+        url = f"{owner.home}agreements/new?source=pdf"
+        answer = await house.client.post(url, data=data, files=files, headers=headers)
+        assert answer.status_code == 303, answer.text
+        assert says in (await owner.get(answer.headers["location"].removeprefix(owner.home))).text
+
+
 async def test_a_template_is_frozen_with_its_mapping(house: House) -> None:
     frozen = [{"signer": 0, "role": "sign"}, {"signer": 0, "id": "p1", "type": "t", "page": 0, "external_id": "total",
                                               "prefill": True}]  # fmt: skip
@@ -336,7 +348,9 @@ async def test_a_template_is_frozen_with_its_mapping(house: House) -> None:
     owner = house.as_("owner")
     url = "agreements/new?source=template"
     given = {"name": "Lease", "title": "Lease", "version": "0", "template": f"{account}:u-1"}
-    assert "map.total" in (await owner.post("agreements/draft?source=template", given, part=True)).text
+    drafted = (await owner.post("agreements/draft?source=template", given, part=True)).text
+    assert "map.total" in drafted
+    assert "Signer 1 of the request is signer 1 of the template: 1 field" in drafted
     assert "Choose a template" in (await owner.post(url, given | {"template": "9:x"})).text
     assert (await owner.post(url, given | {"map.total": "order.nonsense"})).status_code == 422
     assert (await owner.post(url, given | {"map.total": "order.total"})).status_code == 303
