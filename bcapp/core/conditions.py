@@ -129,7 +129,7 @@ def evaluate(
 
 
 Weigh = Callable[[Any, Reading], str]  # the outcome for a value
-Show = Callable[[Any, Reading], str]  # what a trace says was seen
+Tell = Callable[[Any, Reading], tuple[str, str]]  # what a trace says was seen, and the outcome
 
 
 class Check:
@@ -138,17 +138,17 @@ class Check:
     outcome() is what trace().outcome says, without the words.
     """
 
-    __slots__ = ("_argument", "_condition", "_needs", "_read", "_show", "_weigh")
+    __slots__ = ("_argument", "_condition", "_needs", "_read", "_tell", "_weigh")
 
     def __init__(self, condition: Condition, known: Field | None, use_rates: bool) -> None:
         self._condition, self._argument = condition, condition.argument
         self._needs: frozenset[str] = frozenset()
         self._read: Callable[[Any, str, Reading], Any] = _unreadable
         self._weigh: Weigh = _nothing
-        self._show: Show = _nothing
+        self._tell: Tell = _telling(_nothing, _nothing)
         if known is not None and problem_of(condition, known) is None:
             self._read, self._needs = known.read, known.needs
-            self._weigh, self._show = _COMPARES[known.type](condition, use_rates)
+            self._weigh, self._tell = _COMPARES[known.type](condition, use_rates)
 
     def outcome(self, facts: Any, reading: Reading) -> str:
         if self._needs and not self._needs.isdisjoint(facts.unread):
@@ -164,7 +164,7 @@ class Check:
             if isinstance(value, Unknown):
                 seen, outcome = value.why, "unknown"
             else:
-                seen, outcome = self._show(value, reading), self._weigh(value, reading)
+                seen, outcome = self._tell(value, reading)
         c = self._condition
         return ConditionTrace(c.field, c.operator, c.values, c.argument, seen, outcome)
 
@@ -178,10 +178,14 @@ def _nothing(value: Any, reading: Reading) -> str:
     return ""
 
 
+def _telling(weigh: Weigh, show: Callable[[Any, Reading], str]) -> Tell:
+    return lambda value, reading: (show(value, reading), weigh(value, reading))
+
+
 compile_condition = lru_cache(maxsize=16_384)(Check)
 
 
-def _compare_money(condition: Condition, use_rates: bool) -> tuple[Weigh, Show]:
+def _compare_money(condition: Condition, use_rates: bool) -> tuple[Weigh, Tell]:
     wanted, holds = [parse_money(v) for v in values_of(condition)], _HOLDS[condition.operator]
     first, own = wanted[0], {w.currency: w.amount for w in wanted}
     named = " or ".join(own)
@@ -212,21 +216,21 @@ def _compare_money(condition: Condition, use_rates: bool) -> tuple[Weigh, Show]:
     def weigh(value: Money | tuple[Money, ...], reading: Reading) -> str:
         return judge(value, reading)[0]
 
-    def show(value: Money | tuple[Money, ...], reading: Reading) -> str:
+    def tell(value: Money | tuple[Money, ...], reading: Reading) -> tuple[str, str]:
         outcome, amounts, total, rates = judge(value, reading)
-        seen = " + ".join(f"{written(m.amount)} {m.currency}" for m in amounts)
+        seen = " + ".join([f"{written(m.amount)} {m.currency}" for m in amounts])
         if rates:
-            return f"{seen} = {written(total)} {first.currency} ({'; '.join(rates)})"
-        if outcome == "unknown":
-            return f"{seen}: several currencies, and the rule does not convert"
-        if outcome != "currency":
-            return seen
-        if use_rates:
+            seen = f"{seen} = {written(total)} {first.currency} ({'; '.join(rates)})"
+        elif outcome == "unknown":
+            seen += ": several currencies, and the rule does not convert"
+        elif outcome == "currency" and not use_rates:
+            seen += f": another currency than {named}"
+        elif outcome == "currency":
             missing = [m.currency for m in amounts if reading.rates.convert(m, first.currency) is None]
-            return f"{seen}: no rate from {' and '.join(missing)} to {first.currency}"
-        return f"{seen}: another currency than {named}"
+            seen += f": no rate from {' and '.join(missing)} to {first.currency}"
+        return seen, outcome
 
-    return weigh, show
+    return weigh, tell
 
 
 def _sums(parts: tuple[Money, ...]) -> list[Money]:
@@ -237,42 +241,54 @@ def _sums(parts: tuple[Money, ...]) -> list[Money]:
     return [Money(a, c) for c, a in sums.items() if a] or [Money(a, c) for c, a in sums.items()][:1]
 
 
-def _compare_number(condition: Condition, use_rates: bool) -> tuple[Weigh, Show]:
+def _compare_number(condition: Condition, use_rates: bool) -> tuple[Weigh, Tell]:
     wanted, holds = parse_number(values_of(condition)[0]), _HOLDS[condition.operator]
-    return lambda value, reading: _outcome(holds(value, wanted)), lambda value, reading: f"{value:f}"
+
+    def weigh(value: Decimal, reading: Reading) -> str:
+        return _outcome(holds(value, wanted))
+
+    return weigh, _telling(weigh, lambda value, reading: f"{value:f}")
 
 
-def _compare_flag(condition: Condition, use_rates: bool) -> tuple[Weigh, Show]:
+def _compare_flag(condition: Condition, use_rates: bool) -> tuple[Weigh, Tell]:
     wanted = condition.operator == "is_true"
-    return lambda value, reading: _outcome(value == wanted), lambda value, reading: "yes" if value else "no"
+
+    def weigh(value: bool, reading: Reading) -> str:
+        return _outcome(value == wanted)
+
+    return weigh, _telling(weigh, lambda value, reading: "yes" if value else "no")
 
 
-def _compare_date(condition: Condition, use_rates: bool) -> tuple[Weigh, Show]:
+def _compare_date(condition: Condition, use_rates: bool) -> tuple[Weigh, Tell]:
     day, after = parse_day(values_of(condition)[0]), condition.operator == "on_or_after"
-    return lambda value, reading: _outcome((value >= day) == after), lambda value, reading: value.isoformat()
+
+    def weigh(value: date, reading: Reading) -> str:
+        return _outcome((value >= day) == after)
+
+    return weigh, _telling(weigh, lambda value, reading: value.isoformat())
 
 
-def _compare_set(condition: Condition, use_rates: bool) -> tuple[Weigh, Show]:
+def _compare_set(condition: Condition, use_rates: bool) -> tuple[Weigh, Tell]:
     wanted = frozenset(v.strip().casefold() for v in values_of(condition))
     any_of = condition.operator in ("is_any_of", "has_any_of")
 
     def weigh(value: frozenset[str], reading: Reading) -> str:
         return _outcome(wanted.isdisjoint([v.casefold() for v in value]) != any_of)
 
-    return weigh, lambda value, reading: ", ".join(sorted(value)[:SEEN_VALUES])
+    return weigh, _telling(weigh, lambda value, reading: ", ".join(sorted(value)[:SEEN_VALUES]))
 
 
-def _compare_text(condition: Condition, use_rates: bool) -> tuple[Weigh, Show]:
+def _compare_text(condition: Condition, use_rates: bool) -> tuple[Weigh, Tell]:
     wanted, operator = values_of(condition)[0].strip().casefold(), condition.operator
 
     def weigh(value: str, reading: Reading) -> str:
         text = value.casefold()
         return _outcome(wanted in text if operator == "contains" else (text == wanted) == (operator == "is"))
 
-    return weigh, lambda value, reading: value[:MOST_SEEN]
+    return weigh, _telling(weigh, lambda value, reading: value[:MOST_SEEN])
 
 
-_COMPARES: dict[FieldType, Callable[[Condition, bool], tuple[Weigh, Show]]] = {
+_COMPARES: dict[FieldType, Callable[[Condition, bool], tuple[Weigh, Tell]]] = {
     FieldType.MONEY: _compare_money,
     FieldType.NUMBER: _compare_number,
     FieldType.TEXT: _compare_text,

@@ -52,7 +52,7 @@ class Field:
     read(facts, argument, reading) returns Money, Decimal, str, a set of str, date, bool, or Unknown; several Money
     are a sum, to be added up in one currency, and none of them is zero in any.
     needs: the parts of the facts that it reads; one that was left out (facts.unread) makes it unknown.
-    choices: (value, label) of a field whose values are known beforehand. lines: it reads the lines of the record.
+    choices: (value, label) of a field whose values are known beforehand.
     """
 
     name: str
@@ -64,7 +64,6 @@ class Field:
     argument: str = ""
     needs: frozenset[str] = frozenset()  # keys of UNREAD
     choices: tuple[tuple[str, str], ...] = ()
-    lines: bool = False
 
 
 # The parts of facts that cost a call of their own, and what is said of one that was left out.

@@ -22,6 +22,7 @@ from bcapp.core.fields import OPERATOR_WORDS, Field, Reading
 from bcapp.core.kinds.kind import Kind
 from bcapp.core.model import Money
 from bcapp.core.money import parse_money
+from bcapp.core.stored import names_read
 
 MOST_CONDITIONS = 500
 MOST_BANDS = 20
@@ -473,10 +474,11 @@ def needs_of(kind: Kind, rules: Sequence[RuleInForce]) -> tuple[frozenset[str], 
 
 
 def unread_keys(kind: Kind, definitions: Iterable[RuleDefinition]) -> frozenset[str]:
-    """Return the large keys of the stored form that none of these rules reads."""
+    """Return the keys of the stored form that deciding these rules does not read: no need to fetch them."""
     named = {c.field for definition in definitions for group in definition.groups for c in group}
-    reads_lines = any(known.lines for name, known in kind.fields.items() if name in named)
-    return frozenset() if reads_lines else kind.large
+    reads = [known.read for name, known in kind.fields.items() if name in named]
+    needed = names_read(kind.out_of_scope, kind.created_at, *reads)
+    return kind.codec.keys - needed - {"unread"}
 
 
 # Said -----------------------------------------------------------------------------------------------------

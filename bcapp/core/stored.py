@@ -32,6 +32,7 @@ class Codec(Generic[T]):
         kept = [f for f in fields(of) if f.metadata.get("stored", True)]  # type: ignore[arg-type]
         self._writes = [(f.name, _default(f), _writer(hints[f.name])) for f in kept]
         self._whole = self._parts(Codec.parse)
+        self.keys = frozenset(name for name, _, _ in self._writes)
         self._view = self._make_view(Codec.view)
 
     def dump(self, facts: T) -> dict[str, Any]:
@@ -95,9 +96,34 @@ class _Part:
             raise UnreadableInput(f"{self.name} cannot be read") from None
 
     def __get__(self, view: Any, _: Any = None) -> Any:
-        value = self.of(view._stored)
+        try:
+            value = self._read(view._stored[self.name])  # type: ignore[misc]
+        except Exception:  # noqa: BLE001 (absent, never stored, unreadable: `of` says which)
+            value = self.of(view._stored)
         view.__dict__[self.name] = value  # the next time it is found without coming here
         return value
+
+
+def names_read(*functions: Callable[..., Any]) -> frozenset[str]:
+    """Return every name that these functions may read of an object, and what they call of our own too.
+
+    Taken from their code, so it is never too few as long as nobody reads an attribute by a computed name.
+    """
+    found: set[str] = set()
+    seen: set[int] = set()
+    todo: list[tuple[types.CodeType, Mapping[str, Any]]] = [
+        (f.__code__, f.__globals__) for f in functions if isinstance(f, types.FunctionType)
+    ]
+    while todo:
+        code, around = todo.pop()
+        if id(code) in seen:
+            continue
+        seen.add(id(code))
+        found.update(code.co_names)
+        todo += [(const, around) for const in code.co_consts if isinstance(const, types.CodeType)]
+        called = [around.get(name) for name in code.co_names]
+        todo += [(f.__code__, f.__globals__) for f in called if isinstance(f, types.FunctionType)]
+    return frozenset(found)
 
 
 @cache

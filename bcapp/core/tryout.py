@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from bcapp.core.conditions import ConditionTrace
 from bcapp.core.decisions import is_close
@@ -26,8 +26,7 @@ MOST_OVERLAPS = 50  # live rules compared with
 NOT_ITS = frozenset({"not_placed", "not_storefront"})
 
 
-@dataclass(frozen=True)
-class PastRecord:
+class PastRecord(NamedTuple):
     """A stored record. facts: as Kind.dump left them."""
 
     id: str
@@ -182,9 +181,12 @@ def _pass(tally: Tally, record: PastRecord, lacking: ConditionTrace, *, several:
 
 def _keep(rows: list[list[str]], record: PastRecord, most: int) -> None:
     """Keep the newest rows, as a heap: the oldest of them stands first."""
+    at = record.created_at.isoformat()
+    if len(rows) >= most and at < rows[0][0]:
+        return
     money = record.brief.money
     row = [
-        record.created_at.isoformat(),
+        at,
         record.id,
         record.brief.label,
         f"{money.amount:f}" if money else "",

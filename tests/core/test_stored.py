@@ -12,18 +12,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bcapp.core.conditions import evaluate
+from bcapp.core.conditions import Condition, evaluate
 from bcapp.core.fields import Reading
 from bcapp.core.kinds import KINDS
 from bcapp.core.kinds.customer import CustomerFacts
 from bcapp.core.kinds.order import ORDER
 from bcapp.core.kinds.product import ProductFacts
 from bcapp.core.model import Money, OrderFacts
+from bcapp.core.rules import RuleDefinition, decide_rule, unread_keys
+from bcapp.core.tryout import draft
 from bcapp.errors import UnreadableInput
 from tests.core.facts import NOW, order
 from tests.core.second import CUSTOMER_FACTS, ORDER_FACTS, PRODUCT_FACTS, anything, conditions
 
-READING = Reading(NOW)
+READING = Reading(NOW, storefront_channels=frozenset({1, 2}))
 
 FACTS = {"order": OrderFacts, "customer": CustomerFacts, "product": ProductFacts}
 
@@ -58,6 +60,23 @@ def test_a_rule_sees_the_same_in_what_was_stored(name: str, facts: Any, data: st
     condition = data.draw(conditions(kind))
     stored = kind.view(json.loads(json.dumps(kind.dump(fresh))))
     assert evaluate(condition, stored, READING, kind.fields) == evaluate(condition, fresh, READING, kind.fields)
+    alone = RuleDefinition(groups=((condition,),))
+    without = unread_keys(kind, [alone])
+    few = kind.view({k: v for k, v in kind.dump(fresh).items() if k not in without})
+    assert decide_rule(kind, draft(alone), few, READING) == decide_rule(kind, draft(alone), fresh, READING)
+
+
+def test_a_rule_needs_few_of_the_keys() -> None:
+    total = RuleDefinition(groups=((Condition("total", "at_least", ("1 USD",)),),))
+    assert ORDER.codec.keys - unread_keys(ORDER, [total]) == {
+        "total",
+        "status_id",
+        "channel_id",
+        "created_at",
+        "unread",
+    }
+    sku = RuleDefinition(groups=((Condition("sku", "has_any_of", ("A",)),),))
+    assert "items" not in unread_keys(ORDER, [total, sku])
 
 
 def test_free_texts_are_not_stored() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from bcapp.core.fields import Field
 from bcapp.core.model import Money
@@ -20,8 +20,7 @@ class OutOfScope:
     sentence: str
 
 
-@dataclass(frozen=True)
-class Brief:
+class Brief(NamedTuple):
     """What a record is besides its fields: for lists, and for counting what a rule would ask of it.
 
     customer: who stands behind it, the same for all of their records; "" when nobody is known.
@@ -43,7 +42,7 @@ class Kind:
     """when: how the sentence of a rule begins.
 
     out_of_scope(facts, channels) says why a record is none of a rule's, None when it is one; channels: where it acts.
-    codec: how facts are stored. large: keys of the stored form that only fields with `lines` read.
+    codec: how facts are stored.
     """
 
     name: str
@@ -54,7 +53,6 @@ class Kind:
     out_of_scope: Callable[[Any, frozenset[int]], OutOfScope | None]
     created_at: Callable[[Any], datetime]
     codec: Codec[Any]
-    large: frozenset[str] = frozenset()
     brief: Callable[[Any], Brief] = no_brief
 
     def dump(self, facts: Any) -> dict[str, Any]:

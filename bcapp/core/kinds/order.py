@@ -29,7 +29,7 @@ def named_values(pairs: Iterable[tuple[str, str]], name: str) -> frozenset[str]:
 
 
 def countries(addresses: Iterable[Address]) -> frozenset[str] | Unknown:
-    found = frozenset(a.country for a in addresses if a.country)
+    found = frozenset([a.country for a in addresses if a.country])
     return found or Unknown("the address names no country")
 
 
@@ -128,14 +128,13 @@ FIELDS: dict[str, Field] = {
         Field("items_count", _NUMBER, "Number of items", "Pieces, not lines.", "10",
               lambda o, a, r: Decimal(o.items_total)),
         Field("sku", _LIST, "SKU", "Any line of the order.", "TENT-4",
-              lambda o, a, r: frozenset(i.sku for i in o.items if i.sku), lines=True),
+              lambda o, a, r: frozenset(i.sku for i in o.items if i.sku)),
         Field("category", _LIST, "Category", "A product's category or one above it. By category number.", "23",
-              lambda o, a, r: frozenset(str(c) for i in o.items for c in i.categories), needs=_CATALOG, lines=True),
+              lambda o, a, r: frozenset(str(c) for i in o.items for c in i.categories), needs=_CATALOG),
         Field("brand", _LIST, "Brand", "Any line of the order, by name.", "Northfield",
-              lambda o, a, r: frozenset(i.brand_name for i in o.items if i.brand_name), needs=_CATALOG,
-              lines=True),
+              lambda o, a, r: frozenset(i.brand_name for i in o.items if i.brand_name), needs=_CATALOG),
         Field("custom_field", _LIST, "Product custom field", "The value of a custom field of any product.",
-              "regulated = yes", _custom_field, argument="Custom field name", needs=_CATALOG, lines=True),
+              "regulated = yes", _custom_field, argument="Custom field name", needs=_CATALOG),
         Field("coupon", _LIST, "Coupon code", "Any coupon used on the order.", "SPRING10",
               lambda o, a, r: frozenset(o.coupons), needs=frozenset({"coupons"})),
         Field("shipping_country", _COUNTRY, "Shipping country", "Where any part of the order goes.", "DE",
@@ -215,6 +214,5 @@ ORDER = Kind(
     _out_of_scope,
     _created_at,
     codec_of(OrderFacts),
-    large=frozenset({"items", "transactions"}),
     brief=_brief,
 )
