@@ -9,13 +9,16 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, FrameLocator
 
+from bcapp.core.acceptances import Party, PartyKind
 from bcapp.core.conditions import Condition
 from bcapp.core.rules import RuleDefinition
+from bcapp.db.acceptances import add_import, apply_import, exempt
 from bcapp.db.past import begin_tryout, fetch_tryout
 from tests.fixtures.browser import Stage, Visitor, open_stage
 from tests.fixtures.world import World, furnish
@@ -100,11 +103,58 @@ async def furnished(bare: Bench) -> Bench:
     await world.hold_is(orders["released"], "released")
     await world.quiet()
     ids["tried"] = await try_out(world, ids["monitored"])
+    await sign_once(world, ids)
     for name, number in orders.items():
         ids[f"order_{name}"] = number
         if name != "untouched":
             ids[f"request_{name}"] = int(requests[name]["id"])
     return bare
+
+
+async def sign_once(world: World, ids: dict[str, int]) -> None:
+    """Earlier signatures brought in, one of them for a version that a campaign replaces, and an exemption."""
+    now, author, store = world.services.clock.now(), world.store.owner.id, world.store_hash
+    people = [str(number) for number in world.store.customers][:2]
+    lines: list[dict[str, str]] = [
+        {"agreement": "Terms of sale", "signed_on": "2024-03-12", "customer_id": people[0], "name": "Ann Lee"},
+        {"agreement": "Terms of sale", "signed_on": "12.03.2024", "customer_id": people[1]},
+    ]
+    given = list(enumerate(lines, start=2))
+    for name in ("applied", "checked"):
+        number = await add_import(
+            world.db, store, file_name=f"{name}.csv", files={}, rows=given, author=author, now=now
+        )
+        ids[f"import_{name}"] = number
+
+        async def stands(number: int = number) -> str:
+            return str((await world.raw("SELECT state FROM imports WHERE id = $1", number))[0]["state"])
+
+        async def checked(stands: Callable[[], Awaitable[str]] = stands) -> bool:
+            return await stands() == "checked"
+
+        async def applied(stands: Callable[[], Awaitable[str]] = stands) -> bool:
+            return await stands() == "applied"
+
+        await world.until(checked, said=f"{name}.csv is looked at")
+        if name == "applied":
+            assert await apply_import(world.db, store, number, author, now)
+            await world.until(applied, said=f"{name}.csv is brought in")
+    ids["acceptance"] = (await world.raw("SELECT id FROM acceptances"))[0]["id"]
+    party = Party(PartyKind.CUSTOMER, people[1])
+    ids["exemption"] = await exempt(
+        world.db, store, party, "Bo Buyer", 0, now + timedelta(days=30), "a framework contract stands", author, now
+    )
+    rows = await world.raw(
+        "INSERT INTO campaigns"
+        " (store_hash, agreement_id, version, account_id, per_hour, grace_until, author, started_at)"
+        " VALUES ($1, $2, 2, $3, 5, $4, 1, $5) RETURNING id",
+        store,
+        world.agreement_id,
+        world.account_id,
+        now + timedelta(days=30),
+        now,
+    )
+    ids["campaign"] = rows[0]["id"]
 
 
 async def try_out(world: World, rule_id: int) -> int:
@@ -210,6 +260,9 @@ EMPTY = [
     Screen("rules", "rules"),
     Screen("rule-new", "rules/new"),
     Screen("agreements", "agreements"),
+    Screen("acceptances", "acceptances"),
+    Screen("exemptions", "acceptances/exemptions"),
+    Screen("campaigns", "acceptances/campaigns"),
     Screen("accounts", "settings/accounts"),
     Screen("changes", "people/changes"),
 ]
@@ -275,6 +328,18 @@ FILLED = [
     Screen("agreement-version", "agreements/{agreement}/versions/1"),
     Screen("binding-refused", "agreements/{agreement}/bindings/new", press("Save", shown=REFUSED)),
     Screen("agreement-versions", "agreements/{agreement}/versions"),
+    Screen("acceptances", "acceptances"),
+    Screen("acceptances-none", "acceptances?q=nobody"),
+    Screen("acceptance", "acceptances/{acceptance}"),
+    Screen("acceptance-revoke", "acceptances/{acceptance}", dialog("Revoke")),
+    Screen("exemptions", "acceptances/exemptions"),
+    Screen("exempt-refused", "acceptances/exemptions", dialog("Exempt a customer", "Exempt")),
+    Screen("imports", "acceptances/imports"),
+    Screen("imports-refused", "acceptances/imports", press("See what matches", shown=REFUSED)),
+    Screen("import", "acceptances/imports/{import_checked}"),
+    Screen("import-applied", "acceptances/imports/{import_applied}"),
+    Screen("campaigns", "acceptances/campaigns"),
+    Screen("campaign", "acceptances/campaigns/{campaign}"),
     Screen("people", "people"),
     Screen("people-none", "people?q=nobody"),
     Screen("person-new-refused", "people/new", press("Save", shown=REFUSED)),
