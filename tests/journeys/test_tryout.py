@@ -37,8 +37,8 @@ class Panel:
         assert page.status == 200, page.text
         return page
 
-    async def submit(self, page: Page, action: str, *words: str, **values: Any) -> Page:
-        page = await asyncio.to_thread(lambda: self.browser.submit(page, action, *words, **values))
+    async def submit(self, page: Page, action: str, **values: Any) -> Page:
+        page = await asyncio.to_thread(lambda: self.browser.submit(page, action, **values))
         assert page.status == 200, page.text
         return page
 

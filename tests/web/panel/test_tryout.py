@@ -18,6 +18,7 @@ from bcapp.db.decisions import fetch_monitored, keep_decision
 from bcapp.db.past import Cursor, fetch_tryout, keep_past, past_page, past_since, save_tryout
 from bcapp.db.readings import fetch_reading
 from bcapp.db.stores import fetch_store
+from bcapp.jobs.past import clear
 from tests.core.facts import order
 from tests.web.panel.conftest import House
 from tests.web.panel.test_rules import filled, make_rule
@@ -196,6 +197,28 @@ async def test_what_was_read_in_part_never_replaces_what_was_read_whole(house: H
     old = order(id=6, created_at=now - timedelta(days=91))
     await keep_past(house.db, house.store, ORDER, "6", old, now, complete=True)
     assert await house.run("SELECT count(*) FROM past_records") == 1
+
+
+async def test_what_is_old_or_unused_is_dropped(house: House) -> None:
+    await keep(house, 5)
+    said = RuleTrace(1, 1, "Large orders", "asks", "Asks.", (), "live")
+    await keep_decision(house.db, house.store, RecordKey("order", "5"), [said], "f", house.clock.now())
+    await make_rule(house)
+    await house.as_("owner").post(f"rules/{await house.run('SELECT id FROM rules')}/try")
+
+    async def left() -> list[int]:
+        tables = ("past_records", "past_reads", "tryouts", "decisions")
+        return [await house.run(f"SELECT count(*) FROM {table}") for table in tables]
+
+    await clear(house.services)
+    assert await left() == [1, 1, 1, 1]
+    house.clock.advance(days=31)
+    await clear(house.services)
+    assert await left() == [0, 0, 1, 1]
+    await house.run("UPDATE decisions SET decided_at = $1", house.clock.now() - timedelta(days=401))
+    house.clock.advance(days=60)
+    await clear(house.services)
+    assert await left() == [0, 0, 0, 0]
 
 
 def test_a_tally_of_an_older_release_is_read() -> None:
