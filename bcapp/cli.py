@@ -198,7 +198,7 @@ def _sandbox(args: argparse.Namespace) -> int:
 
 
 def _bench(args: argparse.Namespace) -> int:
-    from bcapp.sandbox.bench import run_bench
+    from bcapp.bench.run import run_bench
 
     return run_bench(args.what, args.seconds, gate=args.gate)
 

@@ -84,8 +84,6 @@ MAY = {
     "bcapp.clock": (),
     "bcapp.db": ("bcapp.core", "bcapp.settings", "bcapp.secrets", "bcapp.workflows.protocol"),
 }
-# Commands beside the simulated vendors that measure the app; the vendors themselves know nothing of it.
-DRIVERS = ("bcapp.sandbox.bench", "bcapp.sandbox.rivals", "bcapp.sandbox.load")
 ADAPTERS = ("bcapp.bigcommerce", "bcapp.signature", "bcapp.archive", "bcapp.documents")
 EDGES = ("bcapp.db", "bcapp.web", "bcapp.jobs", "bcapp.app", "bcapp.worker", "bcapp.cli", "bcapp.sandbox")
 
@@ -126,23 +124,17 @@ def test_pages_touch_no_outside_service() -> None:
 
 
 def test_the_simulated_vendors_know_nothing_of_the_app() -> None:
-    outward = [
-        i
-        for i in OURS
-        if within(i.importer, "bcapp.sandbox")
-        and not within(i.importer, *DRIVERS)
-        and not within(i.imported, "bcapp.sandbox")
-    ]
+    outward = [i for i in OURS if within(i.importer, "bcapp.sandbox") and not within(i.imported, "bcapp.sandbox")]
     assert not outward, told(outward)
 
 
-def test_nothing_in_production_imports_the_sandbox() -> None:
+def test_nothing_in_production_imports_the_sandbox_or_the_benches() -> None:
     """The commands demo, sandbox and bench load it when they run; nothing else, and not at the top."""
     outward = [
         i
         for i in OURS
-        if within(i.imported, "bcapp.sandbox")
-        and not within(i.importer, "bcapp.sandbox")
+        if within(i.imported, "bcapp.sandbox", "bcapp.bench")
+        and not within(i.importer, "bcapp.sandbox", "bcapp.bench")
         and not (i.importer == "bcapp.cli" and i.inside in ("_demo", "_sandbox", "_bench"))
     ]
     assert not outward, told(outward)
@@ -181,7 +173,7 @@ READS_ENVIRONMENT = {
 def test_the_environment_is_read_in_settings_and_where_a_host_speaks() -> None:
     readers = set()
     for path in FILES:
-        if within(module_of(path), "bcapp.sandbox"):
+        if within(module_of(path), "bcapp.sandbox", "bcapp.bench"):
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv"):

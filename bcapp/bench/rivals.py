@@ -13,7 +13,7 @@ not: a second round trip for each delivery would flatter us.
 "raw" and "databases" do less than the app: the app's deliveries come with their jobs, and one that comes again sets its
 row due again. "both" is what stores as much, as plainly.
 
-Runs as a process of its own: python -m bcapp.sandbox.rivals KIND PORT, with the app's environment, DATABASE_URL
+Runs as a process of its own: python -m bcapp.bench.rivals KIND PORT, with the app's environment, DATABASE_URL
 included, and the webhook key of the store as JSON on standard input.
 """
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from bcapp.bench.load import PATH, Plan, make_request
+from bcapp.bench.rivals import make_rival
 from bcapp.clock import SystemClock
 from bcapp.db import Database
 from bcapp.http import make_http
-from bcapp.sandbox.load import PATH, Plan, make_request
-from bcapp.sandbox.rivals import make_rival
 from bcapp.secrets import Secrets
 from bcapp.services import Services
 from tests.fixtures.world import KEY, make_settings

@@ -28,6 +28,8 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import httpx
 
+from bcapp.bench.load import Plan, Tally
+from bcapp.bench.rules import LINED, PLAIN, STORED, many_against_one, one_against_many
 from bcapp.bigcommerce.oauth import Install
 from bcapp.clock import SystemClock
 from bcapp.db import Database
@@ -36,10 +38,8 @@ from bcapp.db.migrate import migrate
 from bcapp.errors import AppError
 from bcapp.http import make_http
 from bcapp.sandbox.app import Sandbox
-from bcapp.sandbox.bench_rules import LINED, PLAIN, STORED, many_against_one, one_against_many
 from bcapp.sandbox.driver import Driver
 from bcapp.sandbox.ground import SandboxSettings
-from bcapp.sandbox.load import Plan, Tally
 from bcapp.sandbox.server import SandboxServer
 from bcapp.secrets import Secrets
 from bcapp.services import Services
@@ -236,7 +236,7 @@ def _measure_ingest(dsn: str, seconds: float, folder: Path) -> list[Aim]:
     servers: dict[str, Process] = {}
     with contextlib.ExitStack() as stack:
         for kind in KINDS:
-            words = ["-m", "bcapp.sandbox.rivals", kind, str(ports[kind])]
+            words = ["-m", "bcapp.bench.rivals", kind, str(ports[kind])]
             if kind == "app":
                 words = ["-m", "bcapp.cli", "web", "--port", str(ports[kind])]
             own = {**environment, "DATABASE_URL": dsns[kind]}
@@ -283,7 +283,7 @@ def _measure_ingest(dsn: str, seconds: float, folder: Path) -> list[Aim]:
 
 def send(plan: Plan) -> Tally:
     done = subprocess.run(
-        [sys.executable, "-m", "bcapp.sandbox.load"],
+        [sys.executable, "-m", "bcapp.bench.load"],
         input=json.dumps(asdict(plan)).encode(),
         capture_output=True,
         cwd=ROOT,
