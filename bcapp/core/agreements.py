@@ -467,10 +467,12 @@ def approval_page(
             limit = words["no_limit"] if known is None else formats.money(known, locale)
         note = {"id": f"note_{signer.position}", "signer": signer.position}
         blocks.append({**_signer(signer, words["approver"]), "limit": limit, "note": note})
-    notes = [PlacedField(f"note_{s.position}", s.position, "t") for s in signing]
+    notes = [PlacedField(f"note_{s.position}", s.position, "t") for s in signing if s.role is SignerRole.SIGN]
+    decision = words["decision" if any(s.role is SignerRole.SIGN for s in signing) else "decision_approve"]
+    shown = {"why": [clean(w) for w in why], "signers": blocks, "history": _history(facts), "decision": decision}
     return Page(
         "approval",
-        _breakable({**data, "why": [clean(w) for w in why], "signers": blocks, "history": _history(facts)}),
+        _breakable({**data, **shown}),
         (*notes, *_signature_fields(signers)),
         made_at,
     )
@@ -515,7 +517,7 @@ def _signature_fields(signers: Sequence[Signer]) -> tuple[PlacedField, ...]:
     return tuple(
         PlacedField(f"{name}_{s.position}", s.position, kind)
         for s in signers
-        if s.role is not SignerRole.COPY
+        if s.role is SignerRole.SIGN
         for name, kind in (("sig", "s"), ("date", "d"))
     )
 
@@ -526,6 +528,7 @@ def _signer(signer: Signer, role: str) -> dict[str, Any]:
         "name": clean_line(signer.name),
         "email": clean_line(signer.email),
         "role": role,
+        "signs": signer.role is SignerRole.SIGN,  # an approval is a button of the service: it has no fields
     }
 
 

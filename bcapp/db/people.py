@@ -58,6 +58,11 @@ async def fetch_person(db: Database, store_hash: str, person_id: int) -> PersonE
     return PersonEntry.from_row(row) if row else None
 
 
+async def fetch_addresses(db: Database, store_hash: str) -> dict[int, str]:
+    """Return the addresses of those who have not left, by person."""
+    return {p.id: p.email for p in await list_people(db, store_hash) if p.state != "left"}
+
+
 async def is_approver(db: Database, store_hash: str, person_id: int) -> bool:
     """Tell whether anything depends on this person's approval: a limit, a rule, or standing in for somebody."""
     return bool(await db.fetch_val("panel_is_approver", {"store_hash": store_hash, "id": person_id}))

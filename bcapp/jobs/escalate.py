@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from bcapp.core.escalation import Escalation, awaited, requester_of
 from bcapp.core.intents import AskPerson, Note
 from bcapp.core.model import SignatureRequest
-from bcapp.db.steps import step_from_row
+from bcapp.db.steps import count_again, step_from_row
 from bcapp.db.stores import Store
 from bcapp.errors import RemoteError
 from bcapp.jobs.directory import read_directory
@@ -37,6 +40,19 @@ async def read_escalation(services: Services, store: Store, request: SignatureRe
         requester=requester_of(request),
         last_round=int(last_round),
     )
+
+
+async def follow_profile(work: Work, profile: Mapping[str, Any]) -> int | None:
+    """Keep what the store says of itself now. Call inside a transaction.
+
+    Returns how many open steps have another time, when the store's zone is another one; else None.
+    """
+    db, store_hash = work.services.db, work.store.hash
+    before = await db.fetch_val("save_profile", {"store_hash": store_hash, "profile": dict(profile)})
+    zone = str(profile.get("timezone") or "UTC")
+    if before is None or str(before.get("timezone") or "UTC") == zone:
+        return None
+    return await count_again(db, store_hash, zone, work.services.clock.now())
 
 
 async def mail_step(work: Work) -> Outcome:

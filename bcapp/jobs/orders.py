@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bcapp.core.actions import ActionKind
-from bcapp.core.escalation import RELEASED
+from bcapp.core.escalation import NO_ANSWER, RELEASED
 from bcapp.core.intents import AskPerson, MoveHold, SettleTasks
 from bcapp.core.model import Hold, SignatureRequest
 from bcapp.core.release import DIGITAL_DONE, ENDED, SHIPPED, release_order
@@ -91,7 +91,7 @@ async def release_hold(work: Work) -> Outcome:
         joined=bool((hold.found or {}).get("joined")),
     )
     if release.person:
-        text = f"Order {work.order_id} is signed. {release.why}"
+        text = f"Order {work.order_id} {'may go on' if _is_unsigned(hold) else 'is signed'}. {release.why}"
         return conflict(release.why, MoveHold(HoldEvent.REVIEW, release.why), AskPerson("release_held", text))
     found = await work.found(status_id=status, target=release.status_id)
     why = release.why
@@ -101,13 +101,23 @@ async def release_hold(work: Work) -> Outcome:
         status = int(after["status_id"]) if after is not None else status
     elif release.status_id is None and found["target"] == status:
         why = "It was released."  # our own write of an earlier try
-    # The word of the person who let it go stays, beside what came of it.
-    said = f"{hold.state_why.rstrip('.')}. {why}" if hold.state is HoldState.OVERRIDDEN and hold.state_why else why
     return Outcome(
         why=why,
         left_as={"status_id": status},
-        intents=(MoveHold(HoldEvent.OPENED, said), SettleTasks(("hold_late", "release_held", "release_failed"))),
+        intents=(
+            MoveHold(HoldEvent.OPENED, _said(hold, why)),
+            SettleTasks(("hold_late", "release_held", "release_failed")),
+        ),
     )
+
+
+def _said(hold: Hold, why: str) -> str:
+    """Return what came of an opened hold; the word of the person (or the rule) that let it go unsigned stays beside."""
+    return f"{hold.state_why.rstrip('.')}. {why}" if _is_unsigned(hold) and hold.state_why else why
+
+
+def _is_unsigned(hold: Hold) -> bool:
+    return hold.state is HoldState.OVERRIDDEN or hold.state_why.startswith(NO_ANSWER)
 
 
 async def capture_order(work: Work) -> Outcome:
@@ -124,8 +134,11 @@ async def capture_order(work: Work) -> Outcome:
         return skipped("The order ended meanwhile.", MoveHold(HoldEvent.LEFT_AS_IS, "The order ended meanwhile."))
     await work.found(status_id=status, payment_status=payment)
     if not work.store.settings.release_capture:
-        why = "Signed; the payment is captured by hand."
-        return Outcome(why=why, intents=(MoveHold(HoldEvent.OPENED, why), SettleTasks(("hold_late", "release_failed"))))
+        why = "The payment is captured by hand." if _is_unsigned(hold) else "Signed; the payment is captured by hand."
+        return Outcome(
+            why=why,
+            intents=(MoveHold(HoldEvent.OPENED, _said(hold, why)), SettleTasks(("hold_late", "release_failed"))),
+        )
     if payment == "held for review":
         why = "Its payment is held for review."
         return conflict(
@@ -147,7 +160,7 @@ async def capture_order(work: Work) -> Outcome:
         return _not_captured(work, f"The payment is “{payment or 'unknown'}”.")
     return Outcome(
         left_as={"payment_status": payment},
-        intents=(MoveHold(HoldEvent.OPENED, "Captured."), SettleTasks(("hold_late", "release_failed"))),
+        intents=(MoveHold(HoldEvent.OPENED, _said(hold, "Captured.")), SettleTasks(("hold_late", "release_failed"))),
     )
 
 

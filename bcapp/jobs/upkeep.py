@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import asdict
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -19,7 +20,7 @@ from bcapp.db.actions import queue_action
 from bcapp.db.readings import fetch_reading
 from bcapp.errors import BigCommerceError, RefusedByUs, RemoteError, Stale, TokenRefused
 from bcapp.jobs.apply import Writer
-from bcapp.jobs.escalate import mail_step
+from bcapp.jobs.escalate import follow_profile, mail_step
 from bcapp.jobs.look import reads_for
 from bcapp.jobs.outcome import Outcome, Work, skipped
 from bcapp.jobs.signing import template_as_read
@@ -117,7 +118,10 @@ async def test_account(work: Work) -> Outcome:
 
 
 async def register_hooks(work: Work) -> Outcome:
-    """Make the store's webhooks what they should be: missing ones are made, drifted or silent ones are set right."""
+    """Make the store's webhooks what they should be: missing ones are made, drifted or silent ones are set right.
+
+    What the store says of itself is read along: another time zone moves what is due by the store's clock.
+    """
     db, store_hash, now = work.services.db, work.store.hash, work.services.clock.now()
     sealed = await db.fetch_val("fetch_webhook_key", {"store_hash": store_hash})
     if sealed is None:
@@ -156,7 +160,9 @@ async def register_hooks(work: Work) -> Outcome:
             },
         )
     await db.execute("drop_old_hooks", {"store_hash": store_hash, "now": now})
+    profile = asdict(await client.get_store())
     async with db.transaction():
+        moved = await follow_profile(work, profile)
         for name in ("orders", "hooks", "rates"):
             await db.execute("add_sweep", {"store_hash": store_hash, "name": name, "cursor": now, "due_at": now})
         if made or mended:
@@ -164,6 +170,7 @@ async def register_hooks(work: Work) -> Outcome:
             await db.execute("bring_sweep_forward", {"store_hash": store_hash, "name": "orders", "due_at": now})
     detail = {"made": made, "mended": mended, "refused": refused}
     intents: list[Intent] = [Note("hooks_registered", None, detail)] if made or mended or refused else []
+    intents += [Note("zone_changed", None, {"steps": moved})] if moved is not None else []
     if silent:
         text = "BigCommerce had switched webhooks off. They are on again, and what they missed is being read back."
         intents.append(AskPerson("hooks_off", text, alarm=True))

@@ -81,6 +81,7 @@ class Store:
         self.store_id = store_id
         self.name = name
         self.currency = currency
+        self.timezone = "America/Denver"  # IANA name
         self.owner = owner
         self.users: dict[int, User] = {owner.id: owner}
         self.account_uuid = str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{hash}.mybigcommerce.com"))

@@ -75,7 +75,7 @@ def store_shape(store: Store) -> dict[str, Any]:
         "order_email": f"orders@{store.domain}",
         "favicon_url": "",
         "timezone": {
-            "name": "America/Denver",
+            "name": store.timezone,
             "raw_offset": -25200,
             "dst_offset": -21600,
             "dst_correction": True,

@@ -50,6 +50,12 @@ EVENT_WORDS: dict[str, tuple[str, str, str]] = {
     "action_tried_again": (N_("Tried again by hand"), "refresh", "info"),
     "document_downloaded": (N_("Document downloaded"), "file_download", "neutral"),
     "document_gone": (N_("The document is gone at the signature service"), "error", "bad"),
+    "reminded": (N_("Reminded"), "notifications", "info"),
+    "escalated": (N_("Nobody signed; somebody else is told"), "notifications", "warning"),
+    "escalation_mailed": (N_("Told by mail that it waits"), "send", "info"),
+    "alternate_asked": (N_("An alternate is asked instead"), "assignment", "warning"),
+    "not_answered": (N_("Nobody answered in time"), "warning", "warning"),
+    "released_unsigned": (N_("Let go by the rule, without a signature"), "warning", "warning"),
     "rule_made": (N_("Rule made"), "add", "info"),
     "rule_saved": (N_("Rule saved"), "edit", "info"),
     "rule_paused": (N_("Rule paused"), "warning", "warning"),
@@ -66,6 +72,7 @@ WHY_CANCELLED = {
     "record": N_("The order no longer needs it."),
     "superseded": N_("A new round replaces it."),
     "provider": N_("It was cancelled at the signature service."),
+    "released": N_("Nobody answered in time, and the rule lets it go."),
 }
 PARTS = {
     "sent_document": N_("Document as sent"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from bcapp.db import audit, chunks, panel_requests
 from bcapp.db.actions import queue_heads
 from bcapp.db.agreements import fetch_binding
 from bcapp.db.panel_requests import Search
+from bcapp.db.people import fetch_addresses
 from bcapp.db.requests import fetch_request
 from bcapp.db.rules import list_choices
 from bcapp.db.users import fetch_user
@@ -44,6 +46,7 @@ from bcapp.web.panel.screen import (
 from bcapp.web.refusals import Refusal, not_found
 from bcapp.web.render import download, go, wants_part
 from bcapp.web.roles import Role, may
+from bcapp.web.status_words import N_
 from bcapp.workflows.protocol import Command
 
 SCOPES = (
@@ -192,9 +195,46 @@ async def show_request(request: Request, visit: Visit) -> Response:
         action_word=action_word,
         actions_state=worst_state(own),
         is_moving=found.is_open or around.busy > 0 or any(a["state"] in ("pending", "started") for a in own),
+        steps=step_rows(await db.fetch_all("panel_steps", {"store_hash": store_hash, "request_id": found.id}), found),
+        mendable=await _mendable(visit, found),
         reminded_lately=await panel_requests.was_reminded(db, store_hash, found.id, visit.now - REMIND_AGAIN),
         **quiet,
     )
+
+
+# Escalation -------------------------------------------------------------------------------------------------
+
+STEP_WORDS = {
+    "remind": N_("Remind who has not signed"),
+    "escalate": N_("Tell somebody that it waits"),
+    "alternate": N_("Ask somebody else to sign instead"),
+    "keep": N_("Keep it held and ask a person"),
+    "release": N_("Let it go without a signature"),
+}
+STEP_OUTCOMES = {
+    "": (N_("Waits"), "secondary"),
+    "reminded": (N_("Reminded"), "success"),
+    "passed": (N_("Passed over: a later reminder went out"), "secondary"),
+    "told": (N_("Told"), "success"),
+    "replaced": (N_("Asked in a new round"), "success"),
+    "nobody": (N_("Nobody could sign instead"), "warning"),
+    "kept": (N_("Kept; a person decides"), "warning"),
+    "released": (N_("Let go"), "warning"),
+    "carried": (N_("Goes on with the next round"), "secondary"),
+    "ended": (N_("Not needed any more"), "secondary"),
+}
+
+
+def step_rows(rows: Sequence[Mapping[str, Any]], request: SignatureRequest) -> list[dict[str, Any]]:
+    """Return the escalation of a request in words. Open steps of a request whose mail came back rest."""
+    shown = []
+    for row in rows:
+        what = STEP_WORDS.get(row["follows"] or row["kind"], row["kind"])
+        state, tone = STEP_OUTCOMES.get(row["outcome"], (row["outcome"], "secondary"))
+        if row["done_at"] is None and request.bounced:
+            state, tone = N_("Rests until the address is corrected"), "warning"
+        shown.append({**row, "what": what, "state": state, "tone": tone})
+    return shown
 
 
 # Steps ------------------------------------------------------------------------------------------------------
@@ -305,6 +345,19 @@ def _of(store_hash: str, record: RecordKey) -> dict[str, Any]:
     return {"store_hash": store_hash, "record_kind": record.kind, "record_id": record.id}
 
 
+async def _mendable(visit: Visit, request: SignatureRequest) -> dict[int, str]:
+    """Return, by position, the directory's address of the signers who were asked at another one that came back."""
+    if not request.bounced or not request.is_open:
+        return {}
+    people = await fetch_addresses(visit.services.db, visit.store.hash)
+    taken = {s.email for s in request.signers}
+    return {
+        s.position: people[s.person_id]
+        for s in request.signers
+        if s.state is SignerState.BOUNCED and s.person_id in people and people[s.person_id] not in taken
+    }
+
+
 @panel("requests.mend")
 async def mend_address(request: Request, visit: Visit) -> Response:
     """Ask the same signer at another address, after the mail to the first one came back."""
@@ -314,17 +367,19 @@ async def mend_address(request: Request, visit: Visit) -> Response:
     signer = next((s for s in found.signers if s.position == position), None)
     if signer is None:
         raise not_found()
-    if signer.person_id is not None:
-        text = "This signer stands in the directory. Correct the address under People, then ask again."
+    directory = (await _mendable(visit, found)).get(position)
+    if signer.person_id is not None and directory is None:
+        text = "This signer stands in the directory. Correct the address under People, then come back here."
         return go(request, back, toast=text, toast_kind="info")
     if not doable(visit, found, row["later"]).mend or signer.state is not SignerState.BOUNCED:
         return go(
             request, back, toast="Nothing was changed: the address works, or the request ended.", toast_kind="info"
         )
-    email, error, status = signer.email, "", 200
+    email, error, status = directory or signer.email, "", 200
     if request.method == "POST":
         given = Given(await read_form(request))
-        email = given.email("email")
+        # Whose address stands in the directory is asked there and nowhere else: approvers are changed by two people.
+        email = directory or given.email("email")
         if not given.errors and email == signer.email:
             given.errors["email"] = "This is the address that the mail came back from."
         if not given.errors and any(s.email == email for s in found.signers if s.position != position):
@@ -343,6 +398,7 @@ async def mend_address(request: Request, visit: Visit) -> Response:
         active="requests",
         signer=signer,
         email=email,
+        directory=directory,
         error=error,
         action=request.url.path,
         back=back,
