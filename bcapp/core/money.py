@@ -11,6 +11,7 @@ from decimal import Context, Decimal
 from bcapp.core.model import Money
 
 _SIX = Context(prec=6)
+_WIDE = Context(prec=80)  # the largest amount at the steepest rate still fits
 _MONEY = re.compile(r"^\s*([0-9]{1,12}(?:\.[0-9]{1,4})?)\s+([A-Z]{3})\s*$")
 
 
@@ -50,9 +51,10 @@ class RateTable:
         there, here = self.rate(currency), self.rate(money.currency)
         if there is None or here is None or here <= 0:
             return None
-        rate = there / here
+        rate = _WIDE.divide(there, here)
         told = f"1 {money.currency} = {_short(rate)} {currency}, {self._source(money.currency, currency)}"
-        return Money((money.amount * rate).quantize(Decimal("0.0001")), currency), told
+        amount = _WIDE.multiply(money.amount, rate).quantize(Decimal("0.0001"), context=_WIDE)
+        return Money(amount, currency), told
 
     def _source(self, *currencies: str) -> str:
         days = [day for c in currencies if c != self.base and (day := self.days.get(c, self.as_of))]
