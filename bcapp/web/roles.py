@@ -44,6 +44,7 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "people.view": EVERYBODY,
     "people.edit": MANAGERS,
     "limits.edit": MANAGERS,
+    "calendars.edit": MANAGERS,  # the days by which open steps are counted
     "users.view": MANAGERS,
     "users.edit": OWNER,  # who has which role
     "account.view": MANAGERS,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 import pytest_asyncio
@@ -18,7 +18,9 @@ from playwright.async_api import Browser, FrameLocator
 from bcapp.core.acceptances import Party, PartyKind
 from bcapp.core.conditions import Condition
 from bcapp.core.rules import RuleDefinition
+from bcapp.core.rules import Step as EscalationStep
 from bcapp.db.acceptances import add_import, apply_import, exempt
+from bcapp.db.calendars import save_calendar
 from bcapp.db.past import begin_tryout, fetch_tryout
 from tests.fixtures.browser import Stage, Visitor, open_stage
 from tests.fixtures.world import World, furnish
@@ -73,7 +75,23 @@ async def furnished(bare: Bench) -> Bench:
         return int(world.store.place_order(lines=[(sku, quantity)], customer_id=person["id"], payment="paid").id)
 
     ids = bare.ids
-    ids["rule"] = await world.rule("Large orders")
+    async with world.db.transaction():
+        office = await save_calendar(
+            world.db,
+            world.store_hash,
+            0,
+            name="Business days",
+            weekdays=frozenset(range(5)),
+            holidays=frozenset({date(2026, 12, 25)}),
+            version=0,
+            author=world.store.owner.id,
+            now=world.services.clock.now(),
+        )
+    assert office is not None
+    ids["calendar"] = office.id
+    cleo = world.people["cleo@northfield.test"]
+    steps = (EscalationStep(1, "remind"), EscalationStep(2, "escalate", person=cleo))
+    ids["rule"] = await world.rule("Large orders", steps=steps, calendar_id=office.id)
     ids["monitored"] = await world.rule("Kayaks by freight", live=False, at_least="3000.00")
     ids["agreement"], ids["person"] = world.agreement_id, world.people["dana@northfield.test"]
     ids["account"] = world.account_id
@@ -264,6 +282,7 @@ EMPTY = [
     Screen("exemptions", "acceptances/exemptions"),
     Screen("campaigns", "acceptances/campaigns"),
     Screen("accounts", "settings/accounts"),
+    Screen("calendars", "people/calendars"),
     Screen("changes", "people/changes"),
 ]
 
@@ -347,6 +366,14 @@ FILLED = [
     Screen("limit-refused", "people/{person}", fill("Up to (optional)", "much", press("Set the limit", shown=REFUSED))),
     Screen("limit-remove", "people/{person}", dialog("Remove")),
     Screen("me", "people/me"),
+    Screen("calendars", "people/calendars"),
+    Screen("calendar", "people/calendars/{calendar}"),
+    Screen(
+        "calendar-preview",
+        "people/calendars/{calendar}",
+        fill("Holidays (optional)", "christmas", wait("text=is no day")),
+    ),
+    Screen("calendar-refused", "people/calendars/new", fill("Name", "", press("Save", shown=REFUSED))),
     Screen("users", "people/users"),
     Screen("accounts", "settings/accounts"),
     Screen("account", "settings/accounts/{account}"),

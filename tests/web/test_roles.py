@@ -57,6 +57,7 @@ def test_an_approver_decides_no_settings() -> None:
         "rules.live",
         "account.edit",
         "limits.edit",
+        "calendars.edit",
         "people.edit",
         "users.edit",
         "changes.decide",

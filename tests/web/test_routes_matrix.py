@@ -93,6 +93,9 @@ async def fill_store(web: Web, store_hash: str) -> int:
         store_hash, record_id, "Main", "us", "t", "https://otdsauth.ot2.opentext.com/t", "https://sign.core.opentext.com",
         "c", b"sealed", now,
     )  # fmt: skip
+    await add("calendars", "store_hash, id, name, version, created_at", store_hash, record_id, "Office", 1, now)
+    await add("calendar_versions", "store_hash, calendar_id, version, weekdays, author, created_at",
+              store_hash, record_id, 1, [0, 1], 1, now)  # fmt: skip
     await add("agreements", "store_hash, id, name, version, created_at", store_hash, record_id, "Terms", 1, now)
     await add(
         "agreement_versions", "store_hash, agreement_id, version, source, author, created_at",
