@@ -24,6 +24,7 @@ SELECT v.agreement_id, v.version, v.material, v.created_at, COALESCE(c.grace_unt
 -- Agreements that the party is asked to sign right now, on other records than this one.
 SELECT DISTINCT agreement_id FROM requests
  WHERE store_hash = :store_hash AND counts IS NOT NULL AND agreement_id = ANY(:agreements) AND NOT simulated
+   AND (counts ->> 'party_id') = ANY(CAST(:ids AS text[]))
    AND ((counts ->> 'party_kind'), (counts ->> 'party_id')) IN
        (SELECT * FROM unnest(CAST(:kinds AS text[]), CAST(:ids AS text[])))
    AND wanted = 'open' AND status IN ('draft', 'queued', 'sent', 'viewed', 'partly_signed')

@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from bcapp.db import chunks
+from bcapp.jobs.accepting import data_key
 from tests.web.panel.conftest import START, Browser, House
 from tests.web.panel.test_agreements import give_key
 
@@ -92,6 +94,45 @@ async def test_what_was_imported_says_so_and_is_revoked_with_a_reason(house: Hou
     assert await house.run("SELECT revoked_by FROM acceptances") == 1
     assert (await owner.get(f"acceptances/{number}/revoke")).status_code in (303, 200)
     assert "intern" not in str(await house.run("SELECT string_agg(detail::text, '') FROM audit_log"))
+
+
+async def test_the_document_that_came_along_is_downloaded_by_who_may(house: House) -> None:
+    await give_key(house)
+    key = await data_key(house.db, house.services.secrets, house.store)
+    number = await add(house, document_sha256=await chunks.keep(house.db, key, house.store, PDF))
+    assert "Download the PDF" not in (await house.as_("viewer").get(f"acceptances/{number}")).text
+    assert (await house.as_("viewer").post(f"acceptances/{number}/document")).status_code == 403
+    answer = await house.as_("owner").post(f"acceptances/{number}/document")
+    assert answer.status_code == 303
+    ticket = answer.headers["location"]
+    for status, content in ((200, PDF), (404, None)):  # a ticket opens once
+        got = await house.client.get(ticket)
+        assert got.status_code == status
+        assert content is None or got.content == content
+    assert (await house.as_("owner").post(f"acceptances/{await add(house, party_id='9')}/document")).status_code == 404
+
+
+async def test_an_order_names_what_covers_it_with_a_link(house: House) -> None:
+    number = await add(house)
+    await house.run(
+        "INSERT INTO records (store_hash, kind, id, label, looked_at, created_at)"
+        " VALUES ($1, 'order', '250', 'Order', $2, $2)",
+        house.store,
+        START,
+    )
+    await house.run(
+        "INSERT INTO covers (store_hash, record_kind, record_id, rule_id, acceptance_id, sentence, named_at)"
+        " VALUES ($1, 'order', '250', 1, $2, 'Covered by the acceptance of 18 October 2025.', $3)",
+        house.store,
+        number,
+        START,
+    )
+    for who in ("owner", "viewer"):
+        text = (await house.as_(who).get("orders/250")).text
+        assert "Covered by the acceptance of 18 October 2025." in text
+        assert f"acceptances/{number}" in text
+        assert "Nothing was asked" not in text
+    assert "orders/250" in (await house.as_("owner").get(f"acceptances/{number}")).text
 
 
 async def test_a_name_is_erased_and_the_signature_stays(house: House) -> None:
