@@ -28,6 +28,8 @@ MOST_CONDITIONS = 500
 MOST_BANDS = 20
 MOST_STEPS = 20
 MOST_STEP_DAYS = 365
+MOST_APPROVERS = 10
+MOST_DECIDERS = 2  # where nobody known asked
 TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 SCOPES = ("", "customer", "company", "channel", "order")  # of a sign-once acceptance; "": every record is signed
@@ -175,9 +177,19 @@ def check_definition(definition: RuleDefinition, kind: Kind) -> None:
         problems.append(("expiry_days", "Expiry is between 1 and 365 days."))
     if not 1 <= definition.most_per_hour <= 100_000 or not 1 <= definition.most_per_day <= 1_000_000:
         problems.append(("limits", "The limits per hour and per day are at least 1."))
-    problems += [*_sign_once_problems(definition), *_band_problems(definition), *_step_problems(definition)]
+    problems += [*_sign_once_problems(definition), *_people_problems(definition)]
+    problems += [*_band_problems(definition), *_step_problems(definition)]
     if problems:
         raise InvalidRule(problems)
+
+
+def _people_problems(definition: RuleDefinition) -> Iterator[tuple[str, str]]:
+    if len(definition.approvers) > MOST_APPROVERS or len(definition.copies) > MOST_APPROVERS:
+        yield "approvers", f"At most {MOST_APPROVERS} people approve, and as many get a copy."
+    if len(set(definition.approvers)) != len(definition.approvers):
+        yield "approvers", "Nobody approves twice. Name every approver once."
+    if len(definition.unknown_requester) > MOST_DECIDERS:
+        yield "unknown_requester", "Name one or two people for what nobody known asked for."
 
 
 def _band_problems(definition: RuleDefinition) -> Iterator[tuple[str, str]]:
@@ -190,6 +202,8 @@ def _band_problems(definition: RuleDefinition) -> Iterator[tuple[str, str]]:
     for i, band in enumerate(definition.bands):
         if not band.people:
             yield f"bands.{i}", "Name who approves in this line."
+        if len(set(band.people)) != len(band.people) or len(band.people) > MOST_APPROVERS:
+            yield f"bands.{i}", f"A line names at most {MOST_APPROVERS} people, everybody once."
         if not band.up_to:
             if i < len(definition.bands) - 1:
                 yield f"bands.{i}", "The line without an amount covers everything above the others: it comes last."
@@ -215,6 +229,8 @@ def _step_problems(definition: RuleDefinition) -> Iterator[tuple[str, str]]:
             yield f"steps.{i}", "Choose what the step does."
         elif step.do in ("escalate", "alternate") and not step.person:
             yield f"steps.{i}", "Name the person of this step."
+        elif step.do == "alternate" and not definition.internal:
+            yield f"steps.{i}", "Nobody can sign in the buyer's place. Choose another step."
         elif step.do == "outcome" and step.outcome not in STEP_OUTCOMES:
             yield f"steps.{i}", "Choose what follows without a signature."
         if not 0 <= step.after_days <= MOST_STEP_DAYS:

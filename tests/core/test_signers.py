@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bcapp.core.directory import ApprovalLimit, Directory, Person
+from bcapp.core.kinds.order import ORDER
 from bcapp.core.model import Money, Signer
 from bcapp.core.money import RateTable
-from bcapp.core.rules import Band, RuleDefinition
+from bcapp.core.rules import Band, InvalidRule, RuleDefinition, Step, check_definition
 from bcapp.core.signers import (
     AWAY,
     NO_ADDRESS,
@@ -316,3 +317,69 @@ def test_nobody_signs_twice_and_the_requester_never(
         assert signer.email not in requester.emails
         assert directory.people[signer.person_id or 0].state == "active"
     assert [s.turn for s in approving] == (list(range(1, len(approving) + 1)) if in_order else [1] * len(approving))
+
+
+# Refused on save ------------------------------------------------------------------------------------------
+
+
+def problems(**definition: Any) -> dict[str, str]:
+    try:
+        check_definition(RuleDefinition(internal=True, account_id=1, **definition), ORDER)
+    except InvalidRule as exc:
+        return dict(exc.problems)
+    return {}
+
+
+@given(table=tables())
+def test_a_rising_table_is_accepted(table: tuple[Band, ...]) -> None:
+    assert problems(bands=table) == {}
+
+
+@pytest.mark.parametrize(
+    ("bands", "where"),
+    [
+        ((Band("10.00 EUR", (1,)), Band("10.00 EUR", (2,))), "bands.1"),
+        ((Band("10.00 EUR", (1,)), Band("5.00 EUR", (2,))), "bands.1"),
+        ((Band("", (1,)), Band("5.00 EUR", (2,))), "bands.0"),
+        ((Band("", (1,)), Band("", (2,))), "bands.0"),
+        ((Band("10.00 EUR", ()),), "bands.0"),
+        ((Band("10.00 EUR", (1, 1)),), "bands.0"),
+        ((Band("ten", (1,)),), "bands.0"),
+        ((Band(f"1{'0' * 1000} EUR", (1,)),), "bands.0"),
+        (tuple(Band(f"{n}.00 EUR", (1,)) for n in range(1, 30)), "bands"),
+    ],
+)
+def test_tables_that_cannot_be(bands: tuple[Band, ...], where: str) -> None:
+    assert list(problems(bands=bands)) == [where]
+
+
+@pytest.mark.parametrize(
+    ("definition", "where"),
+    [
+        ({"approvers": (1, 1)}, "approvers"),
+        ({"approvers": (1,), "bands": (Band("", (1,)),)}, "bands"),
+        ({"unknown_requester": (1, 2, 3)}, "unknown_requester"),
+        ({"steps": (Step(366, "remind"),)}, "steps.0"),
+        ({"steps": (Step(1, "dance"),)}, "steps.0"),
+        ({"steps": (Step(1, "remind", at="25:00"),)}, "steps.0"),
+        ({"steps": (Step(1, "remind", at="9"),)}, "steps.0"),
+        ({"steps": (Step(1, "escalate"),)}, "steps.0"),
+        ({"steps": (Step(1, "outcome", outcome="ship"),)}, "steps.0"),
+        ({"steps": tuple(Step(n, "remind") for n in range(1, 30))}, "steps"),
+    ],
+)
+def test_definitions_that_cannot_be(definition: dict[str, Any], where: str) -> None:
+    assert list(problems(**definition)) == [where]
+
+
+def test_steps_that_can_be() -> None:
+    steps = (Step(1, "remind"), Step(2, "escalate", person=1), Step(3, "alternate", person=1, at="23:59"),
+             Step(4, "outcome", outcome="keep"))  # fmt: skip
+    assert problems(steps=steps) == {}
+
+
+def test_nobody_signs_in_the_buyers_place() -> None:
+    with pytest.raises(InvalidRule, match="buyer's place"):
+        check_definition(
+            RuleDefinition(customer=True, agreement_id=1, account_id=1, steps=(Step(1, "alternate", person=1),)), ORDER
+        )
