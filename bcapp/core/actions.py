@@ -107,12 +107,7 @@ def priority(kind: ActionKind) -> int:
             | ActionKind.FINISH_UNINSTALL
         ):
             return 40
-        case (
-            ActionKind.COUNT_BACKLOG
-            | ActionKind.TRY_RULE
-            | ActionKind.IMPORT_ACCEPTANCES
-            | ActionKind.ASK_CAMPAIGN
-        ):
+        case ActionKind.COUNT_BACKLOG | ActionKind.TRY_RULE | ActionKind.IMPORT_ACCEPTANCES | ActionKind.ASK_CAMPAIGN:
             return 50
         case ActionKind.READ_PAST:
             return 60
