@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bcapp.sandbox import demo_acceptances, demo_tryout
+from bcapp.sandbox import demo_acceptances, demo_limits, demo_tryout
 from bcapp.sandbox.browser import DemoFailed
 from bcapp.sandbox.driver import PATIENCE, Driver, until
 
@@ -142,6 +142,7 @@ ROADS: dict[str, Callable[[Driver], Told]] = {
     "order_approval: moved by a payment": moved_by_a_payment,
     "order_approval: signed by another": forwarded_without_leave,
     "order_approval: every webhook lost": every_webhook_lost,
+    "order_approval: a limit pauses a rule": demo_limits.limit_pauses_the_rule,
     "order_approval: monitor, then live": demo_tryout.monitored_then_live,
     "order_approval: second order covered": demo_acceptances.second_order_covered,
     "order_approval: signed before the app": demo_acceptances.imported_honoured,

@@ -28,13 +28,13 @@ def monitored_then_live(driver: Driver) -> Told:
     results = driver.page(f"{path}/monitor")
     if f"Order {before}," not in results.text:
         raise DemoFailed("the results of monitoring do not name the order")
-    driver.ask("POST", "/_sandbox/clock", advance=2)  # the store tells whole seconds only
+    driver.advance(2)  # the store tells whole seconds only
     driver.go_live(results)
     driver.sure(driver.browser.submit(driver.page(f"/orders/{before}"), "/look"))
     driver.wait_record(before, "Created before the rule went live.")
     if driver.documents(before):
         raise DemoFailed("an order from before the boundary was asked about")
-    driver.ask("POST", "/_sandbox/clock", advance=2)
+    driver.advance(2)
     order = driver.place(lines=FOOTPRINT)["id"]
     driver.sign(driver.wait_sent(order))
     driver.wait_status(order, 11, "it is released")
