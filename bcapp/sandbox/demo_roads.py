@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bcapp.sandbox import demo_acceptances, demo_limits, demo_tryout
+from bcapp.sandbox import demo_acceptances, demo_limits, demo_signers, demo_tryout
 from bcapp.sandbox.browser import DemoFailed
 from bcapp.sandbox.driver import PATIENCE, Driver, until
 
@@ -147,4 +147,6 @@ ROADS: dict[str, Callable[[Driver], Told]] = {
     "order_approval: second order covered": demo_acceptances.second_order_covered,
     "order_approval: signed before the app": demo_acceptances.imported_honoured,
     "order_approval: new version asks again": demo_acceptances.new_material_version,
+    "order_approval: two approvers in order": demo_signers.two_approvers_in_order,
+    "order_approval: nobody signs for days": demo_signers.steps_while_nobody_signs,
 }

@@ -77,10 +77,7 @@ class Driver:
         answer = self.ask("POST", f"/_sandbox/stores/{self.hash}/install")
         if answer.get("status", 200) >= 400:
             raise DemoFailed(f"The install was refused: {answer}")
-        load = self.ask("GET", f"/_sandbox/stores/{self.hash}/load_url")
-        home = self.browser.open(load["url"])
-        if home.status != 200 or not self.browser.session:
-            raise DemoFailed(f"The app did not open: {home.status} {' '.join(home.text.split())[:300]}")
+        self.open_app()
         welcome = self.page("/welcome")
         self.sure(self.browser.submit(welcome, "/welcome/account", **self.account))
         self.wait_page("/settings/accounts", "Working", "the connection test passes")
@@ -105,6 +102,13 @@ class Driver:
         )
         new = self.page("/agreements/new?source=text")
         self.sure(self.browser.submit(new, "/agreements/new", name="Terms of sale", title="Terms of sale", body=TERMS))
+
+    def open_app(self) -> None:
+        """Open the app from the control panel, with a session of its own."""
+        load = self.ask("GET", f"/_sandbox/stores/{self.hash}/load_url")
+        home = self.browser.open(load["url"])
+        if home.status != 200 or not self.browser.session:
+            raise DemoFailed(f"The app did not open: {home.status} {' '.join(home.text.split())[:300]}")
 
     def make_rule(self, name: str, amount: str, **values: Any) -> None:
         """Make a rule in the editor and let it go live past the boundary."""
