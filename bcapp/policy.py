@@ -22,6 +22,7 @@ from bcapp.core.policy import (
 )
 from bcapp.core.rules import InvalidRule, check_definition, parse_definition
 from bcapp.db import Database, audit
+from bcapp.db.calendars import fetch_calendars
 from bcapp.db.rules import OPERATOR, add_rule, save_rule, set_mode
 from bcapp.db.stores import Store, fetch_store
 from bcapp.errors import RefusedByUs, Stale
@@ -211,6 +212,8 @@ async def read_setup(services: Services, store: Store) -> lint.Setup:
         countries=frozenset(seen["country"]),
         currencies=frozenset(seen["currency"]),
         settings=store.settings,
+        calendars=await fetch_calendars(services.db, store.hash),
+        zone=store.timezone,
     )
 
 

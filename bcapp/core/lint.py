@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 
+from bcapp.core.calendars import Calendar, instant, zone_or_utc
 from bcapp.core.conditions import Condition, condition_problem, label_of, values_of
 from bcapp.core.directory import Directory
+from bcapp.core.escalation import calendar_of, escalation_dates
 from bcapp.core.fields import FieldType
 from bcapp.core.kinds import KINDS
 from bcapp.core.kinds.kind import Kind
@@ -46,6 +48,8 @@ class Setup:
     countries: frozenset[str] = frozenset()
     currencies: frozenset[str] = frozenset()
     settings: StoreSettings = field(default_factory=StoreSettings)
+    calendars: Mapping[int, Calendar] = field(default_factory=dict)
+    zone: str = "UTC"
 
 
 @dataclass(frozen=True)
@@ -77,13 +81,23 @@ def _of_one(rule: LintRule, setup: Setup) -> Iterator[Finding]:
     if why := _contradiction(definition, kind):
         yield Finding("unreachable", (rule.id,), f"“{rule.name}” can never match: {why}.")
     yield from _signers(rule, setup)
-    for step in definition.steps:
-        if step.after_days >= definition.expiry_days:
+    late = _late_steps(definition, setup)
+    for position, step in enumerate(definition.steps):
+        if position in late:
+            counted = "working days" if step.working_days else "days"
             text = (
-                f"“{rule.name}” has a step after {step.after_days} days, but its requests expire after "
-                f"{definition.expiry_days}. Let the step come earlier, or the expiry later."
+                f"“{rule.name}” has a step after {step.after_days} {counted}, which can come too late: its requests "
+                f"expire after {definition.expiry_days} days. Let the step come earlier, or the expiry later."
             )
             yield Finding("late_step", (rule.id,), text)
+
+
+def _late_steps(definition: RuleDefinition, setup: Setup) -> set[int]:
+    """Return the steps that come after the expiry of a request that is sent at the start of some day of the week."""
+    zone, calendar = zone_or_utc(setup.zone), calendar_of(setup.calendars, definition.calendar_id)
+    today = setup.now.astimezone(zone).date()
+    starts = [instant(today + timedelta(days=n), time(), zone) for n in range(7)]
+    return {d.position for start in starts for d in escalation_dates(definition, start, calendar, zone) if d.late}
 
 
 # Conditions that exclude each other -----------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bcapp.core.calendars import Calendar
 from bcapp.core.conditions import Condition
 from bcapp.core.directory import ApprovalLimit, Directory
 from bcapp.core.fields import Reading
@@ -113,6 +114,12 @@ def approved(**changes: Any) -> RuleDefinition:
         (approved(bands=(Band("5.00 USD", (1,)),)), SETUP, "gap", "more than 5.00 USD"),
         (approved(bands=(Band("5 EUR", (1,)), Band("9 EUR", (2,)))), SETUP, "gap", "no line for USD"),
         (approved(approvers=(1,), steps=(Step(7, "remind"),)), SETUP, "late_step", "expire after 7"),
+        (
+            approved(approvers=(1,), steps=(Step(5, "remind"),), calendar_id=2),
+            replace(SETUP, calendars={2: Calendar(2, 1, "Office", frozenset(range(5)))}),
+            "late_step",
+            "after 5 working days",
+        ),
         (definition(), replace(SETUP, settings=replace(SETTINGS, shipping_tool="")), "way_around", "not held"),
         (definition(), replace(SETUP, settings=replace(SETTINGS, test_mode_user=3)), "way_around", "Test mode"),
         (definition(), SETUP, "way_around", "several small ones"),

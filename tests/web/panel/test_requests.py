@@ -344,6 +344,48 @@ async def test_mending_a_bounced_address(desk: Desk, email: str, status: int) ->
     assert (await desk.house.as_("owner").post(f"requests/{request_id}/mend/7", {"email": email})).status_code == 404
 
 
+async def test_an_approvers_address_is_taken_from_the_directory(desk: Desk) -> None:
+    """Who stands in People is asked at the address of People, and at no other: that one two people changed."""
+    await desk.order(1001)
+    request_id = await desk.request(1001, signer="bounced", bounced=True)
+    house = desk.house
+    person = await house.run(
+        "INSERT INTO people (store_hash, name, email, created_at)"
+        " SELECT store_hash, name, email, $2 FROM signers WHERE request_id = $1 RETURNING id",
+        request_id,
+        house.clock.now(),
+    )
+    await house.run("UPDATE signers SET person_id = $2 WHERE request_id = $1", request_id, person)
+    owner = house.as_("owner")
+    assert "mend/0" not in (await owner.get(f"requests/{request_id}")).text
+    await owner.post(f"requests/{request_id}/mend/0", {"email": "mine@evil.example"})
+    assert await desk.commands(1001) == []
+    await house.run("UPDATE people SET email = 'right@shop.example' WHERE id = $1", person)
+    assert "mend/0" in (await owner.get(f"requests/{request_id}")).text
+    assert "right@shop.example" in (await owner.get(f"requests/{request_id}/mend/0")).text
+    await owner.post(f"requests/{request_id}/mend/0", {"email": "mine@evil.example"})
+    commands = await desk.commands(1001)
+    assert [dict(c.payload) for c in commands] == [{"position": 0, "email": "right@shop.example"}]
+
+
+@pytest.mark.parametrize(("bounced", "state"), [(False, "Waits"), (True, "Rests until the address is corrected")])
+async def test_the_steps_of_a_request_are_shown(desk: Desk, bounced: bool, state: str) -> None:
+    await desk.order(1001)
+    request_id = await desk.request(1001, signer="bounced" if bounced else "emailed", bounced=bounced)
+    now = desk.house.clock.now()
+    for position, kind, follows, outcome in ((0, "remind", "", "reminded"), (1, "outcome", "release", "")):
+        await desk.house.run(
+            "INSERT INTO request_steps (store_hash, request_id, position, kind, follows, after_days, working_days,"
+            " counted_from, local_date, local_time, zone, due_at, done_at, outcome)"
+            " VALUES ($1, $2, $3, $4, $5, 1, false, $6, '2026-11-23', '09:00', 'UTC', $6, $7, $8)",
+            desk.house.store, request_id, position, kind, follows, now, now if outcome else None, outcome,
+        )  # fmt: skip
+    seen = (await desk.house.as_("viewer").get(f"requests/{request_id}")).text
+    assert "Let it go without a signature" in seen
+    assert state in seen
+    assert "Reminded" in seen
+
+
 async def test_a_failed_action_is_tried_again_once(desk: Desk) -> None:
     await desk.order(1001)
     request_id = await desk.request(1001)
