@@ -56,20 +56,26 @@
   document.addEventListener("htmx:before:request", (event) => {
     const { ctx } = event.detail;
     if (isPoll(ctx) && document.hidden) return event.preventDefault();
-    const button = buttonOf(ctx);
-    // aria-disabled keeps the focus where `disabled` would lose it.
-    if (button?.getAttribute("aria-disabled") === "true") return event.preventDefault();
     if (!isPoll(ctx)) {
-      button?.setAttribute("aria-disabled", "true");
+      // It keeps the focus where `disabled` would lose it.
+      buttonOf(ctx)?.setAttribute("aria-disabled", "true");
       if (ctx.target instanceof Element) ctx.target.setAttribute("aria-busy", "true");
     }
     ctx.appStarted = true;
   });
 
+  // htmx would queue a second click behind the first and post it afterwards. Enter in a field clicks the button too.
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest?.('[aria-disabled="true"]')) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }, true);
+
   document.addEventListener("htmx:finally:request", (event) => {
     const { ctx } = event.detail;
     if (!ctx.appStarted || isPoll(ctx)) return;
-    buttonOf(ctx)?.removeAttribute("aria-disabled");
+    // What leads to another page stays done until that page is there.
+    if (!ctx.hx?.location) buttonOf(ctx)?.removeAttribute("aria-disabled");
     const target = typeof ctx.target === "string" ? document.querySelector(ctx.target) : ctx.target;
     target?.removeAttribute("aria-busy");
     byId("page")?.removeAttribute("aria-busy");

@@ -126,3 +126,21 @@ async def test_the_control_panel_hears_of_every_page_and_of_no_secret(stage: Sta
         assert [t["type"] for t in told] == ["normal", "pushState", "pushState", "pushState"]
         await visitor.page.evaluate("history.back()")
         await expect(visitor.app.get_by_role("heading", name="Rules", level=1)).to_be_visible()
+
+
+async def test_a_second_click_posts_nothing_more(stage: Stage) -> None:
+    """htmx would queue it: two rows of what was to be made once."""
+    async with stage.visitor() as visitor:
+        await visitor.open_app("people/new")
+        await visitor.app.get_by_label("Name", exact=True).fill("Cleo Chief")
+        await visitor.app.get_by_label("E-mail address").fill("cleo@northfield.example")
+        posts: list[str] = []
+        visitor.page.on("request", lambda sent: posts.append(sent.url) if sent.method == "POST" else None)
+        await visitor.app.get_by_role("button", name="Save").dblclick()
+        await expect(visitor.app.get_by_role("heading", name="Cleo Chief", level=1)).to_be_visible()
+        await expect(visitor.app.locator("#toasts .toast")).to_have_count(1)
+        assert len(posts) == 1, posts
+        # The button of the page that follows is a new one, and works.
+        await visitor.app.get_by_label("Without limit").check()
+        await visitor.app.get_by_role("button", name="Set the limit").click()
+        await expect(visitor.app.locator("#limits")).to_contain_text("Without limit in")
