@@ -132,6 +132,9 @@ Weigh = Callable[[Any, Reading], str]  # the outcome for a value
 Tell = Callable[[Any, Reading], tuple[str, str]]  # what a trace says was seen, and the outcome
 
 
+_TRACES = "_traces"  # where facts keep what was asked of them; no field of theirs, as a cached property is none
+
+
 class Check:
     """A condition as it is evaluated: checked and parsed once, whatever the number of records.
 
@@ -157,6 +160,16 @@ class Check:
         return "unknown" if isinstance(value, Unknown) else self._weigh(value, reading)
 
     def trace(self, facts: Any, reading: Reading) -> ConditionTrace:
+        """Return what the condition saw. The rules of a store share conditions: each is asked once of a record."""
+        kept = facts.__dict__.get(_TRACES)
+        if kept is None or kept[0] is not reading:
+            kept = facts.__dict__[_TRACES] = (reading, {})
+        trace: ConditionTrace | None = kept[1].get(self)
+        if trace is None:
+            trace = kept[1][self] = self._ask(facts, reading)
+        return trace
+
+    def _ask(self, facts: Any, reading: Reading) -> ConditionTrace:
         if self._needs and not self._needs.isdisjoint(facts.unread):
             seen, outcome = UNREAD[min(self._needs & facts.unread)], "unknown"
         else:
