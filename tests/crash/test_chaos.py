@@ -84,21 +84,27 @@ async def rows(app: Running, sql: str, *values: Any) -> list[dict[str, Any]] | N
 async def until_count(app: Running, ruin: Ruin, sql: str, wanted: int, seconds: float, said: str) -> None:
     """Wait until the query answers so many, while whatever ends is started again.
 
-    seconds: how long the answer may stay as it is; a slow machine takes longer in all.
+    seconds: how long nothing at all may be done; a slow machine takes longer in all, and holds come before requests.
     """
-    end, last = time.monotonic() + seconds, -1
+    end, last, done = time.monotonic() + seconds, -1, -1
     while last != wanted:
         if time.monotonic() > end:
             raise AssertionError(
-                f"{said}: {last} of {wanted}, and no more for {seconds:g} s\n{await app.world.picture()}"
+                f"{said}: {last} of {wanted}, and nothing was done for {seconds:g} s\n{await app.world.picture()}"
             )
         await asyncio.sleep(0.25)
         ruin.keep_alive()
-        found = await rows(app, sql)
-        if found and found[0]["n"] != last:
-            end, last = time.monotonic() + seconds, int(found[0]["n"])
+        found, work = await rows(app, sql), await rows(app, WORK_DONE)
+        if found and work:
+            last = int(found[0]["n"])
+            if work[0]["n"] != done:
+                end, done = time.monotonic() + seconds, int(work[0]["n"])
 
 
+WORK_DONE = (
+    "SELECT (SELECT count(*) FROM deliveries WHERE done_at IS NOT NULL) + (SELECT count(*) FROM actions"
+    " WHERE state IN ('applied', 'skipped')) + (SELECT count(*) FROM records) AS n"
+)
 SENT = "SELECT count(*) AS n FROM requests WHERE status = 'sent'"
 RELEASED = "SELECT count(*) AS n FROM holds WHERE state = 'released'"
 OPEN_WORK = (
@@ -143,7 +149,7 @@ async def chaos(app: Running, ruin: Ruin, chance: Random) -> None:
     others: list[int] = []
     for number in range(ORDERS):
         email = f"buyer{number}@chaos.test"
-        is_large = number % 2 == 0
+        is_large = number % MATCHING == 0
         lines = [(world.dear, 2)] if is_large else [(world.cheap, 1)]
         order = await asyncio.to_thread(world.place, lines=lines, email=email)
         if is_large:
