@@ -220,7 +220,7 @@ async def _apply(services: Services, change: Change) -> None:
     if change.subject is not Subject.RULE:
         await apply_change(
             db, services.secrets, store_hash, change.subject, change.subject_id, change.payload,
-            actor=f"user:{change.asked_by}", now=now,
+            author=change.asked_by, now=now,
         )  # fmt: skip
         return
     rule_id, author, given = int(change.subject_id), change.asked_by, change.payload

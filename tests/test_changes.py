@@ -12,7 +12,9 @@ from bcapp.changes import Change, NoSuchChange
 from bcapp.clock import FixedClock
 from bcapp.core.changes import ChangeState, Subject, applies_at, refusal
 from bcapp.db import Database
-from bcapp.errors import RefusedByUs
+from bcapp.db.agreements import Text, add_agreement, fetch_version
+from bcapp.db.changing import text_payload
+from bcapp.errors import RefusedByUs, Stale
 from bcapp.http import make_http
 from bcapp.secrets import Secrets
 from bcapp.services import Services
@@ -183,3 +185,29 @@ def test_who_decides() -> None:
     assert refusal(approve=False, asked_by=1, decided_by=1, state=waiting) == ""
     assert refusal(approve=True, asked_by=1, decided_by=1, state=waiting)
     assert refusal(approve=True, asked_by=1, decided_by=2, state=ChangeState.REFUSED)
+
+
+@pytest.mark.database
+async def test_an_agreement_changes_when_a_second_manager_says_so(services: Services) -> None:
+    content = bytes(range(32))
+    pdf = Text("pdf", "Rules", content=content)
+    number = await add_agreement(services.db, STORE, name="Rules", text=pdf, author=OWNER, now=NOW)
+
+    async def ask_for(title: str) -> Change:
+        payload = text_payload(
+            "Rules", Text("pdf", title, content=content), version=1, language="en", material=True, main="en"
+        )
+        return await changes.ask(
+            services, STORE, subject=Subject.AGREEMENT, subject_id=str(number), payload=payload,
+            summary="Change it", user_id=MANAGER,
+        )  # fmt: skip
+
+    change = await ask_for("New rules")
+    assert await fetch_version(services.db, STORE, number, 2) is None
+    await changes.decide(services, STORE, change.id, approve=True, user_id=OWNER)
+    version = await fetch_version(services.db, STORE, number, 2)
+    assert version is not None
+    assert (version.texts["en"], version.author) == (Text("pdf", "New rules", content=content), MANAGER)
+    late = await ask_for("Late rules")
+    with pytest.raises(Stale):
+        await changes.decide(services, STORE, late.id, approve=True, user_id=OWNER)

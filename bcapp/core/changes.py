@@ -15,6 +15,7 @@ class Subject(StrEnum):
     APPROVER = "approver"
     LIMIT = "limit"
     RULE = "rule"  # a live one: changed, switched off, or switched on
+    AGREEMENT = "agreement"  # what a live rule has signed: its text, or what one customer signs instead
     SETTINGS = "settings"  # how orders are held, and that they are not: test mode
 
 

@@ -34,6 +34,14 @@ class Text:
     template: dict[str, Any] | None = None
     found: tuple[PlacedField, ...] = ()
 
+    def dump(self) -> dict[str, Any]:
+        """Return it as JSON; `parse` reads it."""
+        return {**asdict(self), "content": self.content.hex() if self.content is not None else None}
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Text:
+        return cls.from_row({**data, "content": bytes.fromhex(data["content"]) if data["content"] else None})
+
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Text:
         return cls(
@@ -78,7 +86,10 @@ class Version:
 
 @dataclass(frozen=True)
 class Agreement:
-    """rules: names of the rules that ask for it and are not off. newest: the version in use."""
+    """rules: names of the rules that ask for it and are not off. newest: the version in use.
+
+    is_live: one of the rules is live, so a change needs a second person.
+    """
 
     id: int
     name: str
@@ -87,6 +98,7 @@ class Agreement:
     newest: Version
     changed_at: datetime
     rules: tuple[str, ...]
+    is_live: bool
 
     @property
     def text(self) -> Text:
@@ -108,8 +120,9 @@ async def fetch_agreement(db: Database, store_hash: str, agreement_id: int) -> A
     if row is None or version is None:
         return None
     return Agreement(
-        row["id"], row["name"], row["version"], row["archived"], version, row["changed_at"], tuple(row["rules"])
-    )
+        row["id"], row["name"], row["version"], row["archived"], version, row["changed_at"], tuple(row["rules"]),
+        row["is_live"],
+    )  # fmt: skip
 
 
 async def fetch_version(db: Database, store_hash: str, agreement_id: int, version: int) -> Version | None:

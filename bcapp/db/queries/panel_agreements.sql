@@ -24,10 +24,19 @@ SELECT a.id, a.name, a.version, a.archived, v.created_at AS changed_at,
                ON rv.store_hash = r.store_hash AND rv.rule_id = r.id AND rv.version = r.version
               WHERE r.store_hash = a.store_hash AND NOT r.archived AND r.mode <> 'off'
                 AND (rv.definition ->> 'agreement_id') = CAST(a.id AS text)
-                AND (rv.definition ->> 'customer') = 'true' ORDER BY r.position, r.id) AS rules
+                AND (rv.definition ->> 'customer') = 'true' ORDER BY r.position, r.id) AS rules,
+       EXISTS (SELECT FROM rules r JOIN rule_versions rv
+                 ON rv.store_hash = r.store_hash AND rv.rule_id = r.id AND rv.version = r.version
+                WHERE r.store_hash = a.store_hash AND NOT r.archived AND r.mode = 'live'
+                  AND (rv.definition ->> 'agreement_id') = CAST(a.id AS text)
+                  AND (rv.definition ->> 'customer') = 'true') AS is_live
   FROM agreements a
   JOIN agreement_versions v ON v.store_hash = a.store_hash AND v.agreement_id = a.id AND v.version = a.version
  WHERE a.store_hash = :store_hash AND a.id = :id;
+
+-- agreement_in_use --
+-- Locked until the transaction ends, so that it is not archived meanwhile; no row for an archived one.
+SELECT id FROM agreements WHERE store_hash = :store_hash AND id = :id AND NOT archived FOR NO KEY UPDATE;
 
 -- agreement_version --
 -- One version in each of its languages, the default one first.

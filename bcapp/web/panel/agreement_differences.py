@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bcapp.core.differences import Line, text_difference
 from bcapp.db.agreements import Text, Version
+
+QUOTED_LINES = 8
+QUOTED_CHARACTERS = 160
 
 
 @dataclass(frozen=True)
@@ -63,3 +66,25 @@ def _template(old: Text, new: Text) -> str:
     if before.get("placeholders") != after.get("placeholders"):
         return "It was frozen again, with other fields."
     return "Other values are filled in."
+
+
+def told_parts(parts: Sequence[Part], name_of: Callable[[str], str]) -> str:
+    """Return what changed in one paragraph, for who must approve it: the changed lines themselves, the first eight.
+
+    name_of: a language in words.
+    """
+    return " ".join(_told_part(part, name_of) for part in parts)
+
+
+def _told_part(part: Part, name_of: Callable[[str], str]) -> str:
+    where = f"{part.title} ({name_of(part.language)})" if part.language else part.title
+    changed = [line for line in part.lines if line.kind in ("added", "removed") and line.text.strip()]
+    quoted = [f"{line.kind} “{_short(line.text.strip())}”" for line in changed[:QUOTED_LINES]]
+    if len(changed) > QUOTED_LINES:
+        quoted.append(f"and {len(changed) - QUOTED_LINES} more lines")
+    said = ", ".join(quoted)
+    return f"{where}: {' '.join(filter(None, [part.text, said]))}".rstrip(".: ") + "."
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= QUOTED_CHARACTERS else text[: QUOTED_CHARACTERS - 1] + "…"

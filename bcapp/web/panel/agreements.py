@@ -12,16 +12,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bcapp.core.agreements import FIELDS, TABLES, language_key, parse_profile
+from bcapp.core.changes import Subject
 from bcapp.core.markup import MarkupError
 from bcapp.db import agreements, chunks, panel_requests
 from bcapp.db.agreements import Agreement, Text, Version
+from bcapp.db.changing import apply_agreement, restore_payload, text_payload
 from bcapp.db.panel_requests import user_names
 from bcapp.documents.uploads import inspect_upload
 from bcapp.errors import RefusedByUs, Stale
 from bcapp.web import session
 from bcapp.web.forms import read_form
 from bcapp.web.panel import Visit, panel
-from bcapp.web.panel.agreement_differences import Part, first_version, version_difference
+from bcapp.web.panel.agreement_differences import Part, first_version, told_parts, version_difference
+from bcapp.web.panel.changing import Change, Waiting, save, waiting
 from bcapp.web.panel.facts import language_name
 from bcapp.web.panel.people import LANGUAGES
 from bcapp.web.panel.previews import FieldCheck, Preview, check_fields, preview, preview_blocks, used_of
@@ -48,6 +51,7 @@ MEANWHILE = (
     "Saving again makes your text the newest version."
 )
 BOUND_WHATS = {"pdf": "Their own PDF", "text": "Their own terms", "price_list": "This agreement with their price list"}
+WAITS = "A live rule uses this agreement: it applies when a second manager approves it, or in 24 hours."
 FIRST_TEXT = """# Parties and goods
 
 This agreement is between {{store.name}} and {{billing.company}}, {{billing.name}}.
@@ -265,7 +269,40 @@ async def _editor(
         checked=checked,
         bindings=await agreements.list_bindings(db, store_hash, agreement.id) if agreement else [],
         bound_whats=BOUND_WHATS,
+        changes=await waits_for(visit, agreement) if agreement else [],
     )
+
+
+async def put(visit: Visit, agreement: Agreement, payload: Mapping[str, Any], summary: str, about: str = "") -> bool:
+    """Change the agreement; one that a live rule uses is left to a second manager. Return whether it applies already.
+
+    payload: one of bcapp/db/changing.py. about: whom it concerns, "" for everybody. summary: one line, without
+    personal data. Raises Stale when somebody else changed it meanwhile, RefusedByUs when it cannot be.
+    """
+    if agreement.is_live:
+        subject_id = f"{agreement.id}:{about}" if about else str(agreement.id)
+        return await save(visit, Change(Subject.AGREEMENT, subject_id, payload, summary))
+    await apply_agreement(
+        visit.services.db, visit.store.hash, agreement.id, payload, author=visit.user.id, now=visit.now
+    )
+    return True
+
+
+async def waits_for(visit: Visit, agreement: Agreement) -> list[Waiting]:
+    """Return the changes of this agreement that wait, those for single customers included."""
+    number = str(agreement.id)
+    return [
+        change
+        for change in await waiting(visit)
+        if change.subject is Subject.AGREEMENT and change.subject_id.partition(":")[0] == number
+    ]
+
+
+def _told(agreement: Agreement, what: str, *, material: bool, parts: Sequence[Part]) -> str:
+    """Return a new version in one line for the second manager: what it is and which lines it changes."""
+    weight = "A material change" if material else "A minor change"
+    told = told_parts(parts, language_name)
+    return f"{weight} of the agreement “{agreement.name}”, which a live rule uses: {what}. {told}".rstrip()
 
 
 def _read_only(form: Form) -> Preview:
@@ -348,14 +385,18 @@ async def _save(request: Request, visit: Visit, agreement: Agreement | None, sou
         errors["weight"] = "Say whether the change is material or minor."
     if errors or text is None:
         return await _editor(request, visit, agreement, form, errors, 422)
+    material = form.weight == "material"
+    payload = text_payload(form.name, text, version=version, language=form.language, material=material, main=main)
+    made = replace(newest, main=main, texts={**newest.texts, form.language: text})
+    what = f"version {version + 1}" if form.name == agreement.name else f"version {version + 1}, named “{form.name}”"
+    summary = _told(agreement, what, material=material, parts=version_difference(newest, made))
     try:
-        new = await agreements.save_agreement(
-            db, store_hash, agreement.id, name=form.name, text=text, version=version, author=author, now=visit.now,
-            language=form.language, material=form.weight == "material", main=main,
-        )  # fmt: skip
+        applied = await put(visit, agreement, payload, summary)
     except Stale:
         return await _meanwhile(request, visit, await fetch(visit, agreement.id), form, version)
-    return go(request, back, toast=f"Saved as version {new}. Requests that run keep theirs.")
+    if not applied:
+        return go(request, back, toast=f"Saved. {WAITS}")
+    return go(request, back, toast=f"Saved as version {version + 1}. Requests that run keep theirs.")
 
 
 async def _meanwhile(request: Request, visit: Visit, agreement: Agreement, form: Form, version: int) -> Response:
@@ -475,14 +516,13 @@ async def remove_language(request: Request, visit: Visit) -> Response:
     language, back = given.raw("language")[:12], frame(request).url(f"agreements/{agreement.id}")
     if language not in agreement.newest.texts or language == agreement.newest.main or agreement.archived:
         return go(request, back, toast="Nothing was changed.", toast_kind="info")
+    payload = text_payload(agreement.name, None, version=agreement.version, language=language, material=False)
+    what = f"the text in {language_name(language)} is taken out"
     try:
-        await agreements.save_agreement(
-            visit.services.db, visit.store.hash, agreement.id, name=agreement.name, text=None, language=language,
-            version=agreement.version, author=visit.user.id, now=visit.now, material=False,
-        )  # fmt: skip
-    except Stale as exc:
+        applied = await put(visit, agreement, payload, _told(agreement, what, material=False, parts=()))
+    except (Stale, RefusedByUs) as exc:
         return go(request, back, toast=str(exc), toast_kind="danger")
-    return go(request, back, toast=f"{language_name(language)} is taken out.")
+    return go(request, back, toast=f"{language_name(language)} is taken out." if applied else f"Asked. {WAITS}")
 
 
 # Versions, archive, sample ----------------------------------------------------------------------------------
@@ -550,7 +590,6 @@ async def restore_version(request: Request, visit: Visit) -> Response:
     """Save an older version as the newest one."""
     given = Given(await read_form(request))
     agreement = await fetch(visit, path_id(request))
-    db, store_hash = visit.services.db, visit.store.hash
     older = await _version(visit, agreement, path_id(request, "version"))
     back = frame(request).url(f"agreements/{agreement.id}")
     same = (older.texts, older.main) == (agreement.newest.texts, agreement.newest.main)
@@ -559,14 +598,15 @@ async def restore_version(request: Request, visit: Visit) -> Response:
     weight = given.choice("weight", "Say whether the change is material or minor.", list(WEIGHTS))
     if given.errors:
         return await _version_page(request, visit, agreement, older, given.errors["weight"], 422)
+    material = weight == "material"
+    payload = restore_payload(agreement.name, older.number, version=agreement.version, material=material)
+    parts = version_difference(agreement.newest, older)
+    summary = _told(agreement, f"version {older.number} is restored", material=material, parts=parts)
     try:
-        await agreements.restore_agreement(
-            db, store_hash, agreement.id, older, name=agreement.name, version=agreement.version,
-            author=visit.user.id, now=visit.now, material=weight == "material",
-        )  # fmt: skip
-    except Stale as exc:
+        applied = await put(visit, agreement, payload, summary)
+    except (Stale, RefusedByUs) as exc:
         return go(request, back, toast=str(exc), toast_kind="danger")
-    return go(request, back, toast=f"Version {older.number} is restored.")
+    return go(request, back, toast=f"Version {older.number} is restored." if applied else f"Asked. {WAITS}")
 
 
 @panel("agreements.edit")

@@ -14,9 +14,11 @@ from bcapp.core.agreements import Binding, parse_agreement
 from bcapp.core.markup import MarkupError
 from bcapp.db import agreements
 from bcapp.db.agreements import Agreement
+from bcapp.db.changing import bind_payload, unbind_payload
+from bcapp.errors import RefusedByUs, Stale
 from bcapp.web.forms import read_form
 from bcapp.web.panel import Visit, panel
-from bcapp.web.panel.agreements import BODY_CHARACTERS, BOUND_WHATS, TITLE_CHARACTERS, fetch, keep_pdf
+from bcapp.web.panel.agreements import BODY_CHARACTERS, BOUND_WHATS, TITLE_CHARACTERS, WAITS, fetch, keep_pdf, put
 from bcapp.web.panel.screen import MOST_ID, NUMBER, Given, answer, frame, path_id
 from bcapp.web.refusals import not_found
 from bcapp.web.render import go
@@ -83,19 +85,29 @@ async def _save(request: Request, visit: Visit, agreement: Agreement, old: Bindi
     data = await read_form(request)
     given = Given(data)
     binding = _read(given, agreement, old)
-    errors, db, store_hash = given.errors, visit.services.db, visit.store.hash
+    errors = given.errors
     if binding.what == "pdf" and not errors:
         binding = await _pdf(visit, data, binding, old, errors)
     if agreement.archived:
         errors[""] = "Take the agreement out of the archive first."
     if errors:
         return await _page(request, visit, agreement, binding, errors, 422, ask_again=given.ticked("ask_again"))
-    if old.id and old.party_id != binding.party_id:
-        await agreements.end_binding(db, store_hash, old, author=visit.user.id, now=visit.now)
-    ask_again = given.ticked("ask_again")
-    await agreements.save_binding(db, store_hash, binding, author=visit.user.id, now=visit.now, ask_again=ask_again)
     url = frame(request).url(f"agreements/{agreement.id}")
-    return go(request, url, toast="Saved. It is used for requests made from now on.")
+    payload = bind_payload(binding, ask_again=given.ticked("ask_again"), instead_of=old.id)
+    what = {"pdf": "their own PDF", "text": "their own terms", "price_list": "it with their price list"}[binding.what]
+    summary = f"{_party(binding)} signs {what} instead of the agreement “{agreement.name}”, which a live rule uses."
+    if old.id and old.party_id != binding.party_id:
+        summary += f" {_party(old)} signs the agreement's own text again."
+    try:
+        applied = await put(visit, agreement, payload, summary, about=f"{binding.party_kind}:{binding.party_id}")
+    except (Stale, RefusedByUs) as exc:
+        return go(request, url, toast=str(exc), toast_kind="danger")
+    return go(request, url, toast="Saved. It is used for requests made from now on." if applied else f"Saved. {WAITS}")
+
+
+def _party(binding: Binding) -> str:
+    """Return whom it binds by the store's own number: a task of it outlives what is erased."""
+    return f"{binding.party_kind.capitalize()} {binding.party_id}"
 
 
 def _read(given: Given, agreement: Agreement, old: Binding) -> Binding:
@@ -153,9 +165,14 @@ async def end_binding(request: Request, visit: Visit) -> Response:
     """Let them sign the agreement's own text again, from the next request on."""
     agreement = await fetch(visit, path_id(request))
     binding = await _fetch(visit, agreement, path_id(request, "binding"))
-    await agreements.end_binding(visit.services.db, visit.store.hash, binding, author=visit.user.id, now=visit.now)
     url = frame(request).url(f"agreements/{agreement.id}")
-    return go(request, url, toast="They sign the agreement's own text again.")
+    summary = f"{_party(binding)} signs the own text of the agreement “{agreement.name}” again, which a live rule uses."
+    about = f"{binding.party_kind}:{binding.party_id}"
+    try:
+        applied = await put(visit, agreement, unbind_payload(binding), summary, about=about)
+    except (Stale, RefusedByUs) as exc:
+        return go(request, url, toast=str(exc), toast_kind="danger")
+    return go(request, url, toast="They sign the agreement's own text again." if applied else f"Asked. {WAITS}")
 
 
 ROUTES = [

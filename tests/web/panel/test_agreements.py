@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
+from bcapp import changes
 from bcapp.core.agreements import Binding, choose_binding
 from bcapp.core.kinds.order import ORDER
 from bcapp.db.agreements import bindings_of, fetch_binding, fetch_version, save_binding
@@ -361,8 +362,7 @@ async def test_a_template_is_frozen_with_its_mapping(house: House) -> None:
     assert (await owner.post("agreements/1/sample")).status_code == 404
 
 
-async def test_archiving_waits_for_the_rules_that_use_it(house: House) -> None:
-    agreement = await make(house)
+async def use_in_a_live_rule(house: House, agreement: int) -> None:
     await house.run(
         "INSERT INTO rules (store_hash, workflow, name, mode, version, created_at)"
         " VALUES ($1, 'order_approval', 'Large', 'live', 1, $2)", house.store, house.clock.now(),
@@ -372,6 +372,95 @@ async def test_archiving_waits_for_the_rules_that_use_it(house: House) -> None:
         " SELECT store_hash, id, 1, $1, 1, created_at FROM rules",
         {"customer": True, "agreement_id": agreement},
     )
+
+
+async def decide_newest(house: House) -> None:
+    """The manager approves what the owner asked for last."""
+    number = await house.run("SELECT max(id) FROM pending_changes WHERE state = 'waiting'")
+    assert number is not None
+    await house.as_("manager").post(f"people/changes/{number}/approve")
+
+
+async def test_a_live_rules_text_changes_only_by_two_people(house: House) -> None:
+    agreement = await make(house)
+    await use_in_a_live_rule(house, agreement)
+    path, owner = f"agreements/{agreement}", house.as_("owner")
+    version = "SELECT version FROM agreements"
+    changed = filled(version="1", title="Second", weight="minor", body=BODY.replace("I accept", "I agree"))
+    assert (await owner.post(path, changed)).status_code == 303
+    assert await house.run(version) == 1
+    seen = (await house.as_("manager").get("people/changes")).text
+    for word in ("A minor change of the agreement “Purchase”", "Purchase agreement → Second", "I accept", "I agree"):
+        assert word in seen
+    assert "A minor change" in (await house.as_("manager").get(path)).text
+    own = await house.run("SELECT id FROM pending_changes")
+    await owner.post(f"people/changes/{own}/approve")
+    assert await house.run(version) == 1
+    await decide_newest(house)
+    assert await house.run("SELECT title FROM agreement_texts WHERE version = 2") == "Second"
+    assert not await house.run("SELECT material FROM agreement_versions WHERE version = 2")
+    await owner.post(f"{path}/versions/1/restore", {"weight": "material"})
+    assert await house.run(version) == 2
+    house.clock.advance(hours=24)
+    assert await changes.apply_due(house.services) == 1  # nobody refused
+    assert await house.run("SELECT title FROM agreement_texts WHERE version = 3") == "Purchase agreement"
+    assert await house.run("SELECT author FROM agreement_versions WHERE version = 3") == 1
+
+
+async def test_a_live_rules_languages_and_single_customers_change_only_by_two_people(house: House) -> None:
+    agreement = await make(house)
+    await use_in_a_live_rule(house, agreement)
+    path, owner = f"agreements/{agreement}", house.as_("owner")
+    await owner.post(path, filled(version="1", language="de", title="Kaufvertrag", body="Hallo", weight="minor"))
+    await decide_newest(house)
+    languages = "SELECT array_agg(language ORDER BY language) FROM agreement_texts t JOIN agreements USING (version)"
+    assert await house.run(languages) == ["de", "en"]
+    await owner.post(f"{path}/languages/remove", {"language": "de"})
+    assert await house.run(languages) == ["de", "en"]
+    await decide_newest(house)
+    assert await house.run(languages) == ["en"]
+    await owner.post(f"{path}/bindings/new", bound(label="Ann Lee"))
+    assert await bindings_of(house.db, house.store, customer_id=7) == []
+    assert "Ann Lee" not in await house.run("SELECT string_agg(summary, '') FROM pending_changes")
+    await decide_newest(house)
+    [own] = await bindings_of(house.db, house.store, customer_id=7)
+    assert own.label == "Ann Lee"
+    await owner.post(f"{path}/bindings/{own.id}", bound(party_id="8"))
+    await decide_newest(house)
+    assert await bindings_of(house.db, house.store, customer_id=7) == []
+    [moved] = await bindings_of(house.db, house.store, customer_id=8)
+    await owner.post(f"{path}/bindings/{moved.id}/end")
+    assert await bindings_of(house.db, house.store, customer_id=8) == [moved]
+    await decide_newest(house)
+    assert await bindings_of(house.db, house.store, customer_id=8) == []
+
+
+async def test_a_change_that_was_overtaken_is_not_approved(house: House) -> None:
+    agreement = await make(house)
+    await use_in_a_live_rule(house, agreement)
+    path = f"agreements/{agreement}"
+    await house.as_("owner").post(path, filled(version="1", title="Second"))
+    await house.as_("manager").post(path, filled(version="1", title="Third"))
+    [first, second] = [change.id for change in await changes.list_waiting(house.services, house.store)]
+    await house.as_("manager").post(f"people/changes/{first}/approve")
+    await house.as_("owner").post(f"people/changes/{second}/approve")
+    assert await house.run("SELECT array_agg(title ORDER BY version) FROM agreement_texts") == [
+        "Purchase agreement", "Second",
+    ]  # fmt: skip
+
+
+async def test_a_single_manager_changes_a_live_rules_text_at_once_and_it_is_told(house: House) -> None:
+    agreement = await make(house)
+    await use_in_a_live_rule(house, agreement)
+    await house.run("UPDATE users SET role = 'viewer' WHERE role = 'manager'")
+    await house.as_("owner").post(f"agreements/{agreement}", filled(version="1", title="Second"))
+    assert await house.run("SELECT version FROM agreements") == 2
+    assert await house.run("SELECT kind FROM tasks") == "change_applied"
+
+
+async def test_archiving_waits_for_the_rules_that_use_it(house: House) -> None:
+    agreement = await make(house)
+    await use_in_a_live_rule(house, agreement)
     owner = house.as_("owner")
     assert "Large" in (await owner.get("agreements")).text
     await owner.post(f"agreements/{agreement}/archive")

@@ -133,7 +133,7 @@ CREATE TABLE seen_jwts (                                    -- a JWT seen at /lo
 CREATE TABLE pending_changes (                              -- second-manager or 24 h rule
     store_hash   text NOT NULL REFERENCES stores ON DELETE CASCADE,
     id           bigint GENERATED ALWAYS AS IDENTITY,
-    subject      text NOT NULL,                             -- signature_account | approver | limit | rule | settings
+    subject      text NOT NULL,                             -- signature_account | approver | limit | rule | agreement | settings
     subject_id   text NOT NULL,
     payload      bytea NOT NULL,                            -- encrypted: the form as validated, may hold a secret
     summary      text NOT NULL,
