@@ -166,8 +166,10 @@ def _decide(
                 # The service counts in whole days and may be later. It is expired once it is taken back there: a
                 # signature that comes before counts.
                 yield Act(ActionKind.CANCEL_REQUEST, request.id, EXPIRED)
-        elif has_bounced or event not in (RequestEvent.SENT, RequestEvent.VIEWED, RequestEvent.SOME_SIGNED):
-            return  # nobody can be reached, or nobody was asked yet
+        elif has_bounced or ActionKind.MEND_ADDRESS in busy:
+            return  # somebody cannot be reached, or is only just being asked at another address
+        elif event not in (RequestEvent.SENT, RequestEvent.VIEWED, RequestEvent.SOME_SIGNED):
+            return
         elif escalation.has_steps:
             is_resending = ActionKind.RESEND_REQUEST in busy
             yield from take_steps(replace(request, signers=signers), escalation, now, is_resending=is_resending)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from bcapp.bigcommerce.facts import ALL, read_order
@@ -409,6 +410,8 @@ async def mend_address(work: Work) -> Outcome:
     email = await work.services.db.fetch_val("wanted_address", of)
     if signer is None or not email or _unwanted(request) or not request.provider_request:
         return skipped("There is nothing to mend any more.")
+    came_back = signer.state_at if signer.state is SignerState.BOUNCED else None
+    found = await work.found(bounced_at=came_back.isoformat() if came_back else "")
     client = await work.vendors.signature(work.store.hash, request.account_id)
     document = await client.fetch_document(request.provider_document)
     if document is None:
@@ -418,15 +421,15 @@ async def mend_address(work: Work) -> Outcome:
     )
     if not there:
         await client.forward(request.provider_request, signer.email, email, "The first address could not be reached.")
+    record = {"kind": work.action.record.kind, "id": work.action.record.id}
     async with work.services.db.transaction():
-        await work.services.db.execute(
-            "mend_signer",
-            {**of, "email": email},
-        )
-        if signer.state is SignerState.BOUNCED and signer.state_at is not None:
+        # A look at the request holds the record first, too.
+        await work.services.db.fetch_one("lock_record", {"store_hash": work.store.hash, **record})
+        is_new = await work.services.db.fetch_val("mend_signer", {**of, "email": email}) is not None
+        if is_new and found["bounced_at"]:
             # The steps rested meanwhile: who is asked only now has the same days as anybody.
             now = work.services.clock.now()
-            pause = now - signer.state_at
+            pause = now - datetime.fromisoformat(found["bounced_at"])
             zone = work.store.timezone
             await count_again(work.services.db, work.store.hash, zone, now, request_id=request.id, pause=pause)
     settled = SettleTasks(("bounced",), request.id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bcapp.core.actions import ActionKind
-from bcapp.core.intents import Act, AskPerson, Intent, MissDocument, MoveRequest, Note, UpdateRequest
+from bcapp.core.escalation import Escalation, PlannedStep
+from bcapp.core.intents import (
+    Act,
+    AskPerson,
+    CancelRequest,
+    Intent,
+    MissDocument,
+    MoveRequest,
+    Note,
+    TakeStep,
+    UpdateRequest,
+)
 from bcapp.core.model import OpenAction, SignatureRequest, Signer
 from bcapp.core.provider import EVENTS, ProviderDocument, ProviderInput, ProviderSigner
 from bcapp.core.requests import EXPIRED, Missing, decide_request, entry_for, first_reminder, next_reminder
@@ -323,6 +334,40 @@ def test_a_due_reminder_is_one_action_and_moves_the_next() -> None:
 )
 def test_nobody_is_reminded(changes: dict[str, Any], found: ProviderDocument, busy: tuple[ActionKind, ...]) -> None:
     assert acts(decide(request(**{"remind_at": NOW, **changes}), found, *busy)) == []
+
+
+STEP = PlannedStep(
+    0, "outcome", 0, "release", 1, False, time(9), 0, NOW - timedelta(days=2), NOW - timedelta(days=1)
+)  # fmt: skip
+FORWARDED = replace(BO, forwarded=True, forwarded_to="right@buyer.test")
+
+
+@pytest.mark.parametrize(
+    ("found", "busy", "bounced", "taken"),
+    [
+        (document("se"), (), "", True),
+        (document("se"), (ActionKind.RESEND_REQUEST,), "", True),
+        (document("se"), (), "bo@buyer.test", False),
+        # The part was passed on at the service, and our own row does not say so yet.
+        (document("se", FORWARDED), (ActionKind.MEND_ADDRESS,), "", False),
+        (document("de", DECLINED), (), "", False),
+        (document("co"), (), "", False),
+    ],
+)
+def test_steps_rest_while_somebody_cannot_be_reached(
+    found: ProviderDocument, busy: tuple[ActionKind, ...], bounced: str, taken: bool
+) -> None:
+    asked = request(remind_at=NOW - timedelta(days=1), expires_at=NOW + timedelta(days=9))
+    intents = decide(asked, found, *busy, bounced=bounced, escalation=Escalation(True, (STEP,)))
+    assert any(isinstance(i, CancelRequest) for i in intents) is taken
+    assert ActionKind.RESEND_REQUEST not in acts(intents)  # the usual reminders rest beside steps
+
+
+def test_steps_are_over_with_the_expiry() -> None:
+    asked = request(expires_at=NOW)
+    intents = decide(asked, document("se"), escalation=Escalation(True, (STEP,)))
+    assert acts(intents) == [ActionKind.CANCEL_REQUEST]
+    assert not any(isinstance(i, TakeStep) for i in intents)
 
 
 def test_expiry_takes_the_request_back_and_ends_it_only_then() -> None:

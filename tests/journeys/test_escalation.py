@@ -273,6 +273,8 @@ async def test_a_bounce_loses_no_signature(world: World) -> None:
     # The directory is mended first; the request then follows it.
     right = "cleo.right@northfield.test"
     await world.raw("UPDATE people SET email = $2 WHERE id = $1", cleo, right)
+    # The service tells of it before our own row does: nothing may be taken in between.
+    world.sandbox.faults.add("signature", "POST", "forward_signer", "late", seconds=3)
     await world.command(order.id, "mend", request_id=request["id"], payload={"position": 1, "email": right})
 
     async def mended() -> bool:

@@ -64,7 +64,8 @@ SELECT store_hash, CAST(:to_id AS bigint), position, kind, person_id, follows, a
 UPDATE requests SET remind_at = NULL WHERE store_hash = :store_hash AND id = :id;
 
 -- open_steps --
--- Steps that may still come, of all requests or of one. calendar_id: only those counted by it.
+-- Steps that may still come, of all requests or of one. calendar_id: only those counted by it. The requests are locked,
+-- as whoever takes or moves a step has them: one order for everybody.
 SELECT st.* FROM request_steps st
   JOIN requests q ON q.store_hash = st.store_hash AND q.id = st.request_id
  WHERE st.store_hash = :store_hash AND st.done_at IS NULL
@@ -72,7 +73,7 @@ SELECT st.* FROM request_steps st
    AND (CAST(:calendar_id AS bigint) IS NULL OR st.calendar_id = CAST(:calendar_id AS bigint))
    AND (CAST(:request_id AS bigint) IS NULL OR st.request_id = CAST(:request_id AS bigint))
  ORDER BY st.request_id, st.position
-   FOR UPDATE OF st;
+   FOR UPDATE OF q;
 
 -- count_step_again --
 UPDATE request_steps

@@ -124,4 +124,5 @@ SELECT mend_to FROM signers WHERE store_hash = :store_hash AND request_id = :req
 -- mend_signer --
 -- The address asked first stays known, so that the check of the signed document understands who passed it on.
 UPDATE signers SET mended_from = email, email = :email, state = 'emailed'
- WHERE store_hash = :store_hash AND request_id = :request_id AND position = :position AND email <> :email;
+ WHERE store_hash = :store_hash AND request_id = :request_id AND position = :position AND email <> :email
+RETURNING position;
