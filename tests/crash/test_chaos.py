@@ -29,6 +29,7 @@ pytestmark = pytest.mark.crash
 
 ORDERS = int(os.environ.get("CHAOS_ORDERS", "500"))
 SEED = int(os.environ.get("CHAOS_SEED", "20261122"))
+MATCHING = 4  # one order in so many is large enough for the rule
 KILL_SECONDS = 1.0
 PLACING_SECONDS, KILLING_SECONDS = 15.0, 25.0
 PATIENCE = 120.0  # without any progress; what each part of the recovery takes is printed
