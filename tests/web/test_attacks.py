@@ -188,6 +188,8 @@ async def test_a_viewer_reads_no_words_of_signers_and_staff(desk: Desk) -> None:
 
 # Input that keeps the process busy ---------------------------------------------------------------------------
 
+BLOWN_UP = 30.0  # seconds of processor time: what grows without bound, on however slow a machine
+
 
 @pytest.mark.unit
 @pytest.mark.parametrize("line", ["{{tick: a}}\n", "- *a* **b**\n", "*a* " * 2000 + "\n", "{{order.total}} " * 500])
@@ -196,7 +198,7 @@ def test_a_text_is_read_in_no_time_however_odd_it_is(line: str) -> None:
     begun = time.process_time()
     with contextlib.suppress(MarkupError):
         preview_blocks(text)
-    assert time.process_time() - begun < 4
+    assert time.process_time() - begun < BLOWN_UP
 
 
 @pytest.mark.unit
@@ -205,7 +207,7 @@ def test_a_log_line_is_cleaned_in_no_time_however_long_it_is(piece: str) -> None
     text = (piece * 100_000)[:200_000]
     begun = time.process_time()
     Redactor(["k" * 32]).text(text)
-    assert time.process_time() - begun < 1
+    assert time.process_time() - begun < BLOWN_UP
 
 
 # Requests that are not what they seem ------------------------------------------------------------------------
