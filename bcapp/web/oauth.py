@@ -23,7 +23,7 @@ from bcapp.errors import BadProof, BigCommerceError, RefusedByUs
 from bcapp.services import Services
 from bcapp.web import session
 from bcapp.web.refusals import Refusal, apps_address, store_is_away
-from bcapp.web.render import message_page
+from bcapp.web.render import message_page, name_support
 from bcapp.web.security import any_store, frame_by, of_store
 
 log = structlog.get_logger(__name__)
@@ -142,6 +142,7 @@ async def load(request: Request) -> Response:
                 403, "Countersign is not installed", "Install it again from Apps in your control panel.", kind="warning"
             )
         frame_by(request, of_store(services.settings, store))
+        name_support(request, store.settings.support_email)
         if not store.may(StoreDoing.OPEN):
             raise store_is_away(store)
         again = await _remember(services, payload, "load")

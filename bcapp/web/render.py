@@ -362,7 +362,7 @@ def message_page(
 
     `action` is (label, address); with `action_top` it leaves the frame (back to the control panel). `kind` picks the
     picture: not-found, info, error, search, server-error, success, unauthorized, warning. `reference` is the id that
-    support can look up.
+    support can look up. Whom to ask stands below when `name_support` named them.
     """
     headers = {}
     if from_script(request.headers):
@@ -378,7 +378,16 @@ def message_page(
         kind=kind,
         action_top=action_top,
         reference=reference,
+        support_email=getattr(request.state, "support_email", ""),
     )
+
+
+def name_support(request: Request, email: str) -> None:
+    """Let every refusal of this request name the store's address for questions, "" for none.
+
+    Only for a request that proved its store: to strangers a store says nothing.
+    """
+    request.state.support_email = email
 
 
 def frame_of(request: Request) -> Frame | None:

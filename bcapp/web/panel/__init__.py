@@ -30,7 +30,7 @@ from bcapp.db.users import User
 from bcapp.services import Services
 from bcapp.web import forms, session
 from bcapp.web.refusals import Refusal, apps_address, no_session, not_found, not_ours, not_permitted, store_is_away
-from bcapp.web.render import Frame, Notice, set_frame
+from bcapp.web.render import Frame, Notice, name_support, set_frame
 from bcapp.web.roles import PERMISSIONS, Role, may
 from bcapp.web.security import any_store, frame_by, of_store
 
@@ -156,6 +156,7 @@ async def resolve(request: Request, services: Services) -> Visit:
         now=now,
     )
     structlog.contextvars.bind_contextvars(store=store_hash, user=visit.user.id)
+    name_support(request, visit.store.settings.support_email)
     if request.method not in SAFE_METHODS:
         await prove_intent(request, visit)
     if not visit.store.may(StoreDoing.OPEN):

@@ -286,3 +286,29 @@ async def test_a_held_record_is_released_or_kept_before_an_uninstall(house: Hous
     await house.as_("owner").post("settings/uninstall/release", {"kind": "order", "id": "1002"})
     assert await house.run("SELECT count(*) FROM deliveries") == 1
     assert (await house.as_("owner").post("settings/uninstall/release")).status_code == 404
+
+
+@pytest.mark.database
+async def test_refusals_name_whom_to_ask_to_those_who_proved_their_store(house: House) -> None:
+    await house.run(
+        "UPDATE stores SET settings = settings || $2 WHERE store_hash = $1",
+        house.store, {"support_email": "help@shop.example"},
+    )  # fmt: skip
+    link = 'href="mailto:help@shop.example"'
+    for refused in (
+        await house.as_("viewer").post("agreements/new?source=text"),
+        await house.as_("viewer").get("agreements/999"),
+    ):
+        assert refused.status_code in (403, 404)
+        assert link.replace("@", "%40") in refused.text or link in refused.text
+    for who in ("intruder", "stranger"):
+        refused = await house.as_(who).get("agreements/999")
+        assert refused.status_code == 404
+        assert "help@" not in refused.text
+    nobody = await house.client.get(f"/s/{house.store}/")
+    assert nobody.status_code == 401
+    assert "help@" not in nobody.text
+    await house.run("UPDATE stores SET state = 'uninstalling' WHERE store_hash = $1", house.store)
+    away = await house.as_("owner").get("")
+    assert away.status_code == 403
+    assert "help@shop.example" in away.text
