@@ -247,6 +247,11 @@ class Choices:
     calendars: Mapping[int, Calendar] = field(default_factory=dict)
 
     @property
+    def has_limits(self) -> bool:
+        """Whether anybody has an approval limit, so that a rule by limit would find somebody."""
+        return any(person["limits"] for person in self.people)
+
+    @property
     def names(self) -> dict[str, str]:
         """Names by "agreement:3" and "person:7", for sentences."""
         return {f"agreement:{a['id']}": f"“{a['name']}”" for a in self.agreements} | {

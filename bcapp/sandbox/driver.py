@@ -124,6 +124,7 @@ class Driver:
             "c__0__0__operator": "at_least",
             "c__0__0__value": amount,
             "c__0__0__currency": "USD",
+            "approver_how": "limit",
             "agreement_id": agreement[1] if agreement else "",
             **values,
         }

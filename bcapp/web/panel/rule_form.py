@@ -227,6 +227,7 @@ def new_form(choices: Choices, currency: str) -> RuleForm:
     """Return the form of a new rule, with what can be guessed filled in."""
     return RuleForm(
         groups=((Row(currency=currency),),),
+        approver_how="limit" if choices.has_limits else "named",  # by limit nobody would be found
         account_id=str(choices.accounts[0]["id"]) if len(choices.accounts) == 1 else "",
     )
 

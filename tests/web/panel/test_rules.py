@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -89,6 +90,21 @@ async def test_a_refused_form_names_the_row_and_keeps_what_was_typed(
     if "name" not in changes:
         assert 'value="Large orders"' in answer.text
     assert await house.run("SELECT count(*) FROM rules") == 0
+
+
+async def test_a_new_rule_asks_named_people_until_somebody_has_a_limit(house: House) -> None:
+    owner = house.as_("owner")
+
+    async def chosen() -> list[str]:
+        inputs = re.findall(r'<input[^>]*name="approver_how"[^>]*>', (await owner.get("rules/new")).text)
+        return [re.findall(r'value="(\w+)"', text)[0] for text in inputs if " checked" in text]
+
+    assert await chosen() == ["named"]
+    await house.run(
+        "INSERT INTO approval_limits (store_hash, person_id, currency, up_to)"
+        " SELECT store_hash, id, 'EUR', 500 FROM people WHERE store_hash = $1 LIMIT 1", house.store,
+    )  # fmt: skip
+    assert await chosen() == ["limit"]
 
 
 async def test_rows_are_added_and_removed_without_saving(house: House) -> None:
