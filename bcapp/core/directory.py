@@ -63,10 +63,6 @@ class Directory:
             if person is not None:
                 yield person
 
-    def approver_for(self, amount: Money, now: datetime) -> Person | None:
-        """Return the approver with the smallest limit that covers the amount, None when no limit does."""
-        return next(self.approvers_for(amount, now), None)
-
     def person_of(self, user_id: int) -> Person | None:
         """Return the directory's entry of a control-panel user, None when the user has none."""
         number = self.users.get(user_id)

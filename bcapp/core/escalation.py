@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -83,11 +83,6 @@ def escalation_dates(
         due = due_at(sent_at, step.after_days, time_of(step), calendar, zone, working=step.working_days)
         dates.append(StepDate(position, step, due, late=due.at >= ends))
     return sorted(dates, key=lambda d: (d.due.at, d.position))
-
-
-def in_force(dates: Sequence[StepDate], moment: datetime) -> int:
-    """Return how many steps lie behind at a moment: every moment belongs to exactly one stretch between two steps."""
-    return sum(1 for d in dates if d.due.at <= moment)
 
 
 def counted_again(step: PlannedStep, calendar: Calendar | None, zone: ZoneInfo) -> Due:

@@ -18,7 +18,6 @@ from bcapp.core.escalation import (
     PlannedStep,
     counted_again,
     escalation_dates,
-    in_force,
     moved_on,
     requester_of,
     take_steps,
@@ -203,7 +202,7 @@ def test_every_instant_belongs_to_one_stretch(
     open_, done = {d.position: d.due.at for d in dates}, list[int]()
     for minutes in sorted(moments):
         moment = start + timedelta(minutes=minutes)
-        n = in_force(dates, moment)
+        n = sum(1 for d in dates if d.due.at <= moment)
         assert bounds[n] <= moment
         assert n + 1 == len(bounds) or moment < bounds[n + 1]
         now_due = [p for p, at in open_.items() if at <= moment]
