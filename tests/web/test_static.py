@@ -48,6 +48,13 @@ def test_the_notice_credits_every_maker() -> None:
         assert name in notice
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_imports_stand_inside_of_blocks(page: Path) -> None:
+    """A block that is rendered alone, for a poll, runs no import that stands outside of it."""
+    head, _, _ = page.read_text().partition("{% block ")
+    assert "{% extends" not in head or not re.search(r"{% (import|from) ", head)
+
+
 def icons() -> set[str]:
     return set(re.findall(r'<symbol id="([^"]+)"', (STATIC / "img" / "icons.svg").read_text()))
 

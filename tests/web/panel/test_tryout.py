@@ -76,6 +76,10 @@ async def test_a_rule_is_tried_and_its_numbers_are_shown(house: House) -> None:
     text = (await owner.get(f"tries/{number}")).text
     for said in ("of 4 orders, 50.0 %", "2,700.00", "orders/1", "orders/2", "Nearly", "orders/3", "No live rule asks"):
         assert said in text, said
+    # What a poll gets says the same: blocks are rendered alone.
+    polled = (await owner.get(f"tries/{number}", part=True)).text
+    assert "2,700.00" in polled
+    assert "<html" not in polled
     assert (await owner.get(f"rules/{rule_id}/try")).headers["location"].endswith(f"tries/{number}")
     hidden = (await house.as_("viewer").get(f"tries/{number}")).text
     assert "Bo Buyer" not in hidden
