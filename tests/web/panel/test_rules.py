@@ -132,6 +132,9 @@ async def test_the_sentence_follows_and_another_field_brings_its_own_comparisons
     answer = await owner.post("rules/draft?part=conditions", data, part=True)
     assert answer.text.strip().startswith('<div id="conditions"')
     assert "is any of" in answer.text
+    data = filled(account, **{"c.0.0.field": "custom_field"})
+    answer = await owner.post("rules/draft?part=conditions", data, part=True)
+    assert 'placeholder="yes"' in answer.text  # the field's name has a place of its own
 
 
 async def test_several_values_and_groups_are_kept(house: House) -> None:
