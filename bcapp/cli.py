@@ -1,4 +1,4 @@
-"""The command line: bcapp web, worker, serve, migrate, connect, doctor, policy, rotate-keys, sandbox, demo, bench."""
+"""The command line: bcapp web, worker, serve, migrate, connect, doctor, policy, rotate-keys, erase, demo and more."""
 
 from __future__ import annotations
 
@@ -75,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     policy.add_argument("file", nargs="?", default="-", help="the file to read, or to write by export; - is the pipe")
     policy.add_argument("--plan", default="", help="apply: the plan that was looked at")
     add("rotate-keys", _rotate, "Seal every secret anew with the first of SECRET_KEYS; safe to stop and run again.")
+    erase = add("erase", _erase, "Erase a person from a store's tables; signed documents and their evidence stay.")
+    erase.add_argument("store")
+    erase.add_argument("email")
     demo = add("demo", _demo, "Run the app against simulated services.")
     demo.add_argument("--once", action="store_true", help="drive the workflows without a browser, print a table, end")
     sandbox = add("sandbox", _sandbox, "Serve the simulated services alone.")
@@ -181,6 +184,13 @@ def _rotate(args: argparse.Namespace) -> int:
     from bcapp.operate import rotate_keys
 
     print(asyncio.run(rotate_keys(_settings())))
+    return 0
+
+
+def _erase(args: argparse.Namespace) -> int:
+    from bcapp.operate import erase
+
+    print("\n".join(asyncio.run(erase(_settings(), args.store, args.email))))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What an operator does from a shell: connect a signature account, ask how a store stands, rotate keys."""
+"""What an operator does from a shell: connect an account, ask how a store stands, rotate keys, erase a person."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from datetime import datetime, timedelta
 
 from bcapp.core.stores import StoreState
 from bcapp.db.accounts import FIELDS, ask_test, list_accounts, save_account
+from bcapp.db.erasing import erase_address
 from bcapp.db.stores import Store, fetch_store
 from bcapp.db.tasks import WORKER_ALIVE, read_health
 from bcapp.errors import AppError, CircuitOpen, RefusedByUs, RemoteError, TokenRefused
+from bcapp.jobs.accepting import address_party
 from bcapp.jobs.upkeep import HOOK_SCOPES
 from bcapp.jobs.vendors import Vendors
 from bcapp.rotate import rotate
@@ -228,3 +230,42 @@ async def rotate_keys(settings: Settings) -> str:
     if rotation.unreadable:
         raise RefusedByUs(str(rotation))
     return str(rotation)
+
+
+# Erasing -----------------------------------------------------------------------------------------------------
+
+
+async def erase(settings: Settings, store_hash: str, email: str) -> list[str]:
+    """Erase a person from a store's tables by an address; return what was done, a line each.
+
+    Raises RefusedByUs with what to do first, Unhealthy for a store that is not known.
+    """
+    async with open_services(settings) as services:
+        return await erase_person(services, store_hash, email)
+
+
+async def erase_person(services: Services, store_hash: str, email: str) -> list[str]:
+    store = await _get_store(services, store_hash)
+    email = email.strip().lower()
+    if not 3 <= len(email) <= 254 or email.count("@") != 1 or any(c.isspace() for c in email):
+        raise RefusedByUs("This is not an e-mail address.")
+    sealed = await services.db.fetch_val("fetch_data_key", {"store_hash": store_hash})
+    digest = ""
+    if sealed is not None:
+        party = address_party(services.secrets.unwrap(bytes(sealed), store_hash=store_hash), email)
+        digest = party.id if party else ""
+    erased = await erase_address(services.db, store, email, digest=digest, actor=ACTOR, now=services.clock.now())
+    lines = [f"{name}: {count}" for name, count in erased.counts.items()]
+    if not lines:
+        lines = ["Nothing was stored about this address, or it was erased before."]
+    if erased.rules:
+        names = ", ".join(f"“{name}”" for name in erased.rules)
+        lines.append(f"LOOK  Versions of these rules name the address in their conditions: {names}.")
+    lines.append(
+        f"Kept, because the law asks for it: the documents and the evidence of {erased.kept} signed requests, sealed "
+        "with the store's key, and the audit log, which names nobody."
+    )
+    lines.append(
+        "BigCommerce still knows this person. Erase them there too: an order that is looked at again is stored again."
+    )
+    return lines

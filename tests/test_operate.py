@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from bcapp.core.rules import RuleDefinition, Step, dump_definition
 from bcapp.errors import RefusedByUs
-from bcapp.operate import ACTOR, Unhealthy, connect_account, doctor, examine, rotate_keys
+from bcapp.operate import ACTOR, Unhealthy, connect_account, doctor, erase_person, examine, rotate_keys
 from tests.fixtures.world import World
 from tests.web.conftest import Web, web
 
@@ -127,3 +128,63 @@ async def test_a_store_that_works_is_well(world: World) -> None:
     lines, well = await doctor(world.services.settings, world.store_hash)
     assert well, "\n".join(lines)
     assert "Nothing is left under another key" in await rotate_keys(world.services.settings)
+
+
+async def test_a_person_whom_the_store_needs_is_not_erased(web: Web) -> None:
+    store, now = web.store.hash, web.services.clock.now()
+
+    async def run(statement: str, *values: Any) -> Any:
+        async with web.services.db.pool.acquire() as connection:
+            return await connection.fetchval(statement, *values)
+
+    async def refusal(email: str = "Ann@Example.com") -> str:
+        with pytest.raises(RefusedByUs) as refused:
+            await erase_person(web.services, store, email)
+        return str(refused.value)
+
+    person = await run(
+        "INSERT INTO people (store_hash, name, email, created_at) VALUES ($1, 'Ann Lee', 'ann@example.com', $2)"
+        " RETURNING id", store, now,
+    )  # fmt: skip
+    assert "not an e-mail address" in await refusal("Ann")
+    with pytest.raises(Unhealthy):
+        await erase_person(web.services, "nowhere", "ann@example.com")
+    rule = await run(
+        "INSERT INTO rules (store_hash, workflow, name, mode, version, created_at)"
+        " VALUES ($1, 'order_approval', 'Large', 'live', 1, $2) RETURNING id", store, now,
+    )  # fmt: skip
+    definition = dump_definition(RuleDefinition(steps=(Step(2, "escalate", person=person),)))
+    await run(
+        "INSERT INTO rule_versions (store_hash, rule_id, version, definition, author, created_at)"
+        " VALUES ($1, $2, 1, $3, 1, $4)", store, rule, definition, now,
+    )  # fmt: skip
+    assert "The live rule “Large” names this person" in await refusal()
+    await run("UPDATE rules SET mode = 'off'")
+    other = await run(
+        "INSERT INTO people (store_hash, name, email, deputy_id, created_at)"
+        " VALUES ($1, 'Bo', 'joann@example.com', $2, $3) RETURNING id", store, person, now,
+    )  # fmt: skip
+    assert "stands in for Bo" in await refusal()
+    await run("UPDATE people SET deputy_id = NULL")
+    await run("UPDATE stores SET settings = settings || $1", {"alarm_person": person})
+    assert "gets the alarms" in await refusal()
+    await run("UPDATE stores SET settings = settings || $1", {"alarm_person": 0, "support_email": "ann@example.com"})
+    assert "address for questions" in await refusal()
+    await run("UPDATE stores SET settings = settings || $1", {"support_email": ""})
+    await run(
+        "INSERT INTO users (store_hash, id, email, role, created_at) VALUES ($1, 77, 'Ann@example.com', 'viewer', $2)",
+        store, now,
+    )  # fmt: skip
+    assert "user of the control panel" in await refusal()
+    await run("UPDATE users SET state = 'removed' WHERE id = 77")
+    await run(
+        "INSERT INTO approval_limits (store_hash, person_id, currency, up_to) VALUES ($1, $2, 'USD', 5)", store, person
+    )
+    assert (await erase_person(web.services, store, "ann@example.com"))[0] == "people: 2"
+    rows = await web.rows("SELECT id, name, email, state FROM people WHERE id >= $1 ORDER BY id", person)
+    assert rows == [
+        {"id": person, "name": "erased", "email": f"erased-{person}", "state": "left"},
+        {"id": other, "name": "Bo", "email": "joann@example.com", "state": "active"},
+    ]
+    assert await run("SELECT count(*) FROM approval_limits") == 0
+    assert await run("SELECT email FROM users WHERE id = 77") == "erased-77"

@@ -19,6 +19,7 @@ AUDIT_WORDS: dict[str, tuple[str, str, str]] = {
     "rate_typed": (N_("A currency's rate was typed by hand"), "edit", "info"),
     "rate_taken_back": (N_("A currency has the store's rate again"), "refresh", "info"),
     "person_saved": (N_("A person was saved"), "edit", "info"),
+    "person_erased": (N_("A person was erased"), "remove_circle_outline", "warning"),
     "limit_saved": (N_("An approval limit was set"), "edit", "info"),
     "limit_removed": (N_("An approval limit was removed"), "edit", "warning"),
     "task_done": (N_("A task was marked as done"), "check", "good"),
