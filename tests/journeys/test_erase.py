@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
+import httpx
 import pytest
 
 from bcapp.core.acceptances import PartyKind
 from bcapp.core.rules import SignOnce
 from bcapp.errors import RefusedByUs
 from bcapp.operate import erase_person
+from bcapp.web.session import SESSION_HEADER
 from tests.fixtures.world import World
 from tests.journeys.test_sentinels import (
     APPROVER_EMAIL,
@@ -21,6 +23,7 @@ from tests.journeys.test_sentinels import (
     every_column,
     found_in,
     mended,
+    open_panel,
     requests_by_purpose,
 )
 
@@ -82,5 +85,11 @@ async def test_nothing_but_the_signed_documents_is_left_of_a_person(world: World
     await erase_person(world.services, world.store_hash, APPROVER_EMAIL)
     approver = {"address": APPROVER_EMAIL, "name": APPROVER_NAME}
     assert {place for place, content in (await every_column(world)).items() if found_in(content, approver)} == set()
-    [person] = await world.raw("SELECT state FROM people WHERE name = 'erased'")
-    assert person == {"state": "left"}
+    [person] = await world.raw("SELECT id, state FROM people WHERE name = 'erased'")
+    assert person["state"] == "left"
+    session, _ = await open_panel(world)
+    async with httpx.AsyncClient(base_url=world.services.settings.app_url) as browser:
+        pages = [f"orders/{order.id}", *(f"requests/{r['id']}" for r in requests.values()), f"people/{person['id']}"]
+        for path in [*pages, "requests", "people", "acceptances"]:
+            page = await browser.get(f"/s/{world.store_hash}/{path}", headers={SESSION_HEADER: session})
+            assert page.status_code == 200, path
