@@ -31,7 +31,8 @@ SIZES = ((1280, 900), (560, 900), (390, 844))
 SIDEWAYS = """() => [...document.querySelectorAll('body *')]
     .filter((e) => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
     .filter((e) => !e.closest('.table, .tabs, .pills, .hidden-text, .paper, [hidden]'))
-    .map((e) => e.outerHTML.slice(0, 160)).slice(0, 5)"""
+    .map((e) => e.outerHTML.slice(0, 160)).slice(0, 5)
+    .concat(document.documentElement.scrollWidth > document.documentElement.clientWidth ? ['the page itself'] : [])"""
 
 LAID_OUT = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
@@ -363,7 +364,7 @@ FILLED = [
     Screen("people-none", "people?q=nobody"),
     Screen("person-new-refused", "people/new", press("Save", shown=REFUSED)),
     Screen("person", "people/{person}"),
-    Screen("limit-refused", "people/{person}", fill("Up to (optional)", "much", press("Set the limit", shown=REFUSED))),
+    Screen("limit-refused", "people/{person}", fill("Up to", "much", press("Set the limit", shown=REFUSED))),
     Screen("limit-remove", "people/{person}", dialog("Remove")),
     Screen("me", "people/me"),
     Screen("calendars", "people/calendars"),
@@ -392,7 +393,7 @@ FILLED = [
     Screen(
         "changes-waiting",
         "people/{person}",
-        fill("Up to (optional)", "3000", press("Set the limit", shown="text=Waits for a second person")),
+        fill("Up to", "3000", press("Set the limit", shown="text=Waits for a second person")),
     ),
     Screen("changes", "people/changes"),
 ]
