@@ -161,6 +161,7 @@ async def show_record(request: Request, visit: Visit) -> Response:
         ),
         action_word=action_word,
         status_name=status_name,
+        channel_names={c["id"]: c["name"] for c in await db.fetch_all("panel_channels", {"store_hash": store_hash})},
         address_text=address_text,
         decisions=DECISIONS,
         near=near,

@@ -49,9 +49,14 @@ async def test_an_order_shows_hold_and_why(desk: Desk) -> None:  # noqa: F811
     await desk.order(1001)
     await desk.hold(1001)
     request_id = await desk.request(1001)
+    await desk.house.run(
+        "INSERT INTO channels (store_hash, id, name, type, status)"
+        " VALUES ($1, 1, 'Northfield Europe', 'storefront', 'active')",
+        desk.house.store,
+    )
     text = (await desk.house.as_("owner").get("orders/1001")).text
     for said in ("Asks: every condition", "Seen:", "1200.00 USD", "Manual verification", f"requests/{request_id}",
-                 "Awaiting fulfillment", "Release by hand"):  # fmt: skip
+                 "Awaiting fulfillment", "Release by hand", "Northfield Europe"):  # fmt: skip
         assert said in text
     assert "On hold" in (await desk.house.as_("owner").get("orders?hold=held")).text
     assert "Order 1001" not in (await desk.house.as_("owner").get("orders?hold=none")).text
