@@ -182,12 +182,13 @@ Countersign runs beside a simulated store and signature service. Nothing leaves 
   Open         {server.sandbox.settings.panel_url.replace("{hash}", store.hash)}/manage/{store.hash}
                and press Install, then open the app.
 
-  In the app, connect the signature account (environment: Other):
-  Token URL    {server.url}/otdstenant/{account.tenant}/oauth2/token
-  API root     {server.url}/api/v1/
-  Tenant       {account.tenant}
-  Client id    {account.client_id}
-  Secret       {account.client_secret}
+  In the app, connect the signature account:
+  Environment     Other
+  Tenant          {account.tenant}
+  Client id       {account.client_id}
+  Client secret   {account.client_secret}
+  Token address   {server.url}/otdstenant/{account.tenant}/oauth2/token
+  API address     {server.url}/api/v1/
 
   Desk         {server.url}/desk/{store.hash}   place, edit, pay and ship orders
   Inbox        {server.url}/inbox   mails, with the links to sign
@@ -261,9 +262,9 @@ def _close(server: SandboxServer, rows: list[Row], log: Path) -> int:
     if traces:
         print(f"The app's log holds {traces} tracebacks.\n{log.read_text(errors='replace')[-4000:]}", file=sys.stderr)
     checked = (
-        "checked against the vendors' files"
+        "every call was checked against the vendors' files"
         if server.sandbox.settings.spec_dir
-        else "not checked: no vendor files here"
+        else "no call was checked, for the vendors' files are not here"
     )
-    print(f"\n{len(rows) - len(failed)} of {len(rows)} went their whole way; every call {checked}.")
+    print(f"\n{len(rows) - len(failed)} of {len(rows)} went their whole way; {checked}.")
     return 1 if failed or wrong or traces or not rows else 0
