@@ -256,6 +256,13 @@ def tick(label: str, then: Step) -> Step:
     return step
 
 
+def wait_for(shown: str) -> Step:
+    async def step(app: FrameLocator) -> None:
+        await app.locator(shown).first.wait_for()
+
+    return step
+
+
 def unfold(summary: str, then: Step) -> Step:
     async def step(app: FrameLocator) -> None:
         await app.locator("summary").get_by_text(summary, exact=True).click()
@@ -434,12 +441,14 @@ async def test_with_something_there(furnished: Bench, screen: Screen) -> None:
 
 
 async def test_with_the_test_mode_on(furnished: Bench) -> None:
-    screen = Screen("test-mode-on", "settings/test-mode", tick("Test mode", press("Save", shown=".ribbon")))
+    """A rule is live: by the screen it would wait for a second manager, whose part other tests play."""
+    switch = "UPDATE stores SET settings = settings || CAST($1 AS jsonb)"
+    owner = await furnished.world.raw("SELECT owner_id FROM stores")
+    await furnished.world.raw(switch, {"test_mode_user": owner[0]["owner_id"]})
     try:
-        await judge(furnished, screen, "filled")
+        await judge(furnished, Screen("test-mode-on", "settings/test-mode", wait_for(".ribbon")), "filled")
     finally:  # its ribbon would stand on every later page
-        off = {"test_mode_user": 0}
-        await furnished.world.raw("UPDATE stores SET settings = settings || CAST($1 AS jsonb)", off)
+        await furnished.world.raw(switch, {"test_mode_user": 0})
 
 
 FOCUSED = """() => {
