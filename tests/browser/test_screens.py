@@ -248,14 +248,6 @@ def wait(shown: str) -> Step:
     return step
 
 
-def tick(label: str, then: Step) -> Step:
-    async def step(app: FrameLocator) -> None:
-        await app.get_by_label(label).check()
-        await then(app)
-
-    return step
-
-
 def wait_for(shown: str) -> Step:
     async def step(app: FrameLocator) -> None:
         await app.locator(shown).first.wait_for()
