@@ -18,7 +18,15 @@ GOOD = {
     "BC_CLIENT_SECRET": "secret-value",
     "BC_APP_ID": "1",
 }
-COMMANDS = (["web"], ["worker"], ["serve"], ["migrate"], ["doctor", "abc"], ["rotate-keys"], ["erase", "abc", "a@b.test"])
+COMMANDS = (
+    ["web"],
+    ["worker"],
+    ["serve"],
+    ["migrate"],
+    ["doctor", "abc"],
+    ["rotate-keys"],
+    ["erase", "abc", "a@b.test"],
+)
 
 
 @pytest.fixture
