@@ -24,6 +24,7 @@ from bcapp.core.fields import UNREAD
 from bcapp.core.kinds.customer import CustomerFacts
 from bcapp.core.kinds.product import ProductFacts
 from bcapp.core.model import Gone, History, OrderFacts, RecordKey
+from bcapp.errors import RemoteError
 
 TREE_LIVES = timedelta(minutes=10)
 MOST_ORDERS = 1000  # of one customer; more make no difference to any rule
@@ -100,12 +101,18 @@ async def read_order(
     history_days: how far back, from this order, other orders of the customer are read; None for all of them.
     Raises RemoteError when a call fails and UnreadableInput when an answer is not what it should be.
     """
+    gone = Gone(RecordKey("order", str(order_id)))
     raw = await client.fetch_order(order_id)
     if raw is None:
-        return Gone(RecordKey("order", str(order_id)))
-    lines = await client.order_products(order_id)
-    addresses = await client.order_shipping_addresses(order_id)
-    transactions = await client.order_transactions(order_id) if needs.transactions else []
+        return gone
+    try:
+        lines = await client.order_products(order_id)
+        addresses = await client.order_shipping_addresses(order_id)
+        transactions = await client.order_transactions(order_id) if needs.transactions else []
+    except RemoteError as exc:
+        if exc.status == 404 and await client.fetch_order(order_id) is None:
+            return gone  # deleted between two reads
+        raise
     products: dict[int, Product] = {}
     brands: dict[int, str] = {}
     if needs.catalog:

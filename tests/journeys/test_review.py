@@ -337,7 +337,7 @@ async def test_what_a_person_types_is_kept_outside_of_the_audit_log(world: World
     assert found["status_why"] == "Bo Buyer phoned"
     await world.command(order.id, "release", why="Bo Buyer paid on paper")
     hold = await world.hold_is(order.id, "overridden")
-    assert hold["state_why"] == "Bo Buyer paid on paper"
+    assert hold["state_why"].startswith("Bo Buyer paid on paper")  # what the release found may stand behind it already
     await world.quiet()
     lines = await world.raw("SELECT detail FROM audit_log")
     assert [line for line in lines if "Bo Buyer" in str(line["detail"])] == []
