@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import ssl
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
@@ -24,16 +25,31 @@ PORTS = {"http": 80, "https": 443}
 Resolve = Callable[[str, int], Coroutine[Any, Any, list[str]]]
 
 
-def make_http(app_url: str = "", **more: Any) -> httpx.AsyncClient:
+class Transport(httpx.AsyncHTTPTransport):
+    """httpx's own, which also says in its own words that the other side hung up while the connection was being made.
+
+    anyio then asks a socket for its other end that is gone already, and AttributeError comes through httpcore as it is.
+    """
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return await super().handle_async_request(request)
+        except AttributeError as exc:
+            if exc.name != "getpeername":
+                raise
+            raise httpx.ConnectError("the other side hung up at once", request=request) from exc
+
+
+def make_http(app_url: str = "", *, verify: ssl.SSLContext | bool = True, **more: Any) -> httpx.AsyncClient:
     """Return the client that all adapters share; it follows no redirects and reads nothing from the environment.
 
     app_url: named in the User-Agent, so that a vendor can find out who is calling.
-    more: passed on to httpx (transport, verify).
+    verify: whose certificates are believed. more: passed on to httpx (a transport of the caller's own).
     """
+    more.setdefault("transport", Transport(verify=verify, limits=LIMITS, trust_env=False))
     agent = f"Countersign/0.1 (+{app_url})" if app_url else "Countersign/0.1"
     return httpx.AsyncClient(
         timeout=TIMEOUT,
-        limits=LIMITS,
         follow_redirects=False,
         trust_env=False,
         # One client serves all stores: what one answer sets must never go out with another store's call.

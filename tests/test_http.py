@@ -1,13 +1,15 @@
 """The guarded way out: public addresses only, the very address that was looked at, no redirects, a cap."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpcore
 import httpx
 import pytest
 
 from bcapp.errors import RefusedByUs, UnreadableInput
-from bcapp.http import guarded, host_allowed, is_public, make_http
+from bcapp.http import Transport, guarded, host_allowed, is_public, make_http
 
 
 class Wire:
@@ -189,3 +191,39 @@ async def test_no_cookie_is_kept_for_the_next_call() -> None:
         await http.get("https://a.test/")
         assert len(http.cookies) == 0
     assert "cookie" not in wire.requests[1].headers
+
+
+class HungUp(httpcore.AsyncNetworkStream):
+    """A connection whose socket is gone by the time it is asked for its other end, as anyio tells it."""
+
+    def get_extra_info(self, info: str) -> Any:
+        return None.getpeername()  # type: ignore[attr-defined]
+
+    async def aclose(self) -> None:
+        pass
+
+
+class HangsUp(httpcore.AsyncNetworkBackend):
+    async def connect_tcp(self, *args: Any, **more: Any) -> httpcore.AsyncNetworkStream:
+        return HungUp()
+
+
+async def test_who_hangs_up_at_once_is_no_answer_and_no_bug() -> None:
+    transport = Transport()
+    transport._pool._network_backend = HangsUp()
+    async with make_http(transport=transport) as http:
+        with pytest.raises(httpx.ConnectError):
+            await http.get("http://127.0.0.1:9")
+
+
+async def test_another_bug_stays_one() -> None:
+    async def body() -> AsyncIterator[bytes]:
+        None.other()  # type: ignore[attr-defined]
+        yield b""
+
+    server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with make_http() as http:
+        with pytest.raises(AttributeError, match="other"):
+            await http.post(f"http://127.0.0.1:{port}", content=body())
+    server.close()

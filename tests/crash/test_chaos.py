@@ -32,7 +32,7 @@ SEED = int(os.environ.get("CHAOS_SEED", "20261122"))
 MATCHING = 4  # one order in so many is large enough for the rule
 KILL_SECONDS = 1.0
 PLACING_SECONDS, KILLING_SECONDS = 15.0, 25.0
-PATIENCE = 420.0  # without any progress: a delivery that was lost is found by the sweep, which comes every five minutes
+PATIENCE = 120.0  # without any progress; what each part of the recovery takes is printed
 HELD, PAID = 12, 11
 
 

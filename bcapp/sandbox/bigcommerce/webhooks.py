@@ -345,7 +345,7 @@ class Webhooks:
                 headers = {**self._headers(delivery), **(hook.headers or {})}
                 response = await http.post(delivery.destination, content=delivery.body, headers=headers)
                 status = response.status_code
-            except httpx.HTTPError as exc:
+            except Exception as exc:  # noqa: BLE001 (whatever happens on the way is a failed attempt, and is tried again)
                 problem = type(exc).__name__
         self._file(hook, delivery, domain, status, problem)
 

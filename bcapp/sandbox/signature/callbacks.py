@@ -138,7 +138,7 @@ class Callbacks:
         try:
             answer = await self._http.post(one.url, content=body, headers=headers, timeout=timeout)
             code: int | None = answer.status_code
-        except (httpx.TransportError, httpx.InvalidURL):
+        except Exception:  # noqa: BLE001 (whatever happens on the way is no answer, and is tried again)
             code = None
         with self._ground.lock:
             self._note(one, code)
