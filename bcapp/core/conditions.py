@@ -81,13 +81,17 @@ def problem_of(condition: Condition, known: Field | None) -> str | None:
             if len(set(currencies)) < len(currencies):
                 return f"{known.label} takes one amount per currency."
         elif known.type is FieldType.NUMBER:
-            parse_number(values[0])
+            number = parse_number(values[0])
+            if known.between and not known.between[0] <= number <= known.between[1]:
+                return f"{known.label} is between {known.between[0]} and {known.between[1]}."
         elif known.type is FieldType.DATE:
             parse_day(values[0])
     except ValueError as exc:
         return f"{known.label}: {exc}."
     if known.type is FieldType.COUNTRY and any(not re.fullmatch("[A-Z]{2}", v) for v in values):
         return "Countries are two capital letters, such as DE."
+    if known.numbered and not all(re.fullmatch("[0-9]{1,18}", v.strip()) for v in values):
+        return f"{known.label} takes numbers, such as {known.example}."
     if known.choices and not {v.strip().casefold() for v in values} <= {v.casefold() for v, _ in known.choices}:
         return f"{known.label} is one of: {', '.join(value for value, _ in known.choices)}."
     return None

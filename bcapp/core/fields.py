@@ -52,7 +52,8 @@ class Field:
     read(facts, argument, reading) returns Money, Decimal, str, a set of str, date, bool, or Unknown; several Money
     are a sum, to be added up in one currency, and none of them is zero in any.
     needs: the parts of the facts that it reads; one that was left out (facts.unread) makes it unknown.
-    choices: (value, label) of a field whose values are known beforehand.
+    choices: (value, label) of a field whose values are known beforehand. numbered: its values are the store's own
+    numbers, such as a category's. between: the least and the most that a number can be.
     """
 
     name: str
@@ -64,6 +65,8 @@ class Field:
     argument: str = ""
     needs: frozenset[str] = frozenset()  # keys of UNREAD
     choices: tuple[tuple[str, str], ...] = ()
+    numbered: bool = False
+    between: tuple[int, int] | None = None
 
 
 # The parts of facts that cost a call of their own, and what is said of one that was left out.

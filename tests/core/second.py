@@ -65,6 +65,7 @@ CODES = st.sampled_from(["0", "1", "2", "3", "9", "23", "24"])
 VALUES: dict[str, st.SearchStrategy[str]] = {
     "shipping_region": PLACES, "billing_region": PLACES, "region": PLACES,
     "category": CODES, "channel": CODES, "customer_group": CODES,
+    "hour": st.sampled_from(["0", "1", "2", "3", "1.5", "10", "16.67", "23"]),
     "payment_method": st.sampled_from(["Credit Card", "credit card", "Bank Deposit"]),
     "email_domain": st.sampled_from(["buyer.test", "BUYER.TEST", "shop.test"]),
     "email": st.sampled_from(["bo@buyer.test", "@Buyer", "x"]),

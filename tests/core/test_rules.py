@@ -133,6 +133,8 @@ def argument_of(name: str) -> str:
 
 
 def right(known: Field) -> str:
+    if known.numbered:
+        return known.example
     return known.choices[0][0] if known.choices else RIGHT[known.type]
 
 
@@ -552,3 +554,17 @@ def test_a_sound_table_and_sound_steps_are_taken() -> None:
     bands = (LEAD, Band("9000.00 EUR", (2,)), Band("5000 USD", (1,)), BOSS)
     steps = (Step(0, "remind", "00:00"), Step(2, "escalate", "23:59", person=3), Step(5, "outcome", outcome="release"))
     check_definition(definition(internal=True, bands=bands, steps=steps), ORDERS)
+
+
+@pytest.mark.parametrize(
+    ("condition", "says"),
+    [
+        (Condition("hour", "at_least", ("25",)), "between 0 and 23"),
+        (Condition("hour", "at_least", ("-1",)), "between 0 and 23"),
+        (Condition("category", "has_any_of", ("Tents",)), "takes numbers, such as 23"),
+        (Condition("customer_group", "is_any_of", ("3", "-1")), "takes numbers"),
+        (Condition("channel", "is_any_of", ("1.5",)), "takes numbers"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_at_its_row(condition: Condition, says: str) -> None:
+    assert says in problems(definition(groups=((condition,),)))["groups.0.0"]

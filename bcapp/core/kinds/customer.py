@@ -63,7 +63,7 @@ FIELDS: dict[str, Field] = {
     f.name: f
     for f in (
         Field("customer_group", FieldType.CHOICE, "Customer group", "By group number; 0 is no group.", "3",
-              lambda c, a, r: frozenset({str(c.group_id)})),
+              lambda c, a, r: frozenset({str(c.group_id)}), numbered=True),
         Field("email", FieldType.TEXT, "E-mail address", "Of the account.", "bo@buyer.example",
               lambda c, a, r: c.email),
         Field("email_domain", FieldType.CHOICE, "E-mail domain", "What stands behind the @.", "buyer.example", _domain),
@@ -73,7 +73,7 @@ FIELDS: dict[str, Field] = {
         Field("region", FieldType.CHOICE, "Region", "Country and state of any of the customer's addresses.",
               "US California", lambda c, a, r: regions(c.addresses)),
         Field("channel", FieldType.CHOICE, "Channel", "Where the account was made, by channel number.", "1",
-              lambda c, a, r: frozenset({str(c.channel_id)})),
+              lambda c, a, r: frozenset({str(c.channel_id)}), numbered=True),
         Field("registered", FieldType.DATE, "Registered on", "The day in the store's time zone.", "2026-11-23",
               _registered),
         Field("account_age", FieldType.NUMBER, "Age of the account", "Whole days since registration.", "30",
