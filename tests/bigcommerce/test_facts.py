@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import pytest
+
 from bcapp.bigcommerce.client import BigCommerce
 from bcapp.bigcommerce.facts import (
     WHOLE,
@@ -22,6 +24,7 @@ from bcapp.core.kinds import KINDS
 from bcapp.core.kinds.customer import CustomerFacts
 from bcapp.core.kinds.product import ProductFacts
 from bcapp.core.model import Gone, Money, OrderFacts, RecordKey
+from bcapp.errors import RemoteError
 from bcapp.sandbox.app import Sandbox
 from bcapp.sandbox.bigcommerce.store import Store
 
@@ -262,3 +265,16 @@ async def test_rates_are_told_against_the_default_currency(client: BigCommerce) 
     base, rates = parse_rates(await client.currencies())
     assert base == "USD"
     assert rates == {"CAD": Decimal("1.37"), "EUR": Decimal("0.92"), "GBP": Decimal("0.79")}
+
+
+async def test_an_order_that_is_deleted_between_two_reads_is_gone(client: BigCommerce, sandbox: Sandbox) -> None:
+    store = sandbox.bigcommerce.store
+    order = store.place_order(lines=[("TENT-1", 1)], email="ann@buyer.test")
+    sandbox.faults.add("bigcommerce", "GET", rf"/orders/{order.id}/products", "before", status=404)
+    with pytest.raises(RemoteError):  # its lines alone are missing: that is no deleted order
+        await read_order(client, order.id, needs=BARE)
+    sandbox.faults.add(
+        "bigcommerce", "GET", rf"/orders/{order.id}/products", "before", status=404,
+        hook=lambda: store.orders.pop(order.id),
+    )  # fmt: skip
+    assert await read_order(client, order.id, needs=BARE) == Gone(RecordKey("order", str(order.id)))
