@@ -348,6 +348,11 @@ async def try_rule(work: Work) -> Outcome:
     now = work.services.clock.now()
     state = "counted" if ended else "counting"
     await save_tryout(db, store_hash, tryout, state=state, cursor=cursor, total=total, whole=whole, now=now)
+    if ended and not whole:
+        # The reading may have ended while this was counted: it counts anew only what it finds counted by then.
+        of = {"store_hash": store_hash, "kind": kind.name}
+        if await db.fetch_val("lock_past_read", of) == "read":
+            await restart_tryout(db, store_hash, tryout.id, now)
     return Outcome(look=False, again_in=None if ended else timedelta())
 
 

@@ -48,7 +48,7 @@ async def tried(world: World, number: int) -> Any:
         tryout = await fetch_tryout(world.db, world.store_hash, number)
         return tryout if tryout is not None and tryout.state == "counted" and tryout.whole else None
 
-    return await world.until(asked, 40, f"try {number} is counted")
+    return await world.until(asked, said=f"try {number} is counted")
 
 
 async def test_tried_monitored_and_made_live(world: World) -> None:
@@ -153,3 +153,25 @@ async def test_reading_goes_on_after_the_budget_is_spent_and_from_where_it_was(w
     assert tryout.tally.looked == 30
     reads = [c.path for c in world.sandbox.calls if c.path.endswith("/products") and c.executed and c.status == 200]
     assert len(reads) <= 30 + 25  # the throttled slice at most is read twice
+
+
+async def test_a_try_that_ends_while_the_reading_does_is_counted_on_the_whole(world: World) -> None:
+    orders = [world.place(quiet=True) for _ in range(30)]
+    last = rf"/orders/{orders[-1].id}/products$"
+    world.sandbox.faults.add("bigcommerce", "GET", last, "late", seconds=4)
+    begun = world.services.clock.now() - timedelta(seconds=30)  # long enough ago to be counted on a part
+    number = await begin_tryout(world.db, world.store_hash, "order", RuleDefinition(groups=()), author=1, now=begun)
+
+    async def waits() -> bool:
+        sql = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        return bool(await world.raw(sql))
+
+    async def is_read() -> bool:
+        return bool(await world.raw("SELECT 1 FROM past_reads WHERE state = 'read'"))
+
+    async with world.db.pool.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT FROM tryouts WHERE id = $1 FOR UPDATE", number)
+        await world.until(waits, said="the try has counted a part and writes it down")
+        assert not await is_read()
+        await world.until(is_read, said="the past is read")
+    assert (await tried(world, number)).tally.looked == 30

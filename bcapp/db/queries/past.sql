@@ -172,6 +172,10 @@ SELECT id FROM tryouts
  WHERE store_hash = :store_hash AND kind = :kind AND NOT whole AND state = 'counted' AND created_at > :since
  ORDER BY id DESC LIMIT 20;
 
+-- lock_past_read --
+-- How the reading stands, once nobody is just writing it down.
+SELECT state FROM past_reads WHERE store_hash = :store_hash AND kind = :kind FOR UPDATE;
+
 -- save_tryout --
 -- One slice. A runner that was overtaken writes nothing.
 UPDATE tryouts
