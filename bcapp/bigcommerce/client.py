@@ -5,23 +5,21 @@ Source: BigCommerce docs, "API Rate Limits", "API Status Codes" and the OpenAPI 
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from email.utils import format_datetime
 from typing import Any
 
 import httpx
 
 from bcapp.bigcommerce.parse import StoreProfile, parse_date, parse_store
-from bcapp.errors import BigCommerceError, TokenRefused, UnreadableInput
-from bcapp.gate import Gate, OpenGate
+from bcapp.bigcommerce.wire import Params, Wire
+from bcapp.errors import BigCommerceError, UnreadableInput
+from bcapp.gate import Gate
 
 PAGE = 250  # the most rows that a list gives at once
 MOST_PAGES = 4000  # a list that never ends must not hold a worker for ever
 WITH_PRODUCT = "custom_fields,channels"
-Params = Mapping[str, str | int]
 
 
 def batches(values: Iterable[Any], size: int) -> list[list[Any]]:
@@ -29,17 +27,15 @@ def batches(values: Iterable[Any], size: int) -> list[list[Any]]:
     return [rows[at : at + size] for at in range(0, len(rows), size)]
 
 
-class BigCommerce:
+class BigCommerce(Wire):
     """One store, as its own access token sees it."""
 
     def __init__(
         self, http: httpx.AsyncClient, api_url: str, store_hash: str, token: str, gate: Gate | None = None
     ) -> None:
         self.store_hash = store_hash
-        self._http = http
-        self._root = f"{api_url.rstrip('/')}/stores/{store_hash}"
-        self._token = token
-        self._gate: Gate = gate or OpenGate()
+        root = f"{api_url.rstrip('/')}/stores/{store_hash}"
+        super().__init__(http, root, {"X-Auth-Token": token}, gate)
 
     # Store
 
@@ -398,16 +394,7 @@ class BigCommerce:
         """Delete a webhook; one that is gone already is fine."""
         await self._found("DELETE", f"/v3/hooks/{hook_id}")
 
-    # The wire
-
-    async def _found(self, method: str, path: str, *, params: Params | None = None) -> Any:
-        """Call, and return None for a 404 too."""
-        try:
-            return await self._call(method, path, params=params)
-        except BigCommerceError as exc:
-            if exc.status == 404:
-                return None
-            raise
+    # Lists
 
     async def _v2_list(self, path: str, params: Params | None = None) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
@@ -460,95 +447,6 @@ class BigCommerce:
         except (KeyError, TypeError, ValueError):
             raise UnreadableInput(f"GET {path}: the answer has no total") from None
 
-    async def _call(self, method: str, path: str, *, params: Params | None = None, body: Any = None) -> Any:
-        """Return the decoded JSON, None for an empty answer.
-
-        Raises TokenRefused for 401 and BigCommerceError for everything else that is not a 2xx with JSON.
-        """
-        await self._gate.enter()
-        what, writes = f"{method} {path}", method != "GET"
-        headers = {"X-Auth-Token": self._token, "Accept": "application/json"}
-        try:
-            response = await self._http.request(
-                method, self._root + path, params=dict(params or {}), json=body, headers=headers, follow_redirects=False
-            )
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as exc:
-            # Nothing was sent: even a write is surely not executed.
-            await self._gate.leave(ok=False, error=type(exc).__name__)
-            raise BigCommerceError(f"{what}: no connection ({type(exc).__name__})") from exc
-        except httpx.RequestError as exc:
-            await self._gate.leave(ok=False, error=type(exc).__name__)
-            raise BigCommerceError(f"{what}: no answer ({type(exc).__name__})", unclear=writes) from exc
-        error, decoded = self._judge(what, writes, response)
-        throttled = response.status_code == 429
-        wait = error.retry_after if error is not None and throttled else None
-        await self._gate.leave(
-            # A 429 without headers says that the platform itself is under load: that counts for the breaker.
-            ok=response.status_code < 500 and not (throttled and wait is None) and not _is_page(response),
-            remaining=_number(response, "X-Rate-Limit-Requests-Left", int),
-            resets_after=_seconds_to_reset(response),
-            wait=wait,
-            error=str(error) if error is not None else "",
-        )
-        if error is not None:
-            raise error
-        return decoded
-
-    def _judge(self, what: str, writes: bool, response: httpx.Response) -> tuple[BigCommerceError | None, Any]:
-        """Return (what is wrong, or None; the decoded body)."""
-        status = response.status_code
-        if response.is_success:
-            if not response.content.strip():
-                return None, None
-            try:
-                return None, json.loads(response.content, parse_float=Decimal, parse_constant=_refuse)
-            except (ValueError, RecursionError):
-                text = f"{what}: {status} without readable JSON"
-                return BigCommerceError(text, status=status, unclear=writes), None
-        if status == 401:
-            return TokenRefused(f"{what}: 401", status=401, uncounted=True), None
-        if status == 429:
-            wait = _number(response, "X-Retry-After", float)
-            reset = _seconds_to_reset(response)
-            after = reset if reset is not None else wait
-            return BigCommerceError(f"{what}: 429", status=429, retry_after=after, uncounted=True), None
-        # 408, 423 and 425 pass by themselves; 507 is the plan's limit and does not.
-        permanent = (300 <= status < 500 and status not in (408, 423, 425, 499)) or status == 507
-        unclear = writes and status >= 500 and status != 507
-        return BigCommerceError(f"{what}: {status}", status=status, permanent=permanent, unclear=unclear), None
-
-    @staticmethod
-    def _object(answer: Any, what: str) -> dict[str, Any]:
-        if not isinstance(answer, dict):
-            raise UnreadableInput(f"{what} is not an object")
-        return answer
-
-    @staticmethod
-    def _rows(answer: Any, what: str) -> list[dict[str, Any]]:
-        if answer is None:
-            return []
-        if not isinstance(answer, list) or not all(isinstance(row, dict) for row in answer):
-            raise UnreadableInput(f"{what}: the list is not a list of objects")
-        return answer
-
-    @staticmethod
-    def _data(answer: Any) -> Any:
-        if answer is None:
-            return None
-        if not isinstance(answer, dict) or "data" not in answer:
-            raise UnreadableInput("the answer has no data")
-        return answer["data"]
-
-    def _first(self, answer: Any) -> dict[str, Any]:
-        """Return the object of a V3 answer; some resources put it into a list of one."""
-        data = self._data(answer)
-        return self._object(data[0] if isinstance(data, list) and data else data, "the answer")
-
-
-def _refuse(word: str) -> None:
-    """NaN and Infinity are no JSON, and no amount."""
-    raise ValueError(word)
-
 
 def _date(at: datetime | None) -> str | None:
     return None if at is None else format_datetime(at.astimezone(UTC).replace(microsecond=0))
@@ -556,19 +454,3 @@ def _date(at: datetime | None) -> str | None:
 
 def _iso(at: datetime | None) -> str | None:
     return None if at is None else f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z"
-
-
-def _is_page(response: httpx.Response) -> bool:
-    return response.is_success and "html" in response.headers.get("content-type", "")
-
-
-def _number(response: httpx.Response, name: str, kind: type[int] | type[float]) -> Any:
-    try:
-        return max(kind(0), kind(response.headers[name]))
-    except (KeyError, ValueError):
-        return None
-
-
-def _seconds_to_reset(response: httpx.Response) -> float | None:
-    milliseconds = _number(response, "X-Rate-Limit-Time-Reset-Ms", int)
-    return None if milliseconds is None else milliseconds / 1000
