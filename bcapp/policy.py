@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from bcapp.core import lint
-from bcapp.core.kinds import KINDS
 from bcapp.core.model import RecordKey
 from bcapp.core.policy import (
     Names,
@@ -31,7 +30,7 @@ from bcapp.policy_file import PolicyFile, Refused, write_policy
 from bcapp.runtime import open_services
 from bcapp.services import Services
 from bcapp.settings import Settings
-from bcapp.workflows import WORKFLOWS
+from bcapp.workflows import WORKFLOWS, kind_of
 
 MOST_RECENT = 2000  # past orders that the check looks at
 # where check_definition says it -> the part of a rule's entry
@@ -136,8 +135,12 @@ def _problems(rule: PolicyRule, at: int) -> Iterator[tuple[tuple[str | int, ...]
         known = ", ".join(WORKFLOWS)
         yield ("rules", at, "workflow"), f"There is no workflow “{rule.workflow}”. There are: {known}."
         return
+    if rule.definition.kind and rule.definition.kind not in workflow.KINDS:
+        text = f"{workflow.LABEL} has no rules about “{rule.definition.kind}”. There are: {', '.join(workflow.KINDS)}."
+        yield ("rules", at, "record"), text
+        return
     try:
-        check_definition(rule.definition, KINDS[workflow.RECORD_KIND])
+        check_definition(rule.definition, kind_of(workflow, rule.definition), workflow.OPTIONS)
     except InvalidRule as exc:
         for where, text in exc.problems:
             yield ("rules", at, *_place(where)), text
@@ -224,7 +227,7 @@ def lint_rules(made: PolicyPlan, present: Present) -> list[lint.LintRule]:
 
 
 def _lint_rule(rule: PolicyRule) -> lint.LintRule:
-    return lint.LintRule(rule.id, rule.name, rule.mode, WORKFLOWS[rule.workflow].RECORD_KIND, rule.definition)
+    return lint.LintRule(rule.id, rule.name, rule.mode, kind_of(WORKFLOWS[rule.workflow], rule.definition).name, rule.definition)
 
 
 async def lint_store(services: Services, store: Store) -> list[lint.Finding]:

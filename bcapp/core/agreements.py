@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
 from bcapp.core import formats
+from bcapp.core.kinds import KINDS
+from bcapp.core.kinds.kind import Kind
+from bcapp.core.kinds.order import ORDER
 from bcapp.core.markup import (
     Block,
     Box,
@@ -33,7 +36,9 @@ from bcapp.core.markup import (
     merges_of,
     parse_markup,
 )
-from bcapp.core.model import Address, LineItem, Money, OrderFacts, PlacedField, Signer
+from bcapp.core.merge import MergeField, Source, StoreProfile, address_text
+from bcapp.core.model import LineItem, Money, OrderFacts, PlacedField, Signer
+from bcapp.core.sheets import MOST_ROWS, Sheet
 from bcapp.core.states import SignerRole
 from bcapp.errors import RefusedByUs
 
@@ -51,35 +56,6 @@ HIDDEN = re.compile(
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"
 )
 BRACKETS = re.compile("([\\[\\]])(?=[\\s\u200c\u200d]*\\1)")
-
-
-@dataclass(frozen=True)
-class StoreProfile:
-    """What a document says of the store; parsed from stores.profile."""
-
-    name: str
-    domain: str = ""
-    email: str = ""
-    phone: str = ""
-    address: str = ""
-    country: str = ""  # ISO 3166 alpha-2
-    language: str = "en"
-    timezone: str = "UTC"
-
-
-def parse_profile(stored: Mapping[str, Any]) -> StoreProfile:
-    """Read a stored profile; absent keys are empty, keys of a newer release are left aside."""
-    zone = stored.get("timezone") or "UTC"
-    return StoreProfile(
-        name=str(stored.get("name") or stored.get("domain") or ""),
-        domain=str(stored.get("domain") or ""),
-        email=str(stored.get("order_email") or ""),
-        phone=str(stored.get("phone") or ""),
-        address=str(stored.get("address") or ""),
-        country=str(stored.get("country_code") or stored.get("country") or "")[:2].upper(),
-        language=str(stored.get("language") or "en"),
-        timezone=str(zone.get("name", "UTC") if isinstance(zone, Mapping) else zone),
-    )
 
 
 # Languages ---------------------------------------------------------------------------------------------------------
@@ -176,56 +152,6 @@ def _breakable(data: Any) -> Any:
     return data
 
 
-@dataclass(frozen=True)
-class Source:
-    """Where merge fields are read from."""
-
-    facts: OrderFacts
-    profile: StoreProfile
-    signers: tuple[Signer, ...]
-    language: str
-    made_at: datetime
-    document_id: str = ""
-    title: str = ""
-
-    @property
-    def locale(self) -> Any:
-        return formats.locale_for(self.language, self.profile.country)
-
-    def money(self, amount: Decimal) -> str:
-        return formats.amount(amount, self.facts.total.currency, self.locale)
-
-    def day(self, at: datetime) -> str:
-        return formats.day(at, self.locale, formats.zone_for(self.profile.timezone))
-
-
-@dataclass(frozen=True)
-class MergeField:
-    """stored: whether what is kept of past records has it."""
-
-    name: str
-    label: str
-    example: str
-    read: Callable[[Source], str]
-    stored: bool = True
-
-
-def _address(address: Address, locale: Any) -> str:
-    """Return the postal lines of an address without empty ones, the country by its name."""
-    town = " ".join(p for p in (address.postcode, address.city) if p)
-    if address.country in ("US", "CA", "AU"):
-        town = ", ".join(p for p in (address.city, " ".join(q for q in (address.state, address.postcode) if q)) if p)
-    country = locale.territories.get(address.country, address.country)
-    return "\n".join(p for p in (address.company, address.name, address.street, town, country) if p)
-
-
-NOWHERE = Address("", "", "", "", "", "", "", "", "")
-
-
-def _ship(source: Source) -> Address:
-    return source.facts.shipping[0] if source.facts.shipping else NOWHERE
-
-
 def _signing(source: Source) -> list[Signer]:
     return [s for s in source.signers if s.role is not SignerRole.COPY]
 
@@ -235,52 +161,20 @@ def _first(source: Source, what: Literal["name", "email"]) -> str:
     return getattr(signing[0], what) if signing else ""
 
 
-FIELDS: dict[str, MergeField] = {
-    f.name: f
-    for f in (
-        MergeField("order.id", "Order number", "1001", lambda s: str(s.facts.id)),
-        MergeField("order.date", "Date of the order", "3 October 2026", lambda s: s.day(s.facts.created_at)),
-        MergeField("order.total", "Total with tax", "EUR 12,400.00", lambda s: s.money(s.facts.total.amount)),
-        MergeField("order.tax", "Tax in the total", "EUR 2,066.67", lambda s: s.money(s.facts.tax)),
-        MergeField("order.discount", "Discount", "EUR 100.00", lambda s: s.money(s.facts.discount)),
-        MergeField("order.currency", "Currency", "EUR", lambda s: s.facts.total.currency),
-        MergeField(
-            "order.item_count", "Number of items", "12", lambda s: formats.number(s.facts.items_total, s.locale)
-        ),
-        MergeField("order.payment_method", "Payment method", "Bank transfer", lambda s: s.facts.payment_method),
-        MergeField(
-            "order.message", "Customer message", "Please call first", lambda s: s.facts.customer_message, stored=False
-        ),
-        MergeField("billing.name", "Billing name", "Ann Lee", lambda s: s.facts.billing.name),
-        MergeField("billing.company", "Billing company", "Lee Outdoor Ltd", lambda s: s.facts.billing.company),
-        MergeField(
-            "billing.address",
-            "Billing address",
-            "1 High St\n10115 Berlin",
-            lambda s: _address(s.facts.billing, s.locale),
-        ),
-        MergeField("billing.email", "Billing e-mail", "ann@lee.example", lambda s: s.facts.billing.email),
-        MergeField("billing.phone", "Billing phone", "+49 30 1234", lambda s: s.facts.billing.phone),
-        MergeField("billing.country", "Billing country", "DE", lambda s: s.facts.billing.country),
-        MergeField("shipping.name", "Shipping name", "Ann Lee", lambda s: _ship(s).name),
-        MergeField("shipping.company", "Shipping company", "Lee Ltd", lambda s: _ship(s).company),
-        MergeField(
-            "shipping.address", "Shipping address", "1 High St\n10115 Berlin", lambda s: _address(_ship(s), s.locale)
-        ),
-        MergeField("shipping.country", "Shipping country", "DE", lambda s: _ship(s).country),
-        MergeField("store.name", "Store name", "Summit Outdoor", lambda s: s.profile.name),
-        MergeField("store.domain", "Store domain", "summit.example", lambda s: s.profile.domain),
-        MergeField("store.email", "Store e-mail", "orders@summit.example", lambda s: s.profile.email),
-        MergeField("store.phone", "Store phone", "+1 555 0100", lambda s: s.profile.phone),
-        MergeField("store.address", "Store address", "1 Main St", lambda s: s.profile.address),
-        MergeField("signers.names", "All signers", "Ann Lee, Bo Day", lambda s: ", ".join(x.name for x in _signing(s))),
-        MergeField("signer.name", "First signer", "Ann Lee", lambda s: _first(s, "name")),
-        MergeField("signer.email", "First signer's e-mail", "ann@x.example", lambda s: _first(s, "email")),
-        MergeField("document.id", "Document number", "1001-2-1", lambda s: s.document_id),
-        MergeField("document.date", "Date of the document", "4 October 2026", lambda s: s.day(s.made_at)),
-        MergeField("document.title", "Title of the document", "Purchase agreement", lambda s: s.title),
-    )
-}
+COMMON = (
+    MergeField("store.name", "Store name", "Summit Outdoor", lambda s: s.profile.name),
+    MergeField("store.domain", "Store domain", "summit.example", lambda s: s.profile.domain),
+    MergeField("store.email", "Store e-mail", "orders@summit.example", lambda s: s.profile.email),
+    MergeField("store.phone", "Store phone", "+1 555 0100", lambda s: s.profile.phone),
+    MergeField("store.address", "Store address", "1 Main St", lambda s: s.profile.address, many=True),
+    MergeField("signers.names", "All signers", "Ann Lee, Bo Day", lambda s: ", ".join(x.name for x in _signing(s))),
+    MergeField("signer.name", "First signer", "Ann Lee", lambda s: _first(s, "name")),
+    MergeField("signer.email", "First signer's e-mail", "ann@x.example", lambda s: _first(s, "email")),
+    MergeField("document.id", "Document number", "1001-2-1", lambda s: s.document_id),
+    MergeField("document.date", "Date of the document", "4 October 2026", lambda s: s.day(s.made_at)),
+    MergeField("document.title", "Title of the document", "Purchase agreement", lambda s: s.title),
+)
+FIELDS: dict[str, MergeField] = {f.name: f for f in (*(f for kind in KINDS.values() for f in kind.merge), *COMMON)}
 
 ITEMS, PRICES = "order.items", "price_list.items"
 TABLES: dict[str, str] = {ITEMS: "Table of the items ordered", PRICES: "Table of the customer's own prices"}
@@ -312,7 +206,7 @@ class MissingValue(RefusedByUs):
 
     def __init__(self, name: str, line: int = 0) -> None:
         label = FIELDS[name].label
-        super().__init__(f"“{label}” ({name}) is empty for this order, but the agreement needs it (line {line}).")
+        super().__init__(f"“{label}” ({name}) is empty for this record, but the agreement needs it (line {line}).")
         self.name = name
 
 
@@ -322,7 +216,7 @@ def parse_agreement(body: str) -> tuple[Block, ...]:
 
 
 def merge_values(
-    facts: OrderFacts,
+    facts: Any,
     profile: StoreProfile,
     signers: Sequence[Signer],
     *,
@@ -330,11 +224,35 @@ def merge_values(
     made_at: datetime,
     document_id: str = "",
     title: str = "",
+    kind: Kind = ORDER,
 ) -> dict[str, str]:
-    """Return every merge field's value, cleaned; "" where the record has none. Lines are kept in addresses only."""
-    source = Source(facts, profile, tuple(signers), language, made_at, document_id, title)
-    many = ("billing.address", "shipping.address", "store.address", "order.message")
-    return {n: clean(f.read(source)).strip() if n in many else clean_line(f.read(source)) for n, f in FIELDS.items()}
+    """Return every merge field's value, cleaned; "" where the record has none. Lines are kept where a field has many.
+
+    facts: of a record of this kind; fields of other kinds are empty.
+    """
+    source = _source(kind, facts, profile, signers, language, made_at, document_id, title)
+
+    def value(of: MergeField) -> str:
+        if of.kind not in ("", kind.name):
+            return ""
+        return clean(of.read(source)).strip() if of.many else clean_line(of.read(source))
+
+    return {name: value(merge) for name, merge in FIELDS.items()}
+
+
+def _source(
+    kind: Kind,
+    facts: Any,
+    profile: StoreProfile,
+    signers: Sequence[Signer],
+    language: str,
+    made_at: datetime,
+    document_id: str = "",
+    title: str = "",
+) -> Source:
+    money = kind.brief(facts).money
+    currency = money.currency if money else ""
+    return Source(facts, profile, tuple(signers), language, made_at, document_id, title, currency)
 
 
 def examples() -> dict[str, str]:
@@ -383,13 +301,14 @@ def agreement_page(
     *,
     title: str,
     body: str,
-    facts: OrderFacts,
+    facts: Any,
     profile: StoreProfile,
     signers: Sequence[Signer],
     language: str,
     document_id: str,
     made_at: datetime,
     simulated: bool = False,
+    kind: Kind = ORDER,
     price_list: PriceList | None = None,
 ) -> Page:
     """Return the customer document of one request. price_list: set where the text says, else behind it.
@@ -415,9 +334,9 @@ def agreement_page(
                 f"The agreement asks signer {box.signer + 1} for “{box.label}”, but only {len(positions)} sign."
             )
     values = merge_values(
-        facts, profile, signers, language=language, made_at=made_at, document_id=document_id, title=title
+        facts, profile, signers, language=language, made_at=made_at, document_id=document_id, title=title, kind=kind
     )
-    data = _frame(title, facts, profile, language, document_id, made_at, simulated)
+    data = _frame(title, kind, facts, profile, language, document_id, made_at, simulated)
     placed = [PlacedField(b.external_id, positions[b.signer], b.type, b.value, b.label) for b in boxes]
     return Page(
         "agreement",
@@ -426,7 +345,7 @@ def agreement_page(
                 **data,
                 "blocks": fill(blocks, values, positions),
                 "items_in_text": ITEMS in tables,
-                "prices": price_rows(price_list, Source(facts, profile, (), language, made_at).locale),
+                "prices": price_rows(price_list, formats.locale_for(language, profile.country)),
                 "signers": [_signer(s, data["words"]["signer"]) for s in signers if s.role is not SignerRole.COPY],
                 "copies": [clean_line(s.name or s.email) for s in signers if s.role is SignerRole.COPY],
             }
@@ -440,7 +359,7 @@ def approval_page(
     *,
     title: str,
     why: Sequence[str],
-    facts: OrderFacts,
+    facts: Any,
     profile: StoreProfile,
     signers: Sequence[Signer],
     limits: Mapping[int, Money | None],
@@ -448,6 +367,7 @@ def approval_page(
     document_id: str,
     made_at: datetime,
     simulated: bool = False,
+    kind: Kind = ORDER,
 ) -> Page:
     """Return the internal approval sheet of one request.
 
@@ -455,7 +375,7 @@ def approval_page(
     is not said.
     """
     _check_signers(signers)
-    data = _frame(title, facts, profile, language, document_id, made_at, simulated)
+    data = _frame(title, kind, facts, profile, language, document_id, made_at, simulated)
     words = formats.words_for(language)
     locale = formats.locale_for(language, profile.country)
     signing = [s for s in signers if s.role is not SignerRole.COPY]
@@ -469,7 +389,12 @@ def approval_page(
         blocks.append({**_signer(signer, words["approver"]), "limit": limit, "note": note})
     notes = [PlacedField(f"note_{s.position}", s.position, "t") for s in signing if s.role is SignerRole.SIGN]
     decision = words["decision" if any(s.role is SignerRole.SIGN for s in signing) else "decision_approve"]
-    shown = {"why": [clean(w) for w in why], "signers": blocks, "history": _history(facts), "decision": decision}
+    shown = {
+        "why": [clean(w) for w in why],
+        "signers": blocks,
+        "history": _history(facts) if kind is ORDER else "",
+        "decision": decision,
+    }
     return Page(
         "approval",
         _breakable({**data, **shown}),
@@ -481,20 +406,21 @@ def approval_page(
 def signature_page(
     *,
     title: str,
-    facts: OrderFacts,
+    facts: Any,
     profile: StoreProfile,
     signers: Sequence[Signer],
     language: str,
     document_id: str,
     made_at: datetime,
     simulated: bool = False,
+    kind: Kind = ORDER,
     price_list: PriceList | None = None,
 ) -> Page:
     """Return the page that is appended to an uploaded PDF: the order's facts, the prices, and a block per signer."""
     _check_signers(signers)
-    data = _frame(title, facts, profile, language, document_id, made_at, simulated)
+    data = _frame(title, kind, facts, profile, language, document_id, made_at, simulated)
     signing = [_signer(s, data["words"]["signer"]) for s in signers if s.role is not SignerRole.COPY]
-    prices = price_rows(price_list, Source(facts, profile, (), language, made_at).locale)
+    prices = price_rows(price_list, formats.locale_for(language, profile.country))
     return Page(
         "signature",
         _breakable({**data, "appended": True, "signers": signing, "prices": prices}),
@@ -534,18 +460,17 @@ def _signer(signer: Signer, role: str) -> dict[str, Any]:
 
 def _frame(
     title: str,
-    facts: OrderFacts,
+    kind: Kind,
+    facts: Any,
     profile: StoreProfile,
     language: str,
     document_id: str,
     made_at: datetime,
     simulated: bool,
 ) -> dict[str, Any]:
-    """Return what every template needs, all of it cleaned."""
-    source = Source(facts, profile, (), language, made_at, document_id, title)
+    """Return what every template needs, all of it cleaned. sheet: what is shown of a record that is no order."""
+    source = _source(kind, facts, profile, (), language, made_at, document_id, title)
     locale, words = source.locale, dict(formats.words_for(language))
-    billing = facts.billing
-    shipping = [_lines(_address(a, locale)) for a in facts.shipping[:3]]
     return {
         "title": clean_line(title[:200]) or words["agreement"],
         "document_id": clean_line(document_id),
@@ -561,14 +486,24 @@ def _frame(
                 *[clean_line(x) for x in (profile.email, profile.phone, profile.domain) if x],
             ],
         },
+        "made": formats.moment(made_at, locale, formats.zone_for(profile.timezone)),
+        **(_order(facts, source, words) if kind.sheet is None else _sheet(kind.sheet(source))),
+    }
+
+
+def _order(facts: OrderFacts, source: Source, words: Mapping[str, str]) -> dict[str, Any]:
+    billing, locale = facts.billing, source.locale
+    shipping = [_lines(address_text(a, locale)) for a in facts.shipping[:3]]
+    return {
+        "sheet": None,
         "customer": {
             "name": clean_line(billing.company or billing.name or words["guest"]),
             "lines": [
-                *[x for x in _lines(_address(billing, locale)) if x != clean_line(billing.company or billing.name)],
+                *[x for x in _lines(address_text(billing, locale)) if x != clean_line(billing.company or billing.name)],
                 *[clean_line(x) for x in (billing.email, billing.phone) if x],
             ],
         },
-        "shipping": [s for s in shipping if s and s != _lines(_address(billing, locale))],
+        "shipping": [s for s in shipping if s and s != _lines(address_text(billing, locale))],
         "order": {
             "id": str(facts.id),
             "date": source.day(facts.created_at),
@@ -580,7 +515,26 @@ def _frame(
             "message": clean(facts.customer_message).strip(),
         },
         "items": item_rows(facts, locale),
-        "made": formats.moment(made_at, locale, formats.zone_for(profile.timezone)),
+    }
+
+
+def _sheet(sheet: Sheet) -> dict[str, Any]:
+    return {
+        "sheet": {
+            "facts": [[clean_line(label), clean(value).strip()] for label, value in sheet.facts if value],
+            "tables": [
+                {
+                    "title": clean_line(table.title),
+                    "heads": [clean_line(head) for head in table.heads],
+                    "rows": [[clean_line(cell[:300]) for cell in row] for row in table.rows[:MOST_ROWS]],
+                    "left": max(0, len(table.rows) - MOST_ROWS),
+                    "right": sorted(table.right),
+                }
+                for table in sheet.tables
+            ],
+        },
+        "customer": {"name": clean_line(sheet.party), "lines": [clean_line(x) for x in sheet.party_lines if x]},
+        "shipping": [],
     }
 
 

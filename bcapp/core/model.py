@@ -228,7 +228,7 @@ class SignatureRequest:
 @dataclass(frozen=True)
 class Hold:
     record: RecordKey
-    method: str  # status | capture | none
+    method: str  # status | capture | gate | none
     state: HoldState
     state_why: str = ""
     found: dict[str, Any] | None = None

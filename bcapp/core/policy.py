@@ -14,6 +14,7 @@ from typing import Any
 
 from bcapp.core.conditions import Condition
 from bcapp.core.fields import OPERATOR_WORDS
+from bcapp.core.options import YES
 from bcapp.core.rules import (
     MOST_BANDS,
     MOST_STEPS,
@@ -101,6 +102,13 @@ _RULE = _shape(
     most_per_hour={"type": "integer", "minimum": 1, "maximum": 100_000},
     most_per_day={"type": "integer", "minimum": 1, "maximum": 1_000_000},
     channels={"type": "array", "items": {"type": "integer", "minimum": 1}, "maxItems": 500},
+    record={"type": "string", "maxLength": 40, "description": "The kind of record, where a workflow has several."},
+    options={
+        "type": "object",
+        "maxProperties": 50,
+        "additionalProperties": {"type": ["string", "integer", "boolean"]},
+        "description": "The workflow's own settings, by name.",
+    },
 )
 SCHEMA: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -204,6 +212,10 @@ def _entry(rule: PolicyRule, names: Names) -> dict[str, Any]:
     entry |= _differing(d, "most_per_hour", "most_per_day")
     if d.channels:
         entry["channels"] = list(d.channels)
+    if d.kind:
+        entry["record"] = d.kind
+    if d.options:
+        entry["options"] = {name: True if value == YES else value for name, value in d.options}
     return entry
 
 
@@ -300,8 +312,16 @@ def _rule(
         most_per_hour=entry.get("most_per_hour", _DEFAULT.most_per_hour),
         most_per_day=entry.get("most_per_day", _DEFAULT.most_per_day),
         channels=tuple(entry.get("channels", ())),
+        kind=entry.get("record", ""),
+        options=tuple(sorted((name, _option(value)) for name, value in entry.get("options", {}).items())),
     )
     return PolicyRule(entry["name"], entry["workflow"], entry.get("mode", "off"), definition, entry.get("id", 0))
+
+
+def _option(value: str | int) -> str:
+    if isinstance(value, bool):
+        return YES if value else ""
+    return str(value)
 
 
 def _read_condition(entry: Mapping[str, Any]) -> Condition:

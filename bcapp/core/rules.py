@@ -22,6 +22,7 @@ from bcapp.core.fields import OPERATOR_WORDS, Field, Reading
 from bcapp.core.kinds.kind import Kind
 from bcapp.core.model import Money
 from bcapp.core.money import parse_money
+from bcapp.core.options import Option, option_problems
 from bcapp.core.stored import names_read
 
 MOST_CONDITIONS = 500
@@ -98,6 +99,8 @@ class RuleDefinition:
     most_per_hour: int = 100
     most_per_day: int = 500
     channels: tuple[int, ...] = ()  # empty: every storefront channel
+    kind: str = ""  # of the record, one of the workflow's; "": its first
+    options: tuple[tuple[str, str], ...] = ()  # settings of the workflow (core/options.py), by name
 
 
 @dataclass(frozen=True)
@@ -151,9 +154,9 @@ class InvalidRule(ValueError):
 # Checked on save ------------------------------------------------------------------------------------------
 
 
-def check_definition(definition: RuleDefinition, kind: Kind) -> None:
-    """Raise InvalidRule naming every row that cannot be."""
-    problems: list[tuple[str, str]] = []
+def check_definition(definition: RuleDefinition, kind: Kind, options: Sequence[Option] = ()) -> None:
+    """Raise InvalidRule naming every row that cannot be. options: the settings that the rule's workflow has."""
+    problems: list[tuple[str, str]] = list(option_problems(options, definition.options))
     if definition.match not in ("all", "any"):
         problems.append(("match", "Choose whether all groups must hold, or any one of them."))
     if definition.unjudged not in ("ask", "pass"):
@@ -566,6 +569,7 @@ def parse_definition(stored: Mapping[str, Any]) -> RuleDefinition:
         tuple(Condition(c["field"], c["operator"], tuple(c.get("values", ())), c.get("argument", "")) for c in group)
         for group in given.get("groups", ())
     )
+    given["options"] = tuple(sorted((str(name), str(value)) for name, value in given.get("options", ())))
     given["bands"] = tuple(Band(b["up_to"], tuple(b["people"])) for b in given.get("bands", ()))
     given["steps"] = tuple(Step(**_known(Step, s)) for s in given.get("steps", ()))
     given["sign_once"] = SignOnce(**_known(SignOnce, given.get("sign_once") or {}))

@@ -19,6 +19,7 @@ from bcapp.errors import Stale
 
 EXTRA_PARTS = frozenset({"metafields", "customer_metafields"})  # a call each, and read only when a try wants them
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+PAST_KINDS = frozenset({"order", "customer", "product"})  # of which a past is kept to try rules on
 WHOLE_CATALOG = frozenset({"product"})  # products are tried on as they stand, however old they are
 
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+from bcapp.core.actions import ActionKind
 from bcapp.core.model import Hold, OpenAction, PlacedField, RecordKey, SignatureRequest, Signer
 from bcapp.core.states import ActionState, HoldState, Purpose, RequestStatus, SignerRole, SignerState, Wanted
 from bcapp.db import Database
@@ -114,6 +115,13 @@ async def fetch_request(
 async def fetch_hold(db: Database, store_hash: str, record: RecordKey) -> Hold | None:
     row = await db.fetch_one("fetch_hold", _of(store_hash, record))
     return hold_from_row(row) if row else None
+
+
+async def acted_on(db: Database, store_hash: str, record: RecordKey) -> frozenset[tuple[ActionKind, int]]:
+    """Return (kind, request) of every action that was ever queued for a request of the record."""
+    rows = await db.fetch_all("acted_on_record", _of(store_hash, record))
+    known = ActionKind.__members__.values()
+    return frozenset((ActionKind(r["kind"]), r["request_id"]) for r in rows if r["kind"] in known)
 
 
 async def open_actions(db: Database, store_hash: str, record: RecordKey) -> tuple[OpenAction, ...]:

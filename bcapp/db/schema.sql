@@ -353,6 +353,7 @@ CREATE TABLE requests (
     expires_at       timestamptz,
     remind_at        timestamptz,
     reminded         integer NOT NULL DEFAULT 0,
+    resting_since    timestamptz,                           -- a signer asked something: reminders and steps rest until it is answered
     read_due_at      timestamptz,                           -- when the sweep reads it again
     created_at       timestamptz NOT NULL,
     sent_at          timestamptz,
@@ -419,7 +420,7 @@ CREATE TABLE holds (
     store_hash  text NOT NULL,
     record_kind text NOT NULL,
     record_id   text NOT NULL,
-    method      text NOT NULL CHECK (method IN ('status', 'capture', 'none')),
+    method      text NOT NULL CHECK (method IN ('status', 'capture', 'gate', 'none')),
     state       text NOT NULL CHECK (state IN ('none', 'holding', 'held', 'releasing', 'released', 'joined', 'refused',
                     'overridden', 'bypassed', 'kept')),
     state_why   text NOT NULL DEFAULT '',
@@ -759,6 +760,123 @@ CREATE TABLE counters (                                     -- refused and odd d
     day        date NOT NULL,
     count      bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (store_hash, name, day)
+);
+
+-- Doors and news --------------------------------------------------------------------------------------------
+
+CREATE TABLE sign_links (                                   -- addresses of signers' pages; a signer may have several
+    store_hash text NOT NULL,
+    digest     bytea NOT NULL,                              -- SHA-256 of the whole token, which is kept nowhere
+    request_id bigint NOT NULL,
+    position   integer NOT NULL,
+    made_at    timestamptz NOT NULL,
+    PRIMARY KEY (store_hash, digest),
+    FOREIGN KEY (store_hash, request_id, position) REFERENCES signers (store_hash, request_id, position) ON DELETE CASCADE
+);
+CREATE INDEX sign_links_of_request ON sign_links (store_hash, request_id);
+
+CREATE TABLE questions (                                    -- what signers asked on their page; personal, erasable
+    store_hash  text NOT NULL,
+    id          bigint GENERATED ALWAYS AS IDENTITY,
+    request_id  bigint NOT NULL,
+    position    integer NOT NULL,
+    text        text NOT NULL,
+    asked_at    timestamptz NOT NULL,
+    answer      text NOT NULL DEFAULT '',
+    answered_by bigint,
+    answered_at timestamptz,
+    PRIMARY KEY (store_hash, id),
+    FOREIGN KEY (store_hash, request_id, position) REFERENCES signers (store_hash, request_id, position) ON DELETE CASCADE
+);
+CREATE INDEX questions_of_request ON questions (store_hash, request_id);
+
+CREATE TABLE notices (                                      -- mails of ours to those concerned, each once
+    store_hash text NOT NULL,
+    request_id bigint NOT NULL,
+    position   integer NOT NULL,                            -- of the signer who is told
+    kind       text NOT NULL,                               -- bcapp/core/notices.py
+    made_at    timestamptz NOT NULL,
+    address    bytea,                                       -- keyed digest of the address it went to, to count by
+    outcome    text NOT NULL DEFAULT '' CHECK (outcome IN ('', 'begun', 'mailed', 'unclear', 'capped', 'not_mailed')),
+    mailed_at  timestamptz,
+    PRIMARY KEY (store_hash, request_id, position, kind),
+    FOREIGN KEY (store_hash, request_id, position) REFERENCES signers (store_hash, request_id, position) ON DELETE CASCADE
+);
+CREATE INDEX notices_to ON notices (store_hash, address, mailed_at) WHERE mailed_at IS NOT NULL;
+
+CREATE TABLE api_keys (
+    store_hash   text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    id           bigint GENERATED ALWAYS AS IDENTITY,
+    name         text NOT NULL,
+    digest       bytea NOT NULL,                            -- SHA-256 of the whole key, which is shown once
+    hint         text NOT NULL,                             -- its last four characters
+    role         text NOT NULL CHECK (role IN ('read', 'write')),
+    created_by   bigint NOT NULL,
+    created_at   timestamptz NOT NULL,
+    last_used_at timestamptz,
+    revoked_at   timestamptz,
+    revoked_by   bigint,
+    minute       timestamptz,                               -- the minute that its calls are counted in
+    calls        integer NOT NULL DEFAULT 0,
+    PRIMARY KEY (store_hash, id),
+    UNIQUE (store_hash, digest)
+);
+
+CREATE TABLE webhook_endpoints (                            -- where the merchant wants to hear what happened
+    store_hash      text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    id              bigint GENERATED ALWAYS AS IDENTITY,
+    url             text NOT NULL,
+    description     text NOT NULL DEFAULT '',
+    events          text[] NOT NULL DEFAULT '{}',           -- names of bcapp/core/news.py; none: all of them
+    secret          bytea,                                  -- encrypted; gone after an uninstall
+    previous_secret bytea,                                  -- encrypted; signs along until previous_until
+    previous_until  timestamptz,
+    state           text NOT NULL DEFAULT 'on' CHECK (state IN ('on', 'off')),
+    off_why         text NOT NULL DEFAULT '',
+    failing_since   timestamptz,                            -- first failure after the last success
+    created_by      bigint NOT NULL,
+    created_at      timestamptz NOT NULL,
+    PRIMARY KEY (store_hash, id)
+);
+
+CREATE TABLE webhook_messages (                             -- what happened, as it is told; dropped after 30 days
+    store_hash text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    id         text NOT NULL,                               -- the header webhook-id: the same for every try
+    event      text NOT NULL,
+    body       text NOT NULL,                               -- the bytes that are signed
+    made_at    timestamptz NOT NULL,
+    PRIMARY KEY (store_hash, id)
+);
+CREATE INDEX webhook_messages_by_time ON webhook_messages (made_at);
+
+CREATE TABLE webhook_sends (                                -- one message to one endpoint
+    store_hash   text NOT NULL,
+    id           bigint GENERATED ALWAYS AS IDENTITY,
+    endpoint_id  bigint NOT NULL,
+    message_id   text NOT NULL,
+    state        text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'delivered', 'failed')),
+    why          text NOT NULL DEFAULT '',
+    tries        integer NOT NULL DEFAULT 0,                -- since it was (re)sent
+    next_at      timestamptz,
+    made_at      timestamptz NOT NULL,
+    ended_at     timestamptz,
+    PRIMARY KEY (store_hash, id),
+    UNIQUE (store_hash, endpoint_id, message_id),
+    FOREIGN KEY (store_hash, endpoint_id) REFERENCES webhook_endpoints (store_hash, id) ON DELETE CASCADE,
+    FOREIGN KEY (store_hash, message_id) REFERENCES webhook_messages (store_hash, id) ON DELETE CASCADE
+);
+CREATE INDEX webhook_sends_of_message ON webhook_sends (store_hash, message_id);
+
+CREATE TABLE webhook_tries (
+    store_hash   text NOT NULL,
+    send_id      bigint NOT NULL,
+    number       integer NOT NULL,
+    tried_at     timestamptz NOT NULL,
+    status       integer,                                   -- of the answer; null without one
+    milliseconds integer NOT NULL,
+    why          text NOT NULL DEFAULT '',                  -- "" when it was taken
+    PRIMARY KEY (store_hash, send_id, number),
+    FOREIGN KEY (store_hash, send_id) REFERENCES webhook_sends (store_hash, id) ON DELETE CASCADE
 );
 
 -- Audit ---------------------------------------------------------------------------------------------------

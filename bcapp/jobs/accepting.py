@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from bcapp.bigcommerce.client import BigCommerce
 from bcapp.core.acceptances import Bearer, Counts, Party, PartyKind, ends_at
 from bcapp.core.formats import zone_for
+from bcapp.core.kinds.customer import CustomerFacts
 from bcapp.core.model import OrderFacts, SignatureRequest
 from bcapp.core.rules import RuleInForce
 from bcapp.core.states import SignerState
@@ -16,6 +17,7 @@ from bcapp.db import Database, audit
 from bcapp.db.acceptances import look_at_waiting
 from bcapp.db.stores import Store
 from bcapp.errors import RefusedByUs
+from bcapp.jobs.vendors import Vendors
 from bcapp.secrets import DataKey, Secrets
 
 ADDRESS = "acceptance address"  # purpose of the digest that stands for a guest
@@ -40,22 +42,30 @@ def address_party(key: DataKey, email: str) -> Party | None:
 
 
 async def bearer_of(
-    db: Database, secrets: Secrets, store_hash: str, client: BigCommerce, facts: OrderFacts, agreements: Sequence[int]
-) -> Bearer:
-    """Return whose order it is.
+    db: Database, secrets: Secrets, vendors: Vendors, store_hash: str, facts: Any, agreements: Sequence[int]
+) -> Bearer | None:
+    """Return whose record it is, None for a kind of record that is nobody's.
 
     A guest is known by the address given with the order. An account also has what its own address accepted as a
     guest; that address is read from the account, never from the order, where anybody may type anything, and only when
     the account itself has signed nothing.
     """
+    if isinstance(facts, CustomerFacts):
+        key = await data_key(db, secrets, store_hash)
+        party = Party(PartyKind.CUSTOMER, str(facts.id))
+        email = address_party(key, facts.email)
+        return Bearer("", facts.channel_id, facts.created_at, customer=party, email=email)
+    if not isinstance(facts, OrderFacts):
+        return None
     bearer = Bearer(str(facts.id), facts.channel_id, facts.created_at)
     if not facts.customer_id:
         key = await data_key(db, secrets, store_hash)
         return replace(bearer, email=address_party(key, facts.billing.email))
     customer = Party(PartyKind.CUSTOMER, str(facts.customer_id))
     of = {"store_hash": store_hash, "agreements": list(agreements), "kinds": ["customer"], "ids": [customer.id]}
-    email: Party | None = None
+    email = None
     if not await db.fetch_all("acceptances_of_parties", of):
+        client = await vendors.bigcommerce(store_hash)
         rows = await client.customers(ids=[facts.customer_id])
         address = next((str(r.get("email") or "") for r in rows if r.get("id") == facts.customer_id), "")
         email = address_party(await data_key(db, secrets, store_hash), address)

@@ -28,6 +28,7 @@ from bcapp.core.intents import (
     UpdateRequest,
 )
 from bcapp.core.model import Hold, RecordKey
+from bcapp.core.requests import first_reminder
 from bcapp.core.settings import SHIPPING_TOOLS
 from bcapp.core.states import HoldEvent, HoldState, RequestEvent, RequestStatus, advance_hold, advance_request
 from bcapp.core.unnamed import without_addresses
@@ -290,6 +291,8 @@ class Writer:
                 {"store_hash": self._store.hash, "id": request.id, "read_due_at": self._now + READ_AGAIN},
             )
             if request.status in (RequestStatus.DRAFT, RequestStatus.QUEUED):
+                # Here and not in the send: a read may see that it was sent before the send itself has ended.
+                await self._update_request(UpdateRequest(request.id, remind_at=first_reminder(self._now)))
                 await plan_steps(self._db, self._store.hash, self._store.timezone, request, self._now)
             await read_in_time(self._db, self._store.hash, request.id, self._now)
         if status.is_end:

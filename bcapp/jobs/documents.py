@@ -12,13 +12,12 @@ from bcapp.core.agreements import (
     agreement_page,
     approval_page,
     choose_binding,
-    parse_profile,
     signature_page,
     speaks,
     template_fields,
 )
-from bcapp.core.kinds.order import ORDER
-from bcapp.core.model import Money, OrderFacts, SignatureRequest
+from bcapp.core.merge import parse_profile
+from bcapp.core.model import Money, RecordKey, SignatureRequest
 from bcapp.core.rules import parse_definition, sentence
 from bcapp.core.states import Purpose, SignerRole
 from bcapp.db import chunks
@@ -44,7 +43,7 @@ def document_id(request: SignatureRequest) -> str:
     return f"{request.id}-{request.round}"
 
 
-async def make_document(work: Work, request: SignatureRequest, facts: OrderFacts) -> Made:
+async def make_document(work: Work, request: SignatureRequest, facts: Any) -> Made:
     """Set a request's document. Raises RefusedByUs and RemoteError when a price list cannot be read."""
     shared: dict[str, Any] = {
         "facts": facts,
@@ -54,10 +53,11 @@ async def make_document(work: Work, request: SignatureRequest, facts: OrderFacts
         "document_id": document_id(request),
         "made_at": work.services.clock.now(),
         "simulated": request.simulated,
+        "kind": work.record,
     }
     if request.purpose is Purpose.INTERNAL:
         page = approval_page(
-            title=f"Approval of order {facts.id}",
+            title=f"Approval of {work.named.lower()}",
             why=await _why(work, request),
             limits=await _limits(work, request, facts),
             **shared,
@@ -67,8 +67,9 @@ async def make_document(work: Work, request: SignatureRequest, facts: OrderFacts
     # One document speaks one language; the region of the signer's own still writes its numbers and dates.
     shared["language"] = request.language if speaks(request.language, language) else language
     db, store_hash = work.services.db, work.store.hash
-    bindings = await bindings_of(db, store_hash, customer_id=facts.customer_id)
-    binding = choose_binding(bindings, request.agreement_id, customer_id=facts.customer_id)
+    customer_id = customer_of(request.record, facts)
+    bindings = await bindings_of(db, store_hash, customer_id=customer_id)
+    binding = choose_binding(bindings, request.agreement_id, customer_id=customer_id)
     prices = None
     if binding is not None:
         text = bound_text(text, binding)
@@ -85,6 +86,11 @@ async def make_document(work: Work, request: SignatureRequest, facts: OrderFacts
     upload = await inspect_upload(content)
     page = signature_page(title=text.title, price_list=prices, **shared)
     return Made(await render_upload(content, upload, page, request.signers), language, binding)
+
+
+def customer_of(record: RecordKey, facts: Any) -> int:
+    """Return the customer's number that a record belongs to, 0 for nobody's."""
+    return int(record.id) if record.kind == "customer" else int(getattr(facts, "customer_id", 0))
 
 
 def bound_text(text: Text, binding: Binding) -> Text:
@@ -130,7 +136,7 @@ async def _why(work: Work, request: SignatureRequest) -> list[str]:
             {"store_hash": work.store.hash, "rule_id": request.rule_id, "version": request.rule_version},
         )
         if row is not None:
-            lines.append(f"{row['name']}: {sentence(parse_definition(row['definition']), ORDER)}")
+            lines.append(f"{row['name']}: {sentence(parse_definition(row['definition']), work.record)}")
     else:
         lines.append("Sent for approval by hand.")
     if request.round > 1 and request.round_why:
@@ -138,11 +144,14 @@ async def _why(work: Work, request: SignatureRequest) -> list[str]:
     return lines
 
 
-async def _limits(work: Work, request: SignatureRequest, facts: OrderFacts) -> dict[int, Money | None]:
+async def _limits(work: Work, request: SignatureRequest, facts: Any) -> dict[int, Money | None]:
+    money = work.record.brief(facts).money
+    if money is None:
+        return {}
     directory = await read_directory(work.services, work.store.hash)
     found: dict[int, Money | None] = {}
     for signer in request.signers:
         for limit in directory.limits:
-            if limit.person_id == signer.person_id and limit.currency == facts.total.currency:
+            if limit.person_id == signer.person_id and limit.currency == money.currency:
                 found[signer.position] = None if limit.up_to is None else Money(limit.up_to, limit.currency)
     return found

@@ -65,7 +65,7 @@ async def mail_step(work: Work) -> Outcome:
     if row is None or not request.is_open:
         return skipped("The request has ended.", look=False)
     person = (await read_directory(work.services, work.store.hash)).acting(row["person_id"], now)
-    what = f"{request.record.kind} {request.record.id}"
+    what = work.named.lower()
     if person is None:
         text = f"Nobody could be told that {what} waits: who is named is away or left. Name another in People."
         return skipped("Nobody acts for the person.", AskPerson("not_told", text, request.id, alarm=True), look=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from decimal import Decimal
 from random import random
@@ -11,26 +11,25 @@ from typing import Any
 
 import structlog
 
-from bcapp.bigcommerce.facts import Needs, needs_for, read_order
+from bcapp.bigcommerce.facts import Needs, needs_for
 from bcapp.core.actions import ActionKind
 from bcapp.core.decisions import digest
 from bcapp.core.directory import Person
-from bcapp.core.intents import Plan
-from bcapp.core.kinds.order import ORDER
-from bcapp.core.model import Gone, OrderFacts, RecordKey
+from bcapp.core.kinds import KINDS
+from bcapp.core.kinds.kind import Kind
+from bcapp.core.model import Gone, RecordKey
 from bcapp.core.requests import Missing, decide_request
 from bcapp.core.retry import counts, next_try
-from bcapp.core.rules import RuleInForce, needs_of, parse_definition
-from bcapp.core.snapshot import order_snapshot
+from bcapp.core.rules import RuleInForce, RuleTrace, needs_of, parse_definition
 from bcapp.core.stores import StoreDoing, StoreState
 from bcapp.core.unnamed import without_addresses
 from bcapp.db.acceptances import fetch_ledger
 from bcapp.db.actions import queue_action
 from bcapp.db.decisions import keep_decision
 from bcapp.db.deliveries import Due, due_deliveries, finish_deliveries, read_command, say_look
-from bcapp.db.past import drop_past, keep_past
+from bcapp.db.past import PAST_KINDS, drop_past, keep_past
 from bcapp.db.readings import fetch_reading
-from bcapp.db.requests import fetch_hold, fetch_request, open_actions, requests_of
+from bcapp.db.requests import acted_on, fetch_hold, fetch_request, open_actions, requests_of
 from bcapp.db.steps import read_in_time
 from bcapp.db.stores import Store, fetch_store
 from bcapp.errors import AppError, CredentialsRefused, RemoteError, Stale, TokenRefused
@@ -40,16 +39,17 @@ from bcapp.jobs.asking import ask_person
 from bcapp.jobs.directory import read_directory
 from bcapp.jobs.escalate import read_escalation
 from bcapp.jobs.past import is_whole
+from bcapp.jobs.reading import READERS, Ask
 from bcapp.jobs.vendors import Vendors
 from bcapp.services import Services
-from bcapp.workflows import BY_RECORD_KIND
-from bcapp.workflows.protocol import Situation
+from bcapp.workflows import kind_of, workflows_of
+from bcapp.workflows.protocol import Situation, Workflow
 
 log = structlog.get_logger(__name__)
 
 NEW_FOR = timedelta(
     minutes=3
-)  # an order may answer 404 right after "created"; it is asked for again before we believe it
+)  # a record may answer 404 right after "created"; it is asked for again before we believe it
 ASK_NEW_AGAIN = 10.0
 UNKNOWN_WAITS = timedelta(minutes=1)
 
@@ -66,8 +66,8 @@ async def look(services: Services, vendors: Vendors, store_hash: str, record: Re
         return
     try:
         match record.kind:
-            case "order":
-                await _look_at_order(services, vendors, store, record, due)
+            case kind if workflows_of(kind):
+                await _look_at_record(services, vendors, store, record, due)
             case "request":
                 await _look_at_request(services, vendors, store, record, due)
             case "store":
@@ -155,107 +155,134 @@ async def tell_account_broken(services: Services, store_hash: str, request_id: i
         await ask_person(services.db, store_hash, account, now, kind="credentials", text=text, alarm=True)
 
 
-# Orders ---------------------------------------------------------------------------------------------------
+# Records ---------------------------------------------------------------------------------------------------
 
 
-async def read_rules(services: Services, store_hash: str, workflow: str, record: RecordKey) -> tuple[RuleInForce, ...]:
-    rows = await services.db.fetch_all(
-        "rules_in_force",
-        {
-            "store_hash": store_hash,
-            "workflow": workflow,
-            "record_kind": record.kind,
-            "record_id": record.id,
-            "now": services.clock.now(),
-        },
-    )
-    return tuple(
-        RuleInForce(
+async def read_rules(services: Services, store_hash: str, record: RecordKey) -> dict[str, tuple[RuleInForce, ...]]:
+    """Return the rules that look at records of this kind, by workflow."""
+    workflows = {w.SLUG: w for w in workflows_of(record.kind)}
+    found: dict[str, list[RuleInForce]] = {slug: [] for slug in workflows}
+    values = {
+        "store_hash": store_hash,
+        "workflows": list(workflows),
+        "record_kind": record.kind,
+        "record_id": record.id,
+        "now": services.clock.now(),
+    }
+    for r in await services.db.fetch_all("rules_in_force", values):
+        definition = parse_definition(r["definition"])
+        if kind_of(workflows[r["workflow"]], definition).name != record.kind:
+            continue
+        rule = RuleInForce(
             id=r["id"],
             version=r["version"],
             name=r["name"],
             workflow=r["workflow"],
             mode=r["mode"],
-            definition=parse_definition(r["definition"]),
+            definition=definition,
             live_since=r["live_since"],
             paused_why=r["paused_why"],
             included=r["included"],
             asked_last_hour=r["asked_last_hour"],
             asked_last_day=r["asked_last_day"],
         )
-        for r in rows
-    )
+        found[rule.workflow].append(rule)
+    return {slug: tuple(rules) for slug, rules in found.items()}
 
 
-def reads_for(rules: Sequence[RuleInForce], *, transactions: bool) -> tuple[Needs, int | None]:
+def reads_for(kind: Kind, rules: Sequence[RuleInForce], *, transactions: bool) -> tuple[Needs, int | None]:
     """Return the reads that these rules cost, and the days of history."""
-    needs, days = needs_of(ORDER, rules)
+    needs, days = needs_of(kind, rules)
     return needs_for(needs, transactions=transactions), days or None
 
 
-async def _look_at_order(
+async def _look_at_record(
     services: Services, vendors: Vendors, store: Store, record: RecordKey, due: Sequence[Due]
 ) -> None:
-    db, workflow = services.db, BY_RECORD_KIND[record.kind]
+    """Read the record once, let every workflow of its kind decide, and write down what each of them wants."""
+    db, kind = services.db, KINDS[record.kind]
     started = services.clock.now()
     of = {"store_hash": store.hash, "kind": record.kind, "id": record.id}
     await db.execute("see_record", {**of, "now": started})
     before = await db.fetch_one("fetch_record", of)
     assert before is not None
-    rules = await read_rules(services, store.hash, workflow.SLUG, record)
+    rules = await read_rules(services, store.hash, record)
+    every_rule = [rule for found in rules.values() for rule in found]
     hold = await fetch_hold(db, store.hash, record)
     is_told = all(d.topic != "command" and d.source in ("bigcommerce", "sweep") for d in due)
-    if is_told and not rules and hold is None and not await requests_of(db, store.hash, record):
+    if is_told and not every_rule and hold is None and not await requests_of(db, store.hash, record):
         # No rule could ask and nothing was asked: not worth a call. Opening its page or a rule looks at it.
         async with db.transaction():
             await db.execute("touch_record", {**of, "now": started})
             await finish_deliveries(db, store.hash, list(due), started)
         return
     # Transactions tell a payment from a person's hand once there is a hold, and when an authorisation ends.
-    needs, days = reads_for(rules, transactions=hold is not None or store.settings.hold_method == "capture")
-    client = await vendors.bigcommerce(store.hash)
-    facts = await read_order(client, int(record.id), history_days=days, needs=needs, trees=vendors.trees)
-    if isinstance(facts, Gone) and before["looked_at"] is None:
+    is_paid = hold is not None or store.settings.hold_method == "capture"
+    needs, days = reads_for(kind, every_rule, transactions=is_paid)
+    facts = await READERS[record.kind](Ask(services, vendors, store, record.id, needs, days))
+    if isinstance(facts, Gone) and before["looked_at"] is None and kind.is_remote:
         first = min(d.received_at for d in due)
         if services.clock.now() - first < NEW_FOR:
-            raise RemoteError("the order is not there yet", uncounted=True, retry_after=ASK_NEW_AGAIN)
+            raise RemoteError("the record is not there yet", uncounted=True, retry_after=ASK_NEW_AGAIN)
     commands = tuple(read_command(services.secrets, store.hash, d) for d in due if d.topic == "command")
-    agreements, bearer = sign_once_agreements(rules), None
-    if agreements and isinstance(facts, OrderFacts):
-        bearer = await bearer_of(db, services.secrets, store.hash, client, facts, agreements)
+    agreements, bearer = sign_once_agreements(every_rule), None
+    if agreements and not isinstance(facts, Gone):
+        bearer = await bearer_of(db, services.secrets, vendors, store.hash, facts, agreements)
     now = services.clock.now()
     async with db.transaction():
         locked = await db.fetch_one("lock_record", of)
         if locked is None or locked["version"] != before["version"]:
             raise Stale("somebody else looked at this record meanwhile")
-        plan = workflow.decide(
-            Situation(
-                record=record,
-                facts=facts,
-                rules=rules,
-                requests=await requests_of(db, store.hash, record),
-                hold=await fetch_hold(db, store.hash, record),
-                open_actions=await open_actions(db, store.hash, record),
-                store=store.settings,
-                directory=await read_directory(services, store.hash),
-                reading=await fetch_reading(db, store, now),
-                agreements={
-                    r["id"]: r["version"] for r in await db.fetch_all("newest_agreements", {"store_hash": store.hash})
-                },
-                commands=commands,
-                test_person=await _test_person(services, store),
-                ledger=await fetch_ledger(db, store.hash, record, bearer, agreements) if bearer else None,
-            )
+        requests = await requests_of(db, store.hash, record)
+        situation = Situation(
+            record=record,
+            facts=facts,
+            rules=(),
+            requests=requests,
+            hold=await fetch_hold(db, store.hash, record),
+            open_actions=await open_actions(db, store.hash, record),
+            store=store.settings,
+            directory=await read_directory(services, store.hash),
+            reading=await fetch_reading(db, store, now),
+            agreements={
+                r["id"]: r["version"] for r in await db.fetch_all("newest_agreements", {"store_hash": store.hash})
+            },
+            commands=commands,
+            test_person=await _test_person(services, store),
+            ledger=await fetch_ledger(db, store.hash, record, bearer, agreements) if bearer else None,
+            acted=await acted_on(db, store.hash, record) if requests else frozenset(),
         )
-        await Writer(services, store, record, workflow.SLUG, now).write(plan.intents)
+        traces: list[RuleTrace] = []
+        for workflow in workflows_of(record.kind):
+            plan = workflow.decide(share_of(situation, workflow, rules[workflow.SLUG]))
+            await Writer(services, store, record, workflow.SLUG, now).write(plan.intents)
+            traces += plan.traces
         if isinstance(facts, Gone):
             await db.execute("save_gone", {**of, "now": now})
             await drop_past(db, store.hash, record.kind, record.id)
         else:
-            await db.execute("save_look", {**of, **_written(facts, plan), "now": now})
-            stored = await keep_past(db, store.hash, ORDER, record.id, facts, now, complete=is_whole(facts))
-            await keep_decision(db, store.hash, record, plan.traces, digest(stored), now)
+            await db.execute("save_look", {**of, **_written(kind, facts, traces), "now": now})
+            if kind.name in PAST_KINDS:
+                stored = await keep_past(db, store.hash, kind, record.id, facts, now, complete=is_whole(facts))
+            else:
+                stored = kind.dump(facts)
+            await keep_decision(db, store.hash, record, traces, digest(stored), now)
         await finish_deliveries(db, store.hash, list(due), now)
+
+
+def share_of(situation: Situation, workflow: Workflow, rules: tuple[RuleInForce, ...]) -> Situation:
+    """Return what one workflow sees of a record: its own rules, requests and buttons, and the hold if it is its own."""
+    whose = {r.id: r.workflow for r in situation.requests}
+    first = workflows_of(situation.record.kind)[0].SLUG
+    return replace(
+        situation,
+        rules=rules,
+        requests=tuple(r for r in situation.requests if r.workflow == workflow.SLUG),
+        commands=tuple(
+            c for c in situation.commands if (whose.get(c.request_id) or c.workflow or first) == workflow.SLUG
+        ),
+        hold=situation.hold if workflow.HOLDS else None,
+    )
 
 
 async def _test_person(services: Services, store: Store) -> Person | None:
@@ -266,26 +293,15 @@ async def _test_person(services: Services, store: Store) -> Person | None:
     return Person(**row) if row else None
 
 
-def _written(facts: OrderFacts, plan: Plan) -> dict[str, Any]:
-    """Return what pages show of an order: its material facts and how it stands."""
+def _written(kind: Kind, facts: Any, traces: Sequence[RuleTrace]) -> dict[str, Any]:
+    """Return what pages show of a record: its material facts and how it stands."""
+    brief = kind.brief(facts)
     return {
-        "label": facts.listed,
-        "amount": facts.total.amount,
-        "currency": facts.total.currency,
-        "facts": {
-            "snapshot": order_snapshot(facts),
-            "status_id": facts.status_id,
-            "payment_status": facts.payment_status,
-            "payment_method": facts.payment_method,
-            "channel_id": facts.channel_id,
-            "created_at": facts.created_at.isoformat(),
-            "modified_at": facts.modified_at.isoformat(),
-            "items_total": facts.items_total,
-            "items_shipped": facts.items_shipped,
-            "is_digital": facts.is_digital,
-            "fraud_review": facts.fraud_review,
-        },
-        "trace": [_plain(asdict(trace)) for trace in plan.traces],
+        "label": brief.label,
+        "amount": brief.money.amount if brief.money else None,
+        "currency": brief.money.currency if brief.money else None,
+        "facts": {"snapshot": kind.snapshot(facts), **kind.shown(facts)},
+        "trace": [_plain(asdict(trace)) for trace in traces],
     }
 
 

@@ -7,14 +7,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from bcapp.bigcommerce.facts import ALL, Needs
 from bcapp.core.actions import ActionKind
 from bcapp.core.intents import Intent
-from bcapp.core.model import SignatureRequest
+from bcapp.core.kinds import KINDS
+from bcapp.core.kinds.kind import Kind
+from bcapp.core.model import Gone, SignatureRequest
 from bcapp.core.states import ActionState
 from bcapp.db.actions import Action, note_found
 from bcapp.db.requests import fetch_request
 from bcapp.db.stores import Store
 from bcapp.errors import RefusedByUs, Stale
+from bcapp.jobs.reading import READERS, Ask
 from bcapp.jobs.vendors import Vendors
 from bcapp.secrets import DataKey
 from bcapp.services import Services
@@ -57,6 +61,21 @@ class Work:
     @property
     def order_id(self) -> int:
         return int(self.action.record.id)
+
+    @property
+    def record(self) -> Kind:
+        """The kind of the action's record."""
+        return KINDS[self.action.record.kind]
+
+    @property
+    def named(self) -> str:
+        """The record as people call it, without a name of anybody: "Order 1001"."""
+        return self.record.named(self.action.record.id)
+
+    async def read(self, *, days: int | None = None, needs: Needs = ALL) -> Any | Gone:
+        """Return the record's facts, freshly read. days: of history, None for all of it."""
+        record = self.action.record
+        return await READERS[record.kind](Ask(self.services, self.vendors, self.store, record.id, needs, days))
 
     async def found(self, **facts: Any) -> dict[str, Any]:
         """Commit what stands there before our first write; return what was found first, ever."""

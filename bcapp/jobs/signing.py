@@ -6,24 +6,23 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from bcapp.bigcommerce.facts import ALL, read_order
 from bcapp.callbacks import callback_address, callback_digest, new_callback_token
 from bcapp.core.actions import ActionKind
 from bcapp.core.agreements import (
     FIELDS,
     freeze_template,
     merge_values,
-    parse_profile,
     prefill_tags,
     template_drift,
 )
 from bcapp.core.check import check_completion
 from bcapp.core.escalation import NO_ANSWER
 from bcapp.core.intents import Act, AskPerson, JudgeRequest, MoveRequest, Note, PauseRule, SettleTasks, UpdateRequest
+from bcapp.core.merge import parse_profile
 from bcapp.core.model import Gone, SignatureRequest
 from bcapp.core.provider import ProviderDocument, event_of
-from bcapp.core.requests import entry_for, first_reminder, is_expiry
-from bcapp.core.snapshot import fingerprint, order_snapshot
+from bcapp.core.requests import entry_for, is_expiry
+from bcapp.core.snapshot import fingerprint
 from bcapp.core.states import REQUEST_TRANSITIONS, Purpose, RequestEvent, RequestStatus, SignerRole, SignerState, Wanted
 from bcapp.db import chunks
 from bcapp.db.requests import open_actions
@@ -61,11 +60,10 @@ async def prepare_document(work: Work) -> Outcome:
     if request.provider_document or request.document_sha256 is not None:
         go_on = await _then(work, request, ActionKind.CREATE_DOCUMENT)
         return Outcome(why="The document was kept already.", intents=go_on, look=False)
-    client = await work.vendors.bigcommerce(work.store.hash)
-    facts = await read_order(client, work.order_id, needs=ALL, history_days=90, trees=work.vendors.trees)
-    if isinstance(facts, Gone) or fingerprint(order_snapshot(facts, request.projection)) != request.fingerprint:
+    facts = await work.read(days=90)
+    if isinstance(facts, Gone) or fingerprint(work.record.snapshot(facts, request.projection)) != request.fingerprint:
         # The look that follows sees the same and asks anew.
-        return skipped("The order was edited before the document was made.")
+        return skipped("The record was edited before the document was made.")
     try:
         made = await make_document(work, request, facts)
     except (RefusedByUs, SignatureError) as exc:
@@ -134,7 +132,7 @@ async def create_document(work: Work) -> Outcome:
         callback = callback_address(work.services.settings.app_url, token)
         days = max(1, ((request.expires_at or work.services.clock.now()) - work.services.clock.now()).days + 1)
         shared: dict[str, Any] = {
-            "name": f"Order {work.order_id}, {'approval' if request.purpose is Purpose.INTERNAL else 'agreement'}",
+            "name": f"{work.named}, {'approval' if request.purpose is Purpose.INTERNAL else 'agreement'}",
             "external_id": request.external_id,
             "callback_url": callback,
             "expire_days": days,
@@ -187,17 +185,18 @@ async def _template(work: Work, request: SignatureRequest) -> tuple[str, list[di
     drift = template_drift(frozen["placeholders"], freeze_template(template_as_read(template)))
     if drift:
         return _drifted(request, "The template was changed at the signature service: " + " ".join(drift))
-    order = await read_order(await work.vendors.bigcommerce(work.store.hash), work.order_id)
-    if isinstance(order, Gone):
-        return skipped("The order does not exist any more.")
+    facts = await work.read()
+    if isinstance(facts, Gone):
+        return skipped("The record does not exist any more.")
     values = merge_values(
-        order,
+        facts,
         parse_profile(work.store.profile),
         request.signers,
         language=request.language,
         made_at=work.services.clock.now(),
         document_id=document_id(request),
         title=text.title,
+        kind=work.record,
     )
     mapping = {k: v for k, v in (frozen.get("mapping") or {}).items() if v in FIELDS}
     return template.url, prefill_tags(mapping, values)
@@ -265,7 +264,7 @@ async def send_request(work: Work) -> Outcome:
         made = await client.send(
             document.url,
             signers,
-            subject=f"{what}: order {work.order_id} at {work.store.name}",
+            subject=f"{what}: {work.named.lower()} at {work.store.name}",
             message=_message(work),
             sender_name=work.store.name,
         )
@@ -283,7 +282,7 @@ async def send_request(work: Work) -> Outcome:
 
 def _message(work: Work) -> str:
     email = work.store.settings.support_email
-    asks = f"{work.store.name} asks you to read and sign the document for order {work.order_id}."
+    asks = f"{work.store.name} asks you to read and sign the document for {work.named.lower()}."
     return f"{asks} Questions? Write to {email}." if email else asks
 
 
@@ -296,14 +295,10 @@ def _not_ours(request: SignatureRequest, document: ProviderDocument) -> str:
 
 
 def _sent(work: Work, request: SignatureRequest, uuid: str, why: str) -> Outcome:
-    now = work.services.clock.now()
     return Outcome(
         why=why,
         left_as={"request": uuid},
-        intents=(
-            UpdateRequest(request.id, provider_request=uuid, remind_at=first_reminder(now)),
-            MoveRequest(request.id, RequestEvent.SENT),
-        )
+        intents=(UpdateRequest(request.id, provider_request=uuid), MoveRequest(request.id, RequestEvent.SENT))
         if (request.status, RequestEvent.SENT) in REQUEST_TRANSITIONS
         else (UpdateRequest(request.id, provider_request=uuid),),
         look=False,

@@ -1,7 +1,9 @@
-"""Sweeps: what webhooks lost is found by reading what changed since, with an overlap."""
+"""Sweeps: what webhooks lost, or never tell, is found by reading what changed since, with an overlap."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterable, Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,10 +26,23 @@ from bcapp.services import Services
 
 log = structlog.get_logger(__name__)
 
-EVERY = {"orders": timedelta(minutes=5), "hooks": timedelta(minutes=30), "rates": timedelta(days=1)}
 OVERLAP = timedelta(minutes=10)  # a change may show up in the list later than it says
 AGAIN_AFTER_FAILURE = timedelta(minutes=1)
 BATCH = 200
+
+# How far was read, and what came of it: {"read": n, "missed": n, "recovered": n}, or what else the sweep counts.
+Swept = tuple[datetime, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round of a sweep of one store. since: how far the last round read, None for the first one."""
+
+    services: Services
+    vendors: Vendors
+    store: Store
+    now: datetime
+    since: datetime | None
 
 
 async def sweep(services: Services, vendors: Vendors, store_hash: str, name: str, generation: int) -> None:
@@ -36,18 +51,12 @@ async def sweep(services: Services, vendors: Vendors, store_hash: str, name: str
     key = {"store_hash": store_hash, "name": name}
     taken = await db.fetch_val("take_sweep", {**key, "generation": generation, "next_due": now + AGAIN_AFTER_FAILURE})
     store = await fetch_store(db, store_hash)
-    if taken is None or store is None or not store.may(StoreDoing.WORK):
-        return
+    if taken is None or store is None or not store.may(StoreDoing.WORK) or name not in SWEEPS:
+        return  # taken by another worker, a store at rest, or a newer release's sweep
+    every, run_round = SWEEPS[name]
+    row = await db.fetch_one("fetch_sweep", key)
     try:
-        match name:
-            case "orders":
-                cursor, run = await _orders(services, vendors, store, now)
-            case "hooks":
-                cursor, run = await _hooks(services, store, now)
-            case "rates":
-                cursor, run = await _rates(services, vendors, store, now)
-            case _:
-                return  # a newer release's sweep
+        cursor, run = await run_round(Round(services, vendors, store, now, row["cursor"] if row else None))
     except TokenRefused:
         if await vendors.token_was_refused(store_hash, now):
             await ask_for_consent(services, store_hash)
@@ -55,59 +64,78 @@ async def sweep(services: Services, vendors: Vendors, store_hash: str, name: str
     except AppError as exc:
         log.warning("sweep_failed", store=store_hash, sweep=name, error=str(exc))
         return  # due again in a minute, from the same cursor
-    values = {**key, "cursor": cursor, "last_run": run, "next_due": now + EVERY[name], "generation": taken, "now": now}
+    values = {**key, "cursor": cursor, "last_run": run, "next_due": now + every, "generation": taken, "now": now}
     await db.execute("finish_sweep", values)
-    if name == "orders":
-        await keep_current(services, store_hash, "order")
     if run.get("missed"):
         log.info("sweep_recovered", store=store_hash, sweep=name, **run)
 
 
-async def _orders(services: Services, vendors: Vendors, store: Store, now: datetime) -> tuple[datetime, dict[str, Any]]:
-    """Read orders changed since the cursor; whatever we have not looked at since its change is looked at."""
-    db = services.db
-    row = await db.fetch_one("fetch_sweep", {"store_hash": store.hash, "name": "orders"})
-    since = (row["cursor"] if row and row["cursor"] else now) - OVERLAP
-    client = await vendors.bigcommerce(store.hash)
-    read = missed = 0
-    newest = since
+async def look_at_changed(of: Round, kind: str, changed: AsyncIterable[tuple[str, datetime]]) -> Swept:
+    """Have every record looked at that changed after we looked at it last. changed: (id, modified), as the list tells.
+
+    The vendor's clock decides how far was read; an empty answer moves the cursor no further than its own time.
+    """
+    db, start = of.services.db, since(of)
+    newest, read, missed = start, 0, 0
     batch: dict[str, datetime] = {}
 
     async def settle() -> int:
-        known = await db.fetch_all(
-            "known_record_times", {"store_hash": store.hash, "kind": "order", "ids": list(batch)}
-        )
+        known = await db.fetch_all("known_record_times", {"store_hash": of.store.hash, "kind": kind, "ids": [*batch]})
         looked = {r["id"]: r["looked_at"] for r in known}
         unseen = [i for i, at in batch.items() if looked.get(i) is None or looked[i] < at]
-        for order_id in unseen:
-            await say_look(db, store.hash, RecordKey("order", order_id), now, source="sweep", topic="missed")
+        for record_id in unseen:
+            await say_look(db, of.store.hash, RecordKey(kind, record_id), of.now, source="sweep", topic="missed")
         batch.clear()
         return len(unseen)
 
-    async for raw in client.list_orders(modified_since=since):
-        modified = parse_date(raw["date_modified"], "date_modified")
+    async for record_id, modified in changed:
         read, newest = read + 1, max(newest, modified)
         # The list tells seconds only: what changed within the second of our last look may have come after it.
-        batch[str(raw["id"])] = modified + timedelta(seconds=1)
+        batch[record_id] = modified + timedelta(seconds=1)
         if len(batch) >= BATCH:
             missed += await settle()
     if batch:
         missed += await settle()
-    # The vendor's clock decides how far we have read; an empty answer moves the cursor no further than its own time.
-    return max(newest, since + OVERLAP), {"read": read, "missed": missed, "recovered": missed}
+    return max(newest, start + OVERLAP), {"read": read, "missed": missed, "recovered": missed}
 
 
-async def _hooks(services: Services, store: Store, now: datetime) -> tuple[datetime, dict[str, Any]]:
+def since(of: Round) -> datetime:
+    """Return from when on a round reads: a little before where the last one ended."""
+    return (of.since or of.now) - OVERLAP
+
+
+async def _orders(of: Round) -> Swept:
+    client = await of.vendors.bigcommerce(of.store.hash)
+
+    async def changed() -> AsyncIterable[tuple[str, datetime]]:
+        async for raw in client.list_orders(modified_since=since(of)):
+            yield str(raw["id"]), parse_date(raw["date_modified"], "date_modified")
+
+    swept = await look_at_changed(of, "order", changed())
+    await keep_current(of.services, of.store.hash, "order")
+    return swept
+
+
+async def _hooks(of: Round) -> Swept:
     """Have the hooks compared and mended; a gap in them is read back by the orders sweep, which runs at once."""
-    async with services.db.transaction():
-        await queue_action(services.db, store.hash, ActionKind.REGISTER_HOOKS, RecordKey("store", store.hash), now)
-    return now, {}
+    record = RecordKey("store", of.store.hash)
+    async with of.services.db.transaction():
+        await queue_action(of.services.db, of.store.hash, ActionKind.REGISTER_HOOKS, record, of.now)
+    return of.now, {}
 
 
-async def _rates(services: Services, vendors: Vendors, store: Store, now: datetime) -> tuple[datetime, dict[str, Any]]:
+async def _rates(of: Round) -> Swept:
     """Read what the store says its currencies are worth, and date it by the store's day."""
-    client = await vendors.bigcommerce(store.hash)
+    client = await of.vendors.bigcommerce(of.store.hash)
     base, rates = parse_rates(await client.currencies())
-    day = now.astimezone(zone_for(store.timezone)).date()
-    await keep_store_rates(services.db, store.hash, base, rates, day=day)
-    return now, {"read": len(rates)}
+    day = of.now.astimezone(zone_for(of.store.timezone)).date()
+    await keep_store_rates(of.services.db, of.store.hash, base, rates, day=day)
+    return of.now, {"read": len(rates)}
+
+
+# name -> how often, and what a round does. Every store has a row of each; the hooks' round adds those of a new release.
+SWEEPS: dict[str, tuple[timedelta, Callable[[Round], Awaitable[Swept]]]] = {
+    "orders": (timedelta(minutes=5), _orders),
+    "hooks": (timedelta(minutes=30), _hooks),
+    "rates": (timedelta(days=1), _rates),
+}

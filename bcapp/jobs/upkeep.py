@@ -24,6 +24,7 @@ from bcapp.jobs.escalate import follow_profile, mail_step
 from bcapp.jobs.look import reads_for
 from bcapp.jobs.outcome import Outcome, Work, skipped
 from bcapp.jobs.signing import template_as_read
+from bcapp.jobs.sweeps import SWEEPS
 from bcapp.mail import Mailer, MailFailed, MailNotSet
 
 # What the order workflow listens to. A hook's own resource needs no scope; reading the order does.
@@ -163,7 +164,7 @@ async def register_hooks(work: Work) -> Outcome:
     profile = asdict(await client.get_store())
     async with db.transaction():
         moved = await follow_profile(work, profile)
-        for name in ("orders", "hooks", "rates"):
+        for name in SWEEPS:
             await db.execute("add_sweep", {"store_hash": store_hash, "name": name, "cursor": now, "due_at": now})
         if made or mended:
             # What they missed meanwhile is read back at once: exactly the time since the last sweep.
@@ -200,7 +201,7 @@ async def count_backlog(work: Work) -> Outcome:
     status_at, after_id = int(cursor.get("status_at", 0)), int(cursor.get("after_id", 0))
     counted = int(cursor.get("counted", 0))
     client = await work.vendors.bigcommerce(work.store.hash)
-    needs, days = reads_for([rule], transactions=False)
+    needs, days = reads_for(ORDER, [rule], transactions=False)
     read = 0
     while status_at < len(OPEN_STATUSES) and read < SLICE and counted < MOST_COUNTED:
         status = OPEN_STATUSES[status_at]
@@ -305,6 +306,8 @@ async def finish_uninstall(work: Work) -> Outcome:
     detail = {"held": [r["record_id"] for r in held], "told": told, "left_open": left}
     async with db.transaction():
         await db.execute("destroy_account_secrets", {"store_hash": store_hash})
+        await db.execute("destroy_endpoint_secrets", {"store_hash": store_hash})
+        await db.execute("revoke_every_api_key", {"store_hash": store_hash, "now": now})
         await db.execute("destroy_secrets", {"store_hash": store_hash, "now": now})
         await db.execute("stop_actions", {"store_hash": store_hash, "now": now})
         # Here and not as the outcome: after a crash between the two nobody knows any more which ones were cancelled.

@@ -8,23 +8,29 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from bcapp.core.acceptances import Ledger
+from bcapp.core.actions import ActionKind
 from bcapp.core.directory import Directory, Person
 from bcapp.core.fields import Reading
 from bcapp.core.intents import Plan
-from bcapp.core.model import Gone, Hold, OpenAction, OrderFacts, RecordKey, SignatureRequest
+from bcapp.core.model import Gone, Hold, OpenAction, RecordKey, SignatureRequest
+from bcapp.core.options import Option
 from bcapp.core.rules import RuleInForce
 from bcapp.core.settings import StoreSettings
 
 
 @dataclass(frozen=True)
 class Command:
-    """What a person pressed in the panel. kind: release | cancel | ask_again | resend | mend | send | confirm."""
+    """What a person pressed in the panel. kind: release | cancel | ask_again | resend | mend | send | confirm.
+
+    workflow: whose it is where no request names one; "": the first of the record's kind.
+    """
 
     kind: str
     user_id: int
     why: str = ""
     request_id: int = 0
     payload: Mapping[str, Any] = field(default_factory=dict)
+    workflow: str = ""
 
     @property
     def actor(self) -> str:
@@ -35,12 +41,14 @@ class Command:
 class Situation:
     """Everything that a decision on one record may use, read in one go.
 
-    requests: all rounds of the record, oldest first. agreements: newest version by agreement.
+    facts: of the record's kind. rules, requests: of this workflow only; requests are all rounds, oldest first.
+    agreements: newest version by agreement. acted: (kind, request) of every action that was ever queued for one of the
+    requests: what a signature sets going is queued once. hold: None as well where another workflow holds the record.
     test_person: who receives everything in test mode, None when it is off.
     """
 
     record: RecordKey
-    facts: OrderFacts | Gone
+    facts: Any | Gone
     rules: tuple[RuleInForce, ...]
     requests: tuple[SignatureRequest, ...]
     hold: Hold | None
@@ -52,6 +60,7 @@ class Situation:
     commands: tuple[Command, ...] = ()
     ledger: Ledger | None = None  # None: no rule in force lets a signature count for later records
     test_person: Person | None = None
+    acted: frozenset[tuple[ActionKind, int]] = frozenset()
 
     @property
     def now(self) -> datetime:
@@ -59,10 +68,16 @@ class Situation:
 
 
 class Workflow(Protocol):
-    """A module satisfies it; mypy checks it in workflows/__init__.py."""
+    """A module satisfies it; mypy checks it in workflows/__init__.py.
+
+    KINDS: the kinds of record that its rules may be about, the usual one first. OPTIONS: what its rules choose besides
+    conditions and signers. HOLDS: whether the hold on the record is its own; one workflow of a kind has it.
+    """
 
     SLUG: str
     LABEL: str
-    RECORD_KIND: str
+    KINDS: tuple[str, ...]
+    OPTIONS: tuple[Option, ...]
+    HOLDS: bool
 
     def decide(self, situation: Situation) -> Plan: ...

@@ -9,10 +9,11 @@ from typing import Any
 
 from bcapp.core.conditions import Condition
 from bcapp.core.directory import Directory, Person
+from bcapp.core.kinds.order import ORDER as ORDERS
 from bcapp.core.model import Address, History, LineItem, Money, OrderFacts, RecordKey, SignatureRequest, Signer
 from bcapp.core.rules import RuleDefinition, RuleInForce
 from bcapp.core.settings import StoreSettings
-from bcapp.core.snapshot import ORDER_PROJECTION, fingerprint, order_snapshot
+from bcapp.core.snapshot import fingerprint
 from bcapp.core.states import Purpose, RequestStatus, Wanted
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -94,7 +95,7 @@ def rule(**changes: Any) -> RuleInForce:
 
 def request(facts: OrderFacts | None = None, **changes: Any) -> SignatureRequest:
     """Request 50 of rule 1 to the buyer: sent, open, made from these facts."""
-    snapshot = order_snapshot(facts or order())
+    snapshot = ORDERS.snapshot(facts or order())
     given: dict[str, Any] = {
         "id": 50,
         "workflow": "order_approval",
@@ -103,7 +104,7 @@ def request(facts: OrderFacts | None = None, **changes: Any) -> SignatureRequest
         "purpose": Purpose.CUSTOMER,
         "record": ORDER,
         "round": 1,
-        "projection": ORDER_PROJECTION,
+        "projection": ORDERS.projection,
         "fingerprint": fingerprint(snapshot),
         "snapshot": snapshot,
         "wanted": Wanted.OPEN,

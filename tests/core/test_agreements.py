@@ -29,7 +29,6 @@ from bcapp.core.agreements import (
     item_rows,
     merge_values,
     parse_agreement,
-    parse_profile,
     pick_language,
     prefill_tags,
     template_drift,
@@ -37,6 +36,7 @@ from bcapp.core.agreements import (
     used_fields,
 )
 from bcapp.core.markup import Box, Heading, Listing, MarkupError, Paragraph, Table, Text
+from bcapp.core.merge import parse_profile
 from bcapp.core.model import Money, PlacedField, Signer
 from bcapp.core.states import SignerRole
 from bcapp.core.words import WORDS

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bcapp.core.kinds.order import ORDER
 from bcapp.core.model import History, Money, Transaction
-from bcapp.core.snapshot import ORDER_PROJECTION, ORDER_PROJECTIONS, difference, fingerprint, order_snapshot
+from bcapp.core.snapshot import difference, fingerprint
 from tests.core.facts import BUYER, NOW, STOVE, TENT, order
 
 BEFORE = order(items=(TENT, STOVE))
@@ -22,7 +23,7 @@ PAID = Transaction(1, "purchase", "ok", Decimal("600"), "USD", True, NOW)
 
 def same(**changes: Any) -> bool:
     after = replace(BEFORE, **changes)
-    return fingerprint(order_snapshot(after)) == fingerprint(order_snapshot(BEFORE))
+    return fingerprint(ORDER.snapshot(after)) == fingerprint(ORDER.snapshot(BEFORE))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_material(changes: dict[str, Any]) -> None:
 @given(st.permutations([TENT, STOVE, replace(TENT, sku="A"), replace(STOVE, sku="Z")]))
 def test_the_order_of_the_lines_is_irrelevant(lines: list[Any]) -> None:
     first = replace(BEFORE, items=(TENT, STOVE, replace(TENT, sku="A"), replace(STOVE, sku="Z")))
-    assert order_snapshot(replace(BEFORE, items=tuple(lines))) == order_snapshot(first)
+    assert ORDER.snapshot(replace(BEFORE, items=tuple(lines))) == ORDER.snapshot(first)
 
 
 @given(st.dictionaries(st.text(max_size=5), st.one_of(st.text(max_size=5), st.integers(), st.lists(st.integers()))))
@@ -92,39 +93,39 @@ def test_a_fingerprint_outlives_the_database(snapshot: dict[str, Any]) -> None:
 
 
 def test_a_snapshot_is_plain_json() -> None:
-    snapshot = order_snapshot(BEFORE)
+    snapshot = ORDER.snapshot(BEFORE)
     assert json.loads(json.dumps(snapshot)) == snapshot
 
 
 def test_a_fingerprint_is_what_it_was_in_the_first_release() -> None:
     """Open requests are compared through the projection they were made with: it may never change, only get a sister."""
-    assert fingerprint(order_snapshot(BEFORE, 1)) == "e6853b2ef9001b02188e37806e163ac19f92b053ed6c605c39f3c72de66cbcbc"
+    assert fingerprint(ORDER.snapshot(BEFORE, 1)) == "e6853b2ef9001b02188e37806e163ac19f92b053ed6c605c39f3c72de66cbcbc"
 
 
 def test_the_newest_projection_exists_and_old_ones_stay() -> None:
-    assert max(ORDER_PROJECTIONS) == ORDER_PROJECTION
-    assert 1 in ORDER_PROJECTIONS
+    assert max(ORDER.material) == ORDER.projection
+    assert 1 in ORDER.material
 
 
 def test_difference_names_each_fact_that_changed_once() -> None:
     after = replace(BEFORE, total=Money(Decimal("700.00"), "USD"), customer_id=8)
-    assert difference(order_snapshot(BEFORE), order_snapshot(after)) == [
+    assert difference(ORDER.snapshot(BEFORE), ORDER.snapshot(after)) == [
         ("customer", "7", "8"),
         ("total", "600.0000", "700.0000"),
     ]
 
 
 def test_difference_of_the_same_is_nothing() -> None:
-    assert difference(order_snapshot(BEFORE), order_snapshot(BEFORE)) == []
+    assert difference(ORDER.snapshot(BEFORE), ORDER.snapshot(BEFORE)) == []
 
 
 def test_difference_names_facts_that_one_side_lacks() -> None:
     assert difference({"old": "1"}, {"new": "2"}) == [("new", "null", "2"), ("old", "1", "null")]
 
 
-@given(st.sampled_from(sorted(order_snapshot(BEFORE))))
+@given(st.sampled_from(sorted(ORDER.snapshot(BEFORE))))
 def test_difference_is_empty_exactly_when_fingerprints_agree(name: str) -> None:
-    before = order_snapshot(BEFORE)
+    before = ORDER.snapshot(BEFORE)
     after = {**before, name: "changed"}
     assert [n for n, _, _ in difference(before, after)] == [name]
     assert fingerprint(before) != fingerprint(after)

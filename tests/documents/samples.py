@@ -11,7 +11,8 @@ from typing import Any
 from pypdf import PdfWriter
 from reportlab.pdfgen import canvas
 
-from bcapp.core.agreements import Page, StoreProfile, agreement_page
+from bcapp.core.agreements import Page, agreement_page
+from bcapp.core.merge import StoreProfile
 from bcapp.core.model import Address, History, LineItem, Money, OrderFacts, Signer
 
 AT = datetime(2026, 10, 3, 22, 30, tzinfo=UTC)

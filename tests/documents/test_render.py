@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
-from bcapp.core.agreements import Page, Price, PriceList, StoreProfile, approval_page, signature_page
+from bcapp.core.agreements import Page, Price, PriceList, approval_page, signature_page
+from bcapp.core.merge import StoreProfile
 from bcapp.core.model import Money, PlacedField, Signer
 from bcapp.core.states import SignerRole
 from bcapp.documents.inspect import FieldsDiffer, fields_in

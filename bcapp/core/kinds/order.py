@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
+from typing import Any
 
+from bcapp.core import formats
 from bcapp.core.conditions import METAFIELD
 from bcapp.core.fields import Field, FieldType, Reading, Unknown
 from bcapp.core.kinds.kind import Brief, Kind, OutOfScope
+from bcapp.core.merge import NOWHERE, MergeField, Source, address_text
 from bcapp.core.model import Address, History, Money, OrderFacts
+from bcapp.core.snapshot import plain, plain_address
 from bcapp.core.stored import codec_of
 
 NOT_PLACED = frozenset({0})
@@ -206,6 +212,98 @@ def _brief(facts: OrderFacts) -> Brief:
     return Brief(facts.listed, facts.modified_at, customer, bool(email), facts.total)
 
 
+def _shown(facts: OrderFacts) -> dict[str, Any]:
+    return {
+        "status_id": facts.status_id,
+        "payment_status": facts.payment_status,
+        "payment_method": facts.payment_method,
+        "channel_id": facts.channel_id,
+        "created_at": facts.created_at.isoformat(),
+        "modified_at": facts.modified_at.isoformat(),
+        "items_total": facts.items_total,
+        "items_shipped": facts.items_shipped,
+        "is_digital": facts.is_digital,
+        "fraud_review": facts.fraud_review,
+    }
+
+
+def order_1(facts: OrderFacts) -> dict[str, Any]:
+    """Lines, money, parties and where it goes. Status, dates, notes, payment and shipping state are never material."""
+    return {
+        "customer": facts.customer_id,
+        "email": facts.billing.email.lower(),
+        "billing": plain_address(facts.billing),
+        "shipping": sorted((plain_address(a) for a in facts.shipping), key=lambda a: json.dumps(a, sort_keys=True)),
+        "currency": facts.total.currency,
+        "total": plain(facts.total.amount),
+        "tax": plain(facts.tax),
+        "discount": plain(facts.discount),
+        "lines": sorted(
+            (
+                {
+                    "product": item.product_id,
+                    "variant": item.variant_id,
+                    "sku": item.sku,
+                    "name": item.name,
+                    "options": [list(option) for option in item.options],
+                    "quantity": item.quantity,
+                    "unit_price": plain(item.unit_price),
+                    "total": plain(item.total),
+                }
+                for item in facts.items
+            ),
+            key=lambda line: json.dumps(line, sort_keys=True),
+        ),
+    }
+
+
+def _ship(source: Source) -> Address:
+    return source.facts.shipping[0] if source.facts.shipping else NOWHERE
+
+
+_MERGE = partial(MergeField, kind="order")
+MERGE = (
+    _MERGE("order.id", "Order number", "1001", lambda s: str(s.facts.id)),
+    _MERGE("order.date", "Date of the order", "3 October 2026", lambda s: s.day(s.facts.created_at)),
+    _MERGE("order.total", "Total with tax", "EUR 12,400.00", lambda s: s.money(s.facts.total.amount)),
+    _MERGE("order.tax", "Tax in the total", "EUR 2,066.67", lambda s: s.money(s.facts.tax)),
+    _MERGE("order.discount", "Discount", "EUR 100.00", lambda s: s.money(s.facts.discount)),
+    _MERGE("order.currency", "Currency", "EUR", lambda s: s.facts.total.currency),
+    _MERGE("order.item_count", "Number of items", "12", lambda s: formats.number(s.facts.items_total, s.locale)),
+    _MERGE("order.payment_method", "Payment method", "Bank transfer", lambda s: s.facts.payment_method),
+    _MERGE(
+        "order.message",
+        "Customer message",
+        "Please call first",
+        lambda s: s.facts.customer_message,
+        many=True,
+        stored=False,
+    ),
+    _MERGE("billing.name", "Billing name", "Ann Lee", lambda s: s.facts.billing.name),
+    _MERGE("billing.company", "Billing company", "Lee Outdoor Ltd", lambda s: s.facts.billing.company),
+    _MERGE(
+        "billing.address",
+        "Billing address",
+        "1 High St\n10115 Berlin",
+        lambda s: address_text(s.facts.billing, s.locale),
+        many=True,
+    ),
+    _MERGE("billing.email", "Billing e-mail", "ann@lee.example", lambda s: s.facts.billing.email),
+    _MERGE("billing.phone", "Billing phone", "+49 30 1234", lambda s: s.facts.billing.phone),
+    _MERGE("billing.country", "Billing country", "DE", lambda s: s.facts.billing.country),
+    _MERGE("shipping.name", "Shipping name", "Ann Lee", lambda s: _ship(s).name),
+    _MERGE("shipping.company", "Shipping company", "Lee Ltd", lambda s: _ship(s).company),
+    _MERGE(
+        "shipping.address",
+        "Shipping address",
+        "1 High St\n10115 Berlin",
+        lambda s: address_text(_ship(s), s.locale),
+        many=True,
+    ),
+    _MERGE("shipping.country", "Shipping country", "DE", lambda s: _ship(s).country),
+)
+
+
 ORDER = Kind(
     "order",
     "Order",
@@ -216,4 +314,8 @@ ORDER = Kind(
     _created_at,
     codec_of(OrderFacts),
     brief=_brief,
+    material={1: order_1},
+    merge=MERGE,
+    shown=_shown,
+    signer="the buyer",
 )

@@ -90,7 +90,7 @@ SELECT r.id, r.version, r.name, r.workflow, r.mode, r.live_since, r.paused_why, 
            AND q.created_at > CAST(:now AS timestamptz) - interval '1 day') AS asked_last_day
   FROM rules r JOIN rule_versions v
     ON v.store_hash = r.store_hash AND v.rule_id = r.id AND v.version = r.version
- WHERE r.store_hash = :store_hash AND r.workflow = :workflow AND r.mode IN ('live', 'monitor') AND NOT r.archived
+ WHERE r.store_hash = :store_hash AND r.workflow = ANY(CAST(:workflows AS text[])) AND r.mode IN ('live', 'monitor') AND NOT r.archived
  ORDER BY r.position, r.id;
 
 -- fetch_rule_definition --
@@ -101,6 +101,10 @@ SELECT r.id, r.version, r.name, r.workflow, r.mode, r.live_since, r.paused_why, 
 
 -- pause_rule --
 UPDATE rules SET paused_why = :why WHERE store_hash = :store_hash AND id = :id AND paused_why = '';
+
+-- acted_on_record --
+SELECT DISTINCT kind, request_id FROM actions
+ WHERE store_hash = :store_hash AND record_kind = :record_kind AND record_id = :record_id AND request_id IS NOT NULL;
 
 -- storefront_channels --
 SELECT id FROM channels WHERE store_hash = :store_hash AND type = 'storefront' ORDER BY id;

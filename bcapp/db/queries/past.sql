@@ -201,12 +201,12 @@ SELECT id, label, created_at FROM past_records WHERE store_hash = :store_hash AN
  ORDER BY read_at DESC, id DESC LIMIT :most;
 
 -- whatif_rules --
--- Every rule of a workflow that is not archived, in whatever mode.
+-- Every rule of these workflows that is not archived, in whatever mode.
 SELECT r.id, r.version, r.name, r.workflow, r.mode, r.live_since, r.paused_why, v.definition,
        EXISTS (SELECT 1 FROM rule_inclusions i
                 WHERE i.store_hash = r.store_hash AND i.rule_id = r.id
                   AND i.record_kind = :record_kind AND i.record_id = :record_id) AS included
   FROM rules r JOIN rule_versions v
     ON v.store_hash = r.store_hash AND v.rule_id = r.id AND v.version = r.version
- WHERE r.store_hash = :store_hash AND r.workflow = :workflow AND NOT r.archived
+ WHERE r.store_hash = :store_hash AND r.workflow = ANY(CAST(:workflows AS text[])) AND NOT r.archived
  ORDER BY r.position, r.id LIMIT :most;

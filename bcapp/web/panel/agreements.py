@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bcapp.core.agreements import FIELDS, TABLES, language_key, parse_profile
+from bcapp.core.agreements import FIELDS, TABLES, language_key
+from bcapp.core.merge import parse_profile
 from bcapp.core.changes import Subject
 from bcapp.core.markup import MarkupError
 from bcapp.db import agreements, chunks, panel_requests

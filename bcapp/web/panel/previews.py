@@ -14,19 +14,18 @@ from bcapp.core.agreements import (
     FIELDS,
     Price,
     PriceList,
-    Source,
     UsedField,
     agreement_page,
     examples,
     fill,
     merge_values,
     parse_agreement,
-    parse_profile,
     signature_page,
     used_fields,
 )
 from bcapp.core.kinds.order import ORDER
 from bcapp.core.markup import Block, Box, MarkupError
+from bcapp.core.merge import Source, parse_profile
 from bcapp.core.model import Address, LineItem, Money, OrderFacts, Signer
 from bcapp.db import chunks, panel_requests
 from bcapp.db.agreements import Text, fetch_version, newest_past

@@ -36,7 +36,7 @@ from bcapp.web.panel.rules import show_editor
 from bcapp.web.panel.screen import Given, answer, frame, path_id, query_text
 from bcapp.web.refusals import not_found
 from bcapp.web.render import go, wants_part
-from bcapp.workflows import BY_RECORD_KIND
+from bcapp.workflows import WORKFLOWS, kind_of, workflows_of
 
 MOST_CONDITIONS = 12  # in the form for trying conditions alone
 MOST_RULES = 200  # judged on the what-if page
@@ -52,8 +52,8 @@ async def _rule(visit: Visit, rule_id: int) -> Rule:
 
 def _kind_of(rule: Rule) -> Kind:
     """Return which kind of record a rule's workflow looks at."""
-    kind = next((k for k, w in BY_RECORD_KIND.items() if rule.workflow == w.SLUG), ORDER.name)
-    return KINDS[kind]
+    workflow = WORKFLOWS.get(rule.workflow)
+    return kind_of(workflow, rule.definition) if workflow is not None else ORDER
 
 
 def _asked_kind(request: Request) -> Kind:
@@ -335,21 +335,21 @@ async def _judging(
 ) -> list[tuple[str, RuleInForce]]:
     """Return (mode, rule) of the draft and of all rules not archived; one that is off is judged as if it watched."""
     found = [("draft", draft(tried.definition, tried.name or "Your draft"))] if tried is not None else []
-    workflow = BY_RECORD_KIND.get(kind.name)
-    if workflow is None:
-        return found
     values = {
-        "store_hash": visit.store.hash, "workflow": workflow.SLUG, "record_kind": kind.name, "record_id": record_id,
-        "most": MOST_RULES,
+        "store_hash": visit.store.hash, "workflows": [w.SLUG for w in workflows_of(kind.name)],
+        "record_kind": kind.name, "record_id": record_id, "most": MOST_RULES,
     }  # fmt: skip
     for row in await visit.services.db.fetch_all("whatif_rules", values):
+        definition = parse_definition(row["definition"])
+        if kind_of(WORKFLOWS[row["workflow"]], definition) is not kind:
+            continue
         rule = RuleInForce(
             row["id"],
             row["version"],
             row["name"],
             row["workflow"],
             row["mode"] if row["mode"] == "live" else "monitor",
-            parse_definition(row["definition"]),
+            definition,
             row["live_since"],
             row["paused_why"],
             row["included"],
@@ -410,7 +410,7 @@ async def what_if(request: Request, visit: Visit) -> Response:
         operator_words=OPERATOR_WORDS,
         newest=newest,
         draft=tried,
-        has_rules=kind.name in BY_RECORD_KIND,
+        has_rules=bool(workflows_of(kind.name)),
         action=url("what-if", kind="" if kind is ORDER else kind.name, number=number, draft=draft_id if tried else ""),
     )  # fmt: skip
 
