@@ -11,7 +11,8 @@ AppError
 ├── PassingFault            our own side is away for a moment (db.DatabaseAway): no attempt is counted
 └── RemoteError             a vendor's call failed: `permanent` and `retry_after` are read by core/retry.py only
     ├── BigCommerceError
-    │   └── TokenRefused    401: postpones without counting an attempt
+    │   ├── TokenRefused    401: postpones without counting an attempt
+    │   └── B2BRefused      the store has no B2B Edition, or the app was not granted it
     ├── SignatureError
     │   └── CredentialsRefused   the token endpoint or the API refused our client
     └── CircuitOpen         not called at all: the breaker is open or the budget is spent
@@ -93,6 +94,10 @@ class BigCommerceError(RemoteError):
 
 class TokenRefused(BigCommerceError):
     """BigCommerce answered 401: the token may be old, or the app uninstalled."""
+
+
+class B2BRefused(BigCommerceError):
+    """B2B Edition does not know this store, or does not let this app in; the store's own API may work well."""
 
 
 class SignatureError(RemoteError):

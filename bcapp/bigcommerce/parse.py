@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
-from email.utils import parsedate_to_datetime
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
+from bcapp.bigcommerce.raw import Raw as Raw
+from bcapp.bigcommerce.raw import amount_in, rows_in, text_in, whole_in
+from bcapp.bigcommerce.raw import parse_date as parse_date
 from bcapp.core.agreements import Price
 from bcapp.core.kinds.customer import CustomerFacts
 from bcapp.core.kinds.product import ProductFacts
@@ -19,9 +21,6 @@ from bcapp.errors import UnreadableInput
 # 0 is an abandoned payment page; everything else was placed by the shopper or the staff.
 INCOMPLETE = 0
 PHYSICAL, DIGITAL = "physical", "digital"
-LONGEST = 200_000  # characters of one text; staff notes are at most 65,535
-
-Raw = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -42,72 +41,6 @@ class StoreProfile:
     status: str
 
 
-def _text(raw: Raw, name: str) -> str:
-    value = raw.get(name)
-    if value is None or isinstance(value, (dict, list, bool)):
-        return ""
-    return str(value)[:LONGEST].replace("\x00", "")  # which no database takes
-
-
-def _whole(raw: Raw, name: str, default: int | None = None) -> int:
-    """Return a whole number, also from text. Without a default it must be there."""
-    value = raw.get(name)
-    if value is None or value == "":
-        if default is None:
-            raise UnreadableInput(f"{name} is missing")
-        return default
-    if isinstance(value, bool):
-        raise UnreadableInput(f"{name} is not a number")
-    try:
-        number = Decimal(str(value))
-        if number == number.to_integral_value() and abs(number) < 2**63:
-            return int(number)
-    except InvalidOperation:
-        pass
-    raise UnreadableInput(f"{name} is not a whole number")
-
-
-def _amount(raw: Raw, name: str, default: Decimal | None = None) -> Decimal:
-    """Return money exactly as written: V2 sends text, V3 numbers."""
-    value = raw.get(name)
-    if value is None or value == "":
-        if default is None:
-            raise UnreadableInput(f"{name} is missing")
-        return default
-    if isinstance(value, (bool, dict, list)):
-        raise UnreadableInput(f"{name} is not an amount")
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        raise UnreadableInput(f"{name} is not an amount") from None
-    if not amount.is_finite() or abs(amount) >= Decimal("1e15"):
-        raise UnreadableInput(f"{name} is not an amount")
-    return amount
-
-
-def _rows(raw: Any, name: str) -> list[Raw]:
-    if raw is None:
-        return []
-    if not isinstance(raw, list) or not all(isinstance(row, Mapping) for row in raw):
-        raise UnreadableInput(f"{name} is not a list of objects")
-    return raw
-
-
-def parse_date(value: Any, name: str) -> datetime:
-    """Return an aware UTC time from RFC 2822 (V2), ISO 8601 (V3) or Unix seconds."""
-    try:
-        if isinstance(value, str) and value.strip():
-            text = value.strip()
-            iso = re.match(r"\d{4}-\d{2}-\d{2}", text)
-            at = datetime.fromisoformat(text) if iso else parsedate_to_datetime(text)
-            return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-        if isinstance(value, int) and not isinstance(value, bool):
-            return datetime.fromtimestamp(value, UTC)
-    except (ValueError, TypeError, IndexError, OverflowError, OSError):
-        raise UnreadableInput(f"{name} is not a date") from None
-    raise UnreadableInput(f"{name} is missing" if value in (None, "") else f"{name} is not a date")
-
-
 def _has_date(value: Any) -> bool:
     return bool(value) and not str(value).startswith("0000")
 
@@ -115,33 +48,33 @@ def _has_date(value: Any) -> bool:
 def parse_store(raw: Raw) -> StoreProfile:
     zone = raw.get("timezone")
     return StoreProfile(
-        name=_text(raw, "name"),
-        domain=_text(raw, "domain"),
-        secure_url=_text(raw, "secure_url"),
-        control_panel_url=_text(raw, "control_panel_base_url"),
-        timezone=_text(zone, "name") if isinstance(zone, Mapping) else "",
-        currency=_text(raw, "currency"),
-        language=_text(raw, "language") or "en",
-        admin_email=_text(raw, "admin_email"),
-        order_email=_text(raw, "order_email"),
-        default_channel_id=_whole(raw, "default_channel_id", 1),
-        plan=_text(raw, "plan_name"),
-        status=_text(raw, "status"),
+        name=text_in(raw, "name"),
+        domain=text_in(raw, "domain"),
+        secure_url=text_in(raw, "secure_url"),
+        control_panel_url=text_in(raw, "control_panel_base_url"),
+        timezone=text_in(zone, "name") if isinstance(zone, Mapping) else "",
+        currency=text_in(raw, "currency"),
+        language=text_in(raw, "language") or "en",
+        admin_email=text_in(raw, "admin_email"),
+        order_email=text_in(raw, "order_email"),
+        default_channel_id=whole_in(raw, "default_channel_id", 1),
+        plan=text_in(raw, "plan_name"),
+        status=text_in(raw, "status"),
     )
 
 
 def parse_address(raw: Raw) -> Address:
-    lines = [_text(raw, name).strip() for name in ("street_1", "street_2")]
+    lines = [text_in(raw, name).strip() for name in ("street_1", "street_2")]
     return Address(
-        name=" ".join(p for p in (_text(raw, n).strip() for n in ("first_name", "last_name")) if p),
-        company=_text(raw, "company"),
+        name=" ".join(p for p in (text_in(raw, n).strip() for n in ("first_name", "last_name")) if p),
+        company=text_in(raw, "company"),
         street=", ".join(line for line in lines if line),
-        city=_text(raw, "city"),
-        state=_text(raw, "state"),
-        postcode=_text(raw, "zip"),
-        country=_text(raw, "country_iso2").upper(),
-        email=_text(raw, "email").strip(),
-        phone=_text(raw, "phone"),
+        city=text_in(raw, "city"),
+        state=text_in(raw, "state"),
+        postcode=text_in(raw, "zip"),
+        country=text_in(raw, "country_iso2").upper(),
+        email=text_in(raw, "email").strip(),
+        phone=text_in(raw, "phone"),
     )
 
 
@@ -160,9 +93,11 @@ def parse_product(raw: Raw, parents: Mapping[int, int]) -> Product:
     own = raw.get("categories")
     if own is not None and not isinstance(own, list):
         raise UnreadableInput("categories is not a list")
-    categories = {_whole({"categories": c}, "categories") for c in own or []}
-    fields = tuple((_text(f, "name"), _text(f, "value")) for f in _rows(raw.get("custom_fields"), "custom_fields"))
-    return Product(_whole(raw, "id"), _whole(raw, "brand_id", 0), with_ancestors(categories, parents), fields)
+    categories = {whole_in({"categories": c}, "categories") for c in own or []}
+    fields = tuple(
+        (text_in(f, "name"), text_in(f, "value")) for f in rows_in(raw.get("custom_fields"), "custom_fields")
+    )
+    return Product(whole_in(raw, "id"), whole_in(raw, "brand_id", 0), with_ancestors(categories, parents), fields)
 
 
 def with_ancestors(categories: Iterable[int], parents: Mapping[int, int]) -> frozenset[int]:
@@ -176,28 +111,28 @@ def with_ancestors(categories: Iterable[int], parents: Mapping[int, int]) -> fro
 
 
 def parse_line(raw: Raw, products: Mapping[int, Product], brands: Mapping[int, str]) -> LineItem:
-    product_id = _whole(raw, "product_id", 0)
+    product_id = whole_in(raw, "product_id", 0)
     product = products.get(product_id)
     brand_id = product.brand_id if product else 0
     options = tuple(
-        (_text(o, "display_name"), _text(o, "display_value"))
-        for o in _rows(raw.get("product_options"), "product_options")
+        (text_in(o, "display_name"), text_in(o, "display_value"))
+        for o in rows_in(raw.get("product_options"), "product_options")
     )
     return LineItem(
-        id=_whole(raw, "id"),
+        id=whole_in(raw, "id"),
         product_id=product_id,
-        variant_id=_whole(raw, "variant_id", 0),
-        sku=_text(raw, "sku"),
-        name=_text(raw, "name"),
-        type=_text(raw, "type") or PHYSICAL,
-        quantity=_whole(raw, "quantity"),
-        quantity_shipped=_whole(raw, "quantity_shipped", 0),
-        quantity_refunded=_whole(raw, "quantity_refunded", 0),
-        unit_price=_amount(raw, "price_inc_tax"),
-        total=_amount(raw, "total_inc_tax"),
+        variant_id=whole_in(raw, "variant_id", 0),
+        sku=text_in(raw, "sku"),
+        name=text_in(raw, "name"),
+        type=text_in(raw, "type") or PHYSICAL,
+        quantity=whole_in(raw, "quantity"),
+        quantity_shipped=whole_in(raw, "quantity_shipped", 0),
+        quantity_refunded=whole_in(raw, "quantity_refunded", 0),
+        unit_price=amount_in(raw, "price_inc_tax"),
+        total=amount_in(raw, "total_inc_tax"),
         options=options,
         brand_id=brand_id,
-        brand_name=brands.get(brand_id, "") or _text(raw, "brand"),
+        brand_name=brands.get(brand_id, "") or text_in(raw, "brand"),
         categories=product.categories if product else frozenset(),
         custom_fields=product.custom_fields if product else (),
     )
@@ -205,11 +140,11 @@ def parse_line(raw: Raw, products: Mapping[int, Product], brands: Mapping[int, s
 
 def parse_transaction(raw: Raw) -> Transaction:
     return Transaction(
-        id=_whole(raw, "id"),
-        event=_text(raw, "event"),
-        status=_text(raw, "status"),
-        amount=_amount(raw, "amount", Decimal(0)),
-        currency=_text(raw, "currency"),
+        id=whole_in(raw, "id"),
+        event=text_in(raw, "event"),
+        status=text_in(raw, "status"),
+        amount=amount_in(raw, "amount", Decimal(0)),
+        currency=text_in(raw, "currency"),
         fraud_review=raw.get("fraud_review") is True,
         created_at=parse_date(raw.get("date_created"), "date_created"),
     )
@@ -223,10 +158,10 @@ NOTHING_KEPT = frozenset({4, 5, 6})  # refunded, cancelled, declined
 
 def _paid(raw: Raw, total: Money) -> Decimal:
     """Return what the customer paid for an order and did not get back."""
-    payment, status = _text(raw, "payment_status").lower(), _whole(raw, "status_id")
+    payment, status = text_in(raw, "payment_status").lower(), whole_in(raw, "status_id")
     if status in NOTHING_KEPT or not (payment in PAID or (not payment and status in PAID_STATUSES)):
         return Decimal(0)
-    return max(Decimal(0), total.amount - _amount(raw, "refunded_amount", Decimal(0)))
+    return max(Decimal(0), total.amount - amount_in(raw, "refunded_amount", Decimal(0)))
 
 
 def parse_history(order: Raw, others: Iterable[Raw], since: datetime | None = None) -> History:
@@ -234,7 +169,7 @@ def parse_history(order: Raw, others: Iterable[Raw], since: datetime | None = No
 
     since: how far back the others go, None when they are all there.
     """
-    here = (parse_date(order.get("date_created"), "date_created"), _whole(order, "id"))
+    here = (parse_date(order.get("date_created"), "date_created"), whole_in(order, "id"))
     return _history((raw for raw in others if _moment(raw) < here), since)
 
 
@@ -243,7 +178,7 @@ def parse_customer_history(orders: Iterable[Raw], since: datetime | None = None)
 
 
 def _moment(raw: Raw) -> tuple[datetime, int]:
-    return parse_date(raw.get("date_created"), "date_created"), _whole(raw, "id")
+    return parse_date(raw.get("date_created"), "date_created"), whole_in(raw, "id")
 
 
 def _history(orders: Iterable[Raw], since: datetime | None) -> History:
@@ -252,7 +187,7 @@ def _history(orders: Iterable[Raw], since: datetime | None) -> History:
     paid: dict[str, Decimal] = {}
     for raw in orders:
         at, number = _moment(raw)
-        if number in rows or _whole(raw, "status_id") == INCOMPLETE or raw.get("is_deleted") is True:
+        if number in rows or whole_in(raw, "status_id") == INCOMPLETE or raw.get("is_deleted") is True:
             continue
         total = parse_total(raw)
         rows[number] = (at, total)
@@ -268,10 +203,10 @@ def _moneys(sums: Mapping[str, Decimal]) -> tuple[Money, ...]:
 
 
 def parse_total(raw: Raw) -> Money:
-    currency = _text(raw, "currency_code") or _text(raw, "default_currency_code")
+    currency = text_in(raw, "currency_code") or text_in(raw, "default_currency_code")
     if not currency:
         raise UnreadableInput("currency_code is missing")
-    return Money(_amount(raw, "total_inc_tax"), currency.upper())
+    return Money(amount_in(raw, "total_inc_tax"), currency.upper())
 
 
 def parse_order(
@@ -299,25 +234,25 @@ def parse_order(
     total = parse_total(raw)
     created = parse_date(raw.get("date_created"), "date_created")
     modified = raw.get("date_modified")
-    discount = _amount(raw, "discount_amount", Decimal(0)) + _amount(raw, "coupon_discount", Decimal(0))
+    discount = amount_in(raw, "discount_amount", Decimal(0)) + amount_in(raw, "coupon_discount", Decimal(0))
     items = tuple(parse_line(line, products or {}, brands or {}) for line in lines)
     places = list(addresses)
     since = customer.get("date_created") if customer else None
     return OrderFacts(
-        id=_whole(raw, "id"),
-        status_id=_whole(raw, "status_id"),
-        payment_status=_text(raw, "payment_status").lower(),
-        payment_method=_text(raw, "payment_method"),
+        id=whole_in(raw, "id"),
+        status_id=whole_in(raw, "status_id"),
+        payment_status=text_in(raw, "payment_status").lower(),
+        payment_method=text_in(raw, "payment_method"),
         created_at=created,
         modified_at=parse_date(modified, "date_modified") if _has_date(modified) else created,
-        customer_id=_whole(raw, "customer_id", 0),
-        customer_group_id=_whole(customer, "customer_group_id", 0) if customer else 0,
-        channel_id=_whole(raw, "channel_id", 1),
+        customer_id=whole_in(raw, "customer_id", 0),
+        customer_group_id=whole_in(customer, "customer_group_id", 0) if customer else 0,
+        channel_id=whole_in(raw, "channel_id", 1),
         total=total,
-        tax=_amount(raw, "total_tax", Decimal(0)),
+        tax=amount_in(raw, "total_tax", Decimal(0)),
         discount=discount,
-        items_total=_whole(raw, "items_total", sum(i.quantity for i in items)),
-        items_shipped=_whole(raw, "items_shipped", 0),
+        items_total=whole_in(raw, "items_total", sum(i.quantity for i in items)),
+        items_shipped=whole_in(raw, "items_shipped", 0),
         is_digital=raw.get("order_is_digital") is True,
         is_deleted=raw.get("is_deleted") is True,
         billing=parse_address(billing),
@@ -325,24 +260,24 @@ def parse_order(
         items=items,
         transactions=tuple(sorted((parse_transaction(t) for t in transactions), key=lambda t: (t.created_at, t.id))),
         history=history,
-        locale=_text(raw, "customer_locale") or "en",
-        coupons=tuple(dict.fromkeys(code for c in coupons if (code := _text(c, "code").strip()))),
-        shipping_methods=tuple(dict.fromkeys(m for a in places if (m := _text(a, "shipping_method").strip()))),
+        locale=text_in(raw, "customer_locale") or "en",
+        coupons=tuple(dict.fromkeys(code for c in coupons if (code := text_in(c, "code").strip()))),
+        shipping_methods=tuple(dict.fromkeys(m for a in places if (m := text_in(a, "shipping_method").strip()))),
         customer_since=parse_date(since, "date_created") if _has_date(since) else None,
         metafields=parse_metafields(metafields),
         customer_metafields=parse_metafields(customer_metafields),
         unread=unread,
-        staff_notes=_text(raw, "staff_notes"),
-        customer_message=_text(raw, "customer_message"),
+        staff_notes=text_in(raw, "staff_notes"),
+        customer_message=text_in(raw, "customer_message"),
     )
 
 
 def parse_price(raw: Raw, names: Mapping[int, str]) -> Price:
     """Read one record. A tier by percent or by an amount off becomes the price it makes, rounded to cents."""
-    price = _amount(raw, "price")
+    price = amount_in(raw, "price")
     tiers = []
-    for tier in _rows(raw.get("bulk_pricing_tiers") or [], "bulk_pricing_tiers"):
-        amount, least = _amount(tier, "amount"), _whole(tier, "quantity_min")
+    for tier in rows_in(raw.get("bulk_pricing_tiers") or [], "bulk_pricing_tiers"):
+        amount, least = amount_in(tier, "amount"), whole_in(tier, "quantity_min")
         match tier.get("type"):
             case "fixed":
                 made = amount
@@ -353,45 +288,45 @@ def parse_price(raw: Raw, names: Mapping[int, str]) -> Price:
             case kind:
                 raise UnreadableInput(f"a price tier cannot be {kind!r}")
         tiers.append((least, made))
-    currency = _text(raw, "currency").upper()
+    currency = text_in(raw, "currency").upper()
     if len(currency) != 3:
         raise UnreadableInput("a price has no currency")
     return Price(
-        sku=_text(raw, "sku") or f"#{_whole(raw, 'variant_id')}",
-        name=names.get(_whole(raw, "product_id", 0), ""),
+        sku=text_in(raw, "sku") or f"#{whole_in(raw, 'variant_id')}",
+        name=names.get(whole_in(raw, "product_id", 0), ""),
         price=price,
         currency=currency,
-        sale_price=None if raw.get("sale_price") is None else _amount(raw, "sale_price"),
+        sale_price=None if raw.get("sale_price") is None else amount_in(raw, "sale_price"),
         tiers=tuple(sorted(tiers)),
     )
 
 
 def parse_metafields(rows: Iterable[Raw]) -> tuple[tuple[str, str], ...]:
     """Return ("namespace.key", value), in a steady order. Several apps may have one of the same name."""
-    return tuple(sorted((f"{_text(m, 'namespace')}.{_text(m, 'key')}", _text(m, "value")) for m in rows))
+    return tuple(sorted((f"{text_in(m, 'namespace')}.{text_in(m, 'key')}", text_in(m, "value")) for m in rows))
 
 
 def _customer_address(raw: Raw, email: str) -> Address:
-    lines = [_text(raw, name).strip() for name in ("address1", "address2")]
+    lines = [text_in(raw, name).strip() for name in ("address1", "address2")]
     return Address(
-        name=" ".join(p for p in (_text(raw, n).strip() for n in ("first_name", "last_name")) if p),
-        company=_text(raw, "company"),
+        name=" ".join(p for p in (text_in(raw, n).strip() for n in ("first_name", "last_name")) if p),
+        company=text_in(raw, "company"),
         street=", ".join(line for line in lines if line),
-        city=_text(raw, "city"),
-        state=_text(raw, "state_or_province"),
-        postcode=_text(raw, "postal_code"),
-        country=_text(raw, "country_code").upper(),
+        city=text_in(raw, "city"),
+        state=text_in(raw, "state_or_province"),
+        postcode=text_in(raw, "postal_code"),
+        country=text_in(raw, "country_code").upper(),
         email=email,
-        phone=_text(raw, "phone"),
+        phone=text_in(raw, "phone"),
     )
 
 
 def _form_values(raw: Raw) -> Iterable[tuple[str, str]]:
     """Yield (name, value); a field with several values comes once for each."""
-    for row in _rows(raw.get("form_fields"), "form_fields"):
+    for row in rows_in(raw.get("form_fields"), "form_fields"):
         value = row.get("value")
         for one in value if isinstance(value, list) else [value]:
-            yield _text(row, "name"), _text({"value": one}, "value")
+            yield text_in(row, "name"), text_in({"value": one}, "value")
 
 
 def parse_customer(
@@ -404,32 +339,32 @@ def parse_customer(
 ) -> CustomerFacts:
     """Put a customer together. attribute_names: attribute id -> name. Source: customers.v3.yml, GET /customers."""
     created = parse_date(raw.get("date_created"), "date_created")
-    modified, email, channels = raw.get("date_modified"), _text(raw, "email").strip(), raw.get("channel_ids")
+    modified, email, channels = raw.get("date_modified"), text_in(raw, "email").strip(), raw.get("channel_ids")
     names = attribute_names or {}
     attributes = [
-        (names.get(_whole(a, "attribute_id"), ""), _text(a, "attribute_value"))
-        for a in _rows(raw.get("attributes"), "attributes")
+        (names.get(whole_in(a, "attribute_id"), ""), text_in(a, "attribute_value"))
+        for a in rows_in(raw.get("attributes"), "attributes")
     ]
     return CustomerFacts(
-        id=_whole(raw, "id"),
+        id=whole_in(raw, "id"),
         email=email,
-        name=" ".join(p for p in (_text(raw, n).strip() for n in ("first_name", "last_name")) if p),
-        company=_text(raw, "company"),
-        group_id=_whole(raw, "customer_group_id", 0),
+        name=" ".join(p for p in (text_in(raw, n).strip() for n in ("first_name", "last_name")) if p),
+        company=text_in(raw, "company"),
+        group_id=whole_in(raw, "customer_group_id", 0),
         created_at=created,
         modified_at=parse_date(modified, "date_modified") if _has_date(modified) else created,
-        channel_id=_whole(raw, "origin_channel_id", 1),
-        channels=frozenset(_whole({"id": c}, "id") for c in channels) if isinstance(channels, list) else None,
-        addresses=tuple(_customer_address(a, email) for a in _rows(raw.get("addresses"), "addresses")),
-        phone=_text(raw, "phone"),
-        tax_exempt=_text(raw, "tax_exempt_category"),
+        channel_id=whole_in(raw, "origin_channel_id", 1),
+        channels=frozenset(whole_in({"id": c}, "id") for c in channels) if isinstance(channels, list) else None,
+        addresses=tuple(_customer_address(a, email) for a in rows_in(raw.get("addresses"), "addresses")),
+        phone=text_in(raw, "phone"),
+        tax_exempt=text_in(raw, "tax_exempt_category"),
         accepts_marketing=raw.get("accepts_product_review_abandoned_cart_emails") is True,
         form_fields=tuple(_form_values(raw)),
         attributes=tuple(sorted((name, value) for name, value in attributes if name)),
         metafields=parse_metafields(metafields),
         history=history,
         unread=unread,
-        notes=_text(raw, "notes"),
+        notes=text_in(raw, "notes"),
     )
 
 
@@ -448,27 +383,29 @@ def parse_product_facts(
     channels = raw.get("channels")
 
     def money(name: str) -> Money:
-        return Money(_amount(raw, name, Decimal(0)), currency)
+        return Money(amount_in(raw, name, Decimal(0)), currency)
 
     return ProductFacts(
         id=product.id,
-        name=_text(raw, "name"),
-        sku=_text(raw, "sku"),
-        type=_text(raw, "type") or PHYSICAL,
+        name=text_in(raw, "name"),
+        sku=text_in(raw, "sku"),
+        type=text_in(raw, "type") or PHYSICAL,
         price=money("price"),
         cost=money("cost_price"),
         sale_price=money("sale_price"),
-        weight=_amount(raw, "weight", Decimal(0)),
+        weight=amount_in(raw, "weight", Decimal(0)),
         categories=product.categories,
         brand_id=product.brand_id,
         brand_name=(brands or {}).get(product.brand_id, ""),
         is_visible=raw.get("is_visible") is True,
-        availability=_text(raw, "availability"),
-        condition=_text(raw, "condition"),
-        inventory=_whole(raw, "inventory_level", 0) if _text(raw, "inventory_tracking") not in ("", "none") else None,
+        availability=text_in(raw, "availability"),
+        condition=text_in(raw, "condition"),
+        inventory=whole_in(raw, "inventory_level", 0)
+        if text_in(raw, "inventory_tracking") not in ("", "none")
+        else None,
         created_at=created,
         modified_at=parse_date(modified, "date_modified") if _has_date(modified) else created,
-        channels=frozenset(_whole({"id": c}, "id") for c in channels) if isinstance(channels, list) else frozenset(),
+        channels=frozenset(whole_in({"id": c}, "id") for c in channels) if isinstance(channels, list) else frozenset(),
         custom_fields=product.custom_fields,
         metafields=parse_metafields(metafields),
         is_price_hidden=raw.get("is_price_hidden") is True,
@@ -485,8 +422,8 @@ def parse_rates(rows: Iterable[Raw]) -> tuple[str, dict[str, Decimal]]:
     told: dict[str, Decimal] = {}
     base = ""
     for row in rows:
-        code = _text(row, "currency_code").strip().upper()
-        rate = _amount(row, "currency_exchange_rate", Decimal(0))
+        code = text_in(row, "currency_code").strip().upper()
+        rate = amount_in(row, "currency_exchange_rate", Decimal(0))
         if not re.fullmatch("[A-Z]{3}", code) or rate <= 0:
             continue
         told[code] = rate
