@@ -369,6 +369,49 @@ class BigCommerce(Wire):
         include = {"include": "bulk_pricing_tiers,sku"}
         return await self._v3_list(f"/v3/pricelists/{price_list_id}/records", include)
 
+    async def list_price_lists(self) -> list[dict[str, Any]]:
+        """Return all price lists: id, name, active, date_created, date_modified."""
+        return await self._v3_list("/v3/pricelists", {})
+
+    async def price_list_assignments(self, price_list_id: int | None = None) -> list[dict[str, Any]]:
+        """Return who gets which list: id, price_list_id, customer_group_id, channel_id (null: every channel)."""
+        params = {"price_list_id": price_list_id} if price_list_id is not None else {}
+        return await self._v3_list("/v3/pricelists/assignments", params)
+
+    # Promotions
+
+    async def list_promotions(self) -> list[dict[str, Any]]:
+        """Return all raw promotions by their number. They carry no time of change, and no event tells of one."""
+        return await self._v3_list("/v3/promotions", {"sort": "id", "direction": "asc"})
+
+    async def fetch_promotion(self, promotion_id: int) -> dict[str, Any] | None:
+        """Return the raw promotion, or None when there is none (404)."""
+        answer = await self._found("GET", f"/v3/promotions/{promotion_id}")
+        return None if answer is None else self._first(answer)
+
+    async def put_promotion(self, promotion_id: int, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Write a promotion whole (core/offers.py, body_of) and return the vendor's answer."""
+        return self._first(await self._call("PUT", f"/v3/promotions/{promotion_id}", body=dict(body)))
+
+    async def promotion_codes(self, promotion_id: int) -> list[dict[str, Any]]:
+        """Return the codes: id, code, current_uses, max_uses, max_uses_per_customer, created."""
+        return await self._v3_list(f"/v3/promotions/{promotion_id}/codes", {})
+
+    async def create_promotion_code(
+        self, promotion_id: int, code: str, *, max_uses: int, max_uses_per_customer: int
+    ) -> dict[str, Any]:
+        body = {"code": code, "max_uses": max_uses, "max_uses_per_customer": max_uses_per_customer}
+        return self._first(await self._call("POST", f"/v3/promotions/{promotion_id}/codes", body=body))
+
+    async def products_for_margin(self, given: Mapping[str, str], most: int) -> list[dict[str, Any]]:
+        """Return id, name, price, cost_price, sale_price of the products that a filter names; at most so many and one.
+
+        given: of the list's filters, {} for all products.
+        """
+        params: dict[str, str | int] = {**given, "include_fields": "name,price,cost_price,sale_price", "sort": "id"}
+        rows = self._v3_pages("/v3/catalog/products", params, PAGE, most + 1)
+        return [row async for row in rows]
+
     # Currencies
 
     async def currencies(self) -> list[dict[str, Any]]:

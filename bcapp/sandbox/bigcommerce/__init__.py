@@ -8,10 +8,13 @@ from starlette.routing import BaseRoute, Route
 
 from bcapp.sandbox.bigcommerce.api import Api, Checker
 from bcapp.sandbox.bigcommerce.auth import Auth
+from bcapp.sandbox.bigcommerce.b2b import B2BApi, B2BEdition
 from bcapp.sandbox.bigcommerce.control import Control
 from bcapp.sandbox.bigcommerce.desk import Desk
 from bcapp.sandbox.bigcommerce.panel import Panel
+from bcapp.sandbox.bigcommerce.promotions import promotions
 from bcapp.sandbox.bigcommerce.shipping import ShippingTool
+from bcapp.sandbox.bigcommerce.shoppers import register, shoppers
 from bcapp.sandbox.bigcommerce.store import PAYMENTS, SCOPES, Refused, Store, User
 from bcapp.sandbox.bigcommerce.v2 import v2
 from bcapp.sandbox.bigcommerce.v3 import v3
@@ -39,13 +42,15 @@ class BigCommerceSandbox:
         self.install_url, self.load_url = self.auth.install_url, self.auth.load_url
         self.uninstall_url, self.remove_user_url = self.auth.uninstall_url, self.auth.remove_user_url
         self.current_customer = self.auth.current_customer
-        self.api = Api(ground, self.stores, [*v2.operations, *v3.operations], check)
+        self.api = Api(ground, self.stores, [*v2.operations, *v3.operations, *promotions.operations, *shoppers.operations], check)
+        self.b2b = B2BApi(ground, self.stores, check)
         self.shipping = ShippingTool(ground, self.stores)
         self.control = Control(self)
         self.panel = Panel(self)
         self.desk = Desk(self)
         self._ticker = Ticker(ground.clock)
         ground.throttle_headers["bigcommerce"] = self._throttle_headers
+        ground.throttle_headers["b2b"] = self._b2b_throttle_headers
         self.reset()
 
     def reset(self) -> None:
@@ -56,6 +61,7 @@ class BigCommerceSandbox:
             self.shipping.reset()
             for store in seed_stores(self.ground, self.webhooks):
                 store.on_later = self._ticker.wake
+                store.open_account, store.b2b = register, B2BEdition(store)
                 self.stores[store.hash] = store
 
     @property
@@ -72,6 +78,7 @@ class BigCommerceSandbox:
     def routes(self) -> list[BaseRoute]:
         return [
             Route("/stores/{hash}/{rest:path}", self.api.handle, methods=VERBS),
+            Route("/api/v3/io/{rest:path}", self.b2b.handle, methods=VERBS),
             ServiceRoute("bigcommerce", "/oauth2/token", self.auth.token, methods=["POST"]),
             *self.control.routes,
             *self.panel.routes,
@@ -80,6 +87,9 @@ class BigCommerceSandbox:
 
     def _throttle_headers(self) -> dict[str, str]:
         return self.api.rate_headers(0, self.store.quota, 2000)
+
+    def _b2b_throttle_headers(self) -> dict[str, str]:
+        return {"X-Requests-Remaining": "0", "X-Request-Window-Resets-After": "2.0000 s"}
 
     async def run(self) -> None:
         """Deliver webhooks, finish payments and ship, for as long as the sandbox is served."""

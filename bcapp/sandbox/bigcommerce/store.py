@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bcapp.sandbox.bigcommerce.orders import (
     NOT_YET_PLACED,
@@ -21,11 +21,14 @@ from bcapp.sandbox.bigcommerce.orders import (
 from bcapp.sandbox.bigcommerce.webhooks import Webhooks
 from bcapp.sandbox.ground import Ground
 
+if TYPE_CHECKING:
+    from bcapp.sandbox.bigcommerce.b2b import B2BEdition
+
 # The scopes of the simulated app's profile; design.md section 9 names the required five, the rest switches on features.
 SCOPES = (
     "store_v2_orders", "store_v2_transactions", "store_v2_customers", "store_v2_products", "store_v2_information",
     "store_v2_content", "store_v2_marketing", "store_channel_settings_read_only", "store_sites_read_only",
-    "store_app_extensions_manage",
+    "store_app_extensions_manage", "store_b2b_edition",
 )  # fmt: skip
 
 # How orders are paid: name, gateway in transactions, method in transactions.
@@ -69,8 +72,10 @@ class Store:
 
     revoke_on_uninstall: whether the token dies at once with an uninstall (unconfirmed, bigcommerce.md section 10).
     empty_lists: "204" or "[]", how V2 answers an empty list (unconfirmed in general, bigcommerce.md 3.0).
-    quota: requests per 30 s.
+    quota: requests per 30 s. b2b: its B2B Edition, which may be absent (b2b.enabled).
     """
+
+    b2b: "B2BEdition"
 
     def __init__(
         self, ground: Ground, webhooks: Webhooks, *, hash: str, store_id: int, name: str, currency: str, owner: User
@@ -111,6 +116,10 @@ class Store:
         self.sites: dict[int, dict[str, Any]] = {}
         self.price_lists: dict[int, dict[str, Any]] = {}
         self.prices: dict[int, list[dict[str, Any]]] = {}
+        self.price_list_assignments: list[dict[str, Any]] = []
+        self.promotions: dict[int, dict[str, Any]] = {}
+        self.promotion_codes: dict[int, list[dict[str, Any]]] = {}
+        self.promotion_writes_are_whole = True
         self.metafields: dict[int, dict[str, Any]] = {}
         self.status_labels: dict[int, str] = {}
         self.window_start: datetime | None = None
@@ -118,6 +127,7 @@ class Store:
         self.pending: list[Pending] = []
         self.decline_captures = False
         self.on_later: Callable[[], None] = lambda: None
+        self.open_account: Callable[..., dict[str, Any]] = _nobody
         self.ids = {name: itertools.count(start) for name, start in FIRST_IDS.items()}
         webhooks.store_ids[hash] = store_id
 
@@ -182,6 +192,10 @@ class Store:
         return found
 
     # A shopper.
+
+    def register(self, **who: Any) -> dict[str, Any]:
+        """Open an account on the storefront; see shoppers.register."""
+        return self.open_account(self, **who)
 
     def place_order(
         self,
@@ -717,11 +731,15 @@ class Store:
         return [o for o in self.visible_orders() if o.status_id not in NOT_YET_PLACED]
 
 
+def _nobody(*_: Any, **__: Any) -> dict[str, Any]:
+    raise Refused("Nobody can register yet.")
+
+
 FIRST_IDS = {
     "order": 100, "order_product": 1, "order_address": 1, "transaction": 1, "refund": 1, "refund_payment": 1,
     "shipment": 1, "message": 1, "metafield": 1, "customer": 1, "customer_address": 1, "product": 77,
     "custom_field": 1, "brand": 30, "category": 18, "group": 1, "variant": 64, "payment": 1,
-    "price_list": 2,
+    "price_list": 2, "assignment": 1, "promotion": 1, "promotion_code": 1,
 }  # fmt: skip
 
 TAX_RATES = {"US": "0.0875", "DE": "0.19", "FR": "0.20", "GB": "0.20", "CA": "0.13"}

@@ -595,7 +595,9 @@ def put_hooks_admin(ask: Ask) -> Answer:
 
 @v3("GET", "/v3/pricelists", *PRODUCTS)
 def get_price_lists(ask: Ask) -> Answer:
-    return collection(ask, list(ask.store.price_lists.values()))
+    answer = collection(ask, list(ask.store.price_lists.values()))
+    answer.data["meta"]["pagination"].pop("links")  # neither this list nor the next one has them
+    return answer
 
 
 @v3("GET", "/v3/pricelists/{price_list_id}", *PRODUCTS)
@@ -616,5 +618,5 @@ def get_price_records(ask: Ask) -> Answer:
     currency = ask.query.get("currency", "").lower()
     rows = [r for r in rows if not currency or r["currency"] == currency]
     answer = collection(ask, [{k: v for k, v in r.items() if k not in hidden} for r in rows])
-    answer.data["meta"]["pagination"].pop("links")  # this list alone has none
+    answer.data["meta"]["pagination"].pop("links")
     return answer
