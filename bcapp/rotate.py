@@ -44,6 +44,8 @@ COLUMNS = (
     SealedColumn("signature_accounts", "client_secret", "stale_client_secrets", "reseal_client_secret"),
     SealedColumn("signature_accounts", "token", "stale_account_tokens", "reseal_account_token"),
     SealedColumn("requests", "callback_token", "stale_callback_tokens", "reseal_callback_token"),
+    SealedColumn("webhook_endpoints", "secret", "stale_endpoint_secrets", "reseal_endpoint_secret"),
+    SealedColumn("webhook_endpoints", "previous_secret", "stale_previous_secrets", "reseal_previous_secret"),
     SealedColumn("deliveries", "body", "stale_commands", "reseal_command", first_row=""),
 )
 

@@ -21,6 +21,7 @@ class ActionKind(StrEnum):
     WRITE_METAFIELDS = "write_metafields"
     WRITE_STAFF_NOTE = "write_staff_note"
     SEND_MAIL = "send_mail"
+    DELIVER_WEBHOOK = "deliver_webhook"
     TEST_ACCOUNT = "test_account"
     REGISTER_HOOKS = "register_hooks"
     COUNT_BACKLOG = "count_backlog"
@@ -68,6 +69,7 @@ def recovery(kind: ActionKind) -> Recovery:
             | ActionKind.TRY_RULE
             | ActionKind.PROBE_UNINSTALL
             | ActionKind.FINISH_UNINSTALL
+            | ActionKind.DELIVER_WEBHOOK  # its id stays the same: who gets it twice knows it
         ):
             return Recovery.ABSOLUTE
         # A capture is looked up by the order's payment state: the gateway takes an authorisation only once.
@@ -105,6 +107,7 @@ def priority(kind: ActionKind) -> int:
             | ActionKind.REGISTER_HOOKS
             | ActionKind.PROBE_UNINSTALL
             | ActionKind.FINISH_UNINSTALL
+            | ActionKind.DELIVER_WEBHOOK
         ):
             return 40
         case ActionKind.COUNT_BACKLOG | ActionKind.TRY_RULE | ActionKind.IMPORT_ACCEPTANCES | ActionKind.ASK_CAMPAIGN:

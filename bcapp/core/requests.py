@@ -70,11 +70,13 @@ def decide_request(
     now: datetime,
     missing: Missing = Missing(),
     escalation: Escalation = NO_STEPS,
+    resting: bool = False,
 ) -> Plan:
     """Return what follows from the document as it stands at the service; None: the service does not know it.
 
     bounced: lower-case addresses that the service could not reach. missing: how earlier reads missed it. escalation:
-    the steps of the request that may be due; they rest while an address is out of reach.
+    the steps of the request that may be due; they rest while an address is out of reach. resting: a signer asked
+    something and waits for the answer, so nobody is reminded.
     """
     if not request.provider_document or request.status.is_end:
         return Plan()
@@ -83,7 +85,7 @@ def decide_request(
     found: tuple[Intent, ...] = ()
     if missing.since is not None:
         found = (MissDocument(request.id), SettleTasks(("account_changed",), request.id))
-    return Plan((*found, *_decide(request, document, bounced, open_actions, now, escalation)))
+    return Plan((*found, *_decide(request, document, bounced, open_actions, now, escalation, resting)))
 
 
 def _missed(request: SignatureRequest, missing: Missing, now: datetime) -> Iterator[Intent]:
@@ -119,6 +121,7 @@ def _decide(
     open_actions: Sequence[OpenAction],
     now: datetime,
     escalation: Escalation,
+    resting: bool,
 ) -> Iterator[Intent]:
     event = event_of(document)
     if event is None:
@@ -166,8 +169,8 @@ def _decide(
                 # The service counts in whole days and may be later. It is expired once it is taken back there: a
                 # signature that comes before counts.
                 yield Act(ActionKind.CANCEL_REQUEST, request.id, EXPIRED)
-        elif has_bounced or ActionKind.MEND_ADDRESS in busy:
-            return  # somebody cannot be reached, or is only just being asked at another address
+        elif has_bounced or resting or ActionKind.MEND_ADDRESS in busy:
+            return  # somebody cannot be reached, waits for an answer, or is only just being asked at another address
         elif event not in (RequestEvent.SENT, RequestEvent.VIEWED, RequestEvent.SOME_SIGNED):
             return
         elif escalation.has_steps:

@@ -28,6 +28,8 @@ from bcapp.core.intents import (
     UpdateRequest,
 )
 from bcapp.core.model import Hold, RecordKey
+from bcapp.core.news import OF_CHECK, OF_HOLD, OF_NOTE, OF_STATUS
+from bcapp.core.notices import OF_END, NoticeKind, of_cancel
 from bcapp.core.requests import first_reminder
 from bcapp.core.settings import SHIPPING_TOOLS
 from bcapp.core.states import HoldEvent, HoldState, RequestEvent, RequestStatus, advance_hold, advance_request
@@ -41,6 +43,8 @@ from bcapp.db.steps import plan_steps, read_in_time
 from bcapp.db.stores import Store
 from bcapp.jobs.accepting import record_acceptance
 from bcapp.jobs.asking import ask_person
+from bcapp.jobs.news import tell
+from bcapp.jobs.notices import fetch_and_notify
 from bcapp.services import Services
 
 READ_AGAIN = timedelta(minutes=15)
@@ -56,6 +60,7 @@ class Writer:
         self._of = {"store_hash": store.hash, "record_kind": record.kind, "record_id": record.id}
         self.changed = False
         self._opened: list[int] = []
+        self._late: set[int] = set()  # requests that somebody else was asked for because time ran out
 
     async def write(self, intents: Iterable[Intent]) -> None:
         """Write every intent in its order. What is opened is sent behind the hold; the record's metafields follow."""
@@ -106,6 +111,9 @@ class Writer:
                     },
                 )
                 self.changed = True
+                await self._tell(OF_CHECK.get(intent.checked), intent.request_id)
+                if intent.checked == "conflict":
+                    await self._notify(NoticeKind.CONFLICT, intent.request_id)
                 if intent.checked == "right":
                     await self._accepted(intent.request_id)
             case MendAddress():
@@ -125,6 +133,8 @@ class Writer:
             case TakeStep():
                 of = {"store_hash": self._store.hash, "request_id": intent.request_id, "position": intent.position}
                 await self._db.execute("take_step", {**of, "how": intent.how, "now": self._now})
+                if intent.how == "replaced":
+                    self._late.add(intent.request_id)
             case PauseRule():
                 await self._db.execute(
                     "pause_rule", {"store_hash": self._store.hash, "id": intent.rule_id, "why": intent.why}
@@ -148,6 +158,16 @@ class Writer:
             request_id=request_id,
             detail=detail or {},
         )
+        await self._tell(OF_NOTE.get(event), request_id)
+
+    async def _tell(self, event: str | None, request_id: int | None = None, **data: Any) -> None:
+        """Have other systems told, unless it is no news."""
+        if event is not None:
+            await tell(self._db, self._store.hash, event, self._record, self._now, request_id=request_id, data=data)
+
+    async def _notify(self, kind: NoticeKind | None, request_id: int) -> None:
+        if kind is not None:
+            await fetch_and_notify(self._services, self._store.hash, kind, request_id, self._now)
 
     async def _act(
         self, kind: ActionKind, request_id: int | None, payload: dict[str, Any], due_at: datetime | None = None
@@ -231,6 +251,10 @@ class Writer:
         self.changed = True
         await self._act(ActionKind.CANCEL_REQUEST, intent.request_id, {})
         await self._note("cancel_wanted", intent.request_id, {"why": intent.why})
+        request = await fetch_request(self._db, self._store.hash, intent.request_id)
+        if request is not None:
+            kind = of_cancel(intent.why, request, in_time=intent.request_id not in self._late)
+            await self._notify(kind, intent.request_id)
 
     async def _move_hold(self, intent: MoveHold) -> None:
         hold = await fetch_hold(self._db, self._store.hash, self._record)
@@ -264,6 +288,10 @@ class Writer:
         if state is not now_state:
             self.changed = True
             await self._note("hold_moved", None, {"from": now_state, "to": state})
+            await self._tell(OF_HOLD.get(state), hold={"state": str(state), "before": str(now_state)})
+        if state is HoldState.OVERRIDDEN and now_state is not state:
+            for row in await self._db.fetch_all("open_requests_of_record", self._of):
+                await self._notify(NoticeKind.OVERRIDDEN, row["id"])
 
     async def _move_request(self, intent: MoveRequest) -> None:
         request = await fetch_request(self._db, self._store.hash, intent.request_id, lock=True)
@@ -304,6 +332,8 @@ class Writer:
             # Each has a lane of its own: keeping evidence must not delay the check, and the check alone releases.
             await self._act(ActionKind.CHECK_COMPLETION, request.id, {})
             await self._act(ActionKind.FETCH_EVIDENCE, request.id, {})
+        await self._tell(OF_STATUS.get(status), request.id)
+        await self._notify(OF_END.get(status), request.id)
         actor = "app" if intent.event is RequestEvent.DOCUMENT_MADE else "provider"
         await self._note("request_moved", request.id, {"from": request.status, "to": status}, actor)
 
@@ -354,6 +384,7 @@ class Writer:
             {"store_hash": self._store.hash, "id": request.id, "checked": "confirmed", "why": intent.why},
         )
         self.changed = True
+        await self._tell(OF_CHECK["right"], request.id)
         await self._accepted(request.id)
         await self._note("completion_confirmed", request.id, {}, intent.actor)
         await say_look(self._db, self._store.hash, self._record, self._now)

@@ -39,6 +39,7 @@ from bcapp.jobs.asking import ask_person
 from bcapp.jobs.directory import read_directory
 from bcapp.jobs.escalate import read_escalation
 from bcapp.jobs.past import is_whole
+from bcapp.jobs.questions import rests
 from bcapp.jobs.reading import READERS, Ask
 from bcapp.jobs.vendors import Vendors
 from bcapp.services import Services
@@ -355,6 +356,7 @@ async def _look_at_request(
             now=now,
             missing=missing,
             escalation=escalation,
+            resting=await rests(services, store, current.id, now),
         )
         writer = Writer(services, store, request.record, request.workflow, now)
         await writer.write(plan.intents)

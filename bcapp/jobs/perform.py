@@ -26,18 +26,20 @@ from bcapp.db.deliveries import say_look
 from bcapp.db.requests import fetch_request
 from bcapp.db.stores import Store, fetch_store
 from bcapp.errors import AppError, CircuitOpen, CredentialsRefused, RefusedByUs, RemoteError, Stale, TokenRefused
-from bcapp.jobs import campaigns, importing, orders, past, signing, upkeep
+from bcapp.jobs import campaigns, endpoints, importing, orders, past, signing, upkeep
 from bcapp.jobs.apply import Writer
 from bcapp.jobs.asking import ask_person
 from bcapp.jobs.look import ask_for_consent, tell_account_broken
 from bcapp.jobs.outcome import Outcome, Work, skipped
 from bcapp.jobs.vendors import Vendors
 from bcapp.services import Services
+from bcapp.workflows import workflows_of
 
 log = structlog.get_logger(__name__)
 
 LEAVING = frozenset({ActionKind.PROBE_UNINSTALL, ActionKind.FINISH_UNINSTALL})
-TELLING = frozenset({ActionKind.SEND_MAIL})  # even while BigCommerce refuses our token: that is what the mail tells
+# Even while BigCommerce refuses our token: that is what the mail tells, and others may need to know what happened.
+TELLING = frozenset({ActionKind.SEND_MAIL, ActionKind.DELIVER_WEBHOOK})
 ALARMING = frozenset(
     {ActionKind.HOLD_ORDER, ActionKind.RELEASE_ORDER, ActionKind.CAPTURE_ORDER, ActionKind.CHECK_COMPLETION}
 )
@@ -74,6 +76,8 @@ async def do(work: Work) -> Outcome:
             return await signing.fetch_evidence(work)
         case ActionKind.SEND_MAIL:
             return await upkeep.send_mail(work)
+        case ActionKind.DELIVER_WEBHOOK:
+            return await endpoints.deliver_webhook(work)
         case ActionKind.TEST_ACCOUNT:
             return await upkeep.test_account(work)
         case ActionKind.REGISTER_HOOKS:
@@ -162,7 +166,7 @@ async def _finish(services: Services, store: Store, action: Action, outcome: Out
         writer = Writer(services, store, action.record, workflow, now)
         await writer.write(outcome.intents)
         await queue_heads(db, store.hash, action.record, now)
-        if outcome.look and action.record.kind == "order":
+        if outcome.look and workflows_of(action.record.kind):
             await say_look(db, store.hash, action.record, now)
     log.info("action_ended", state=str(outcome.state), why=outcome.why or None)
 
@@ -192,7 +196,7 @@ async def _file_failure(
             return
         await _ask_for_help(services, store, action, kind, why)
         await queue_heads(services.db, store.hash, action.record, now)
-        if action.record.kind == "order":
+        if workflows_of(action.record.kind):
             await say_look(services.db, store.hash, action.record, now, due_at=now + timedelta(seconds=1))
 
 

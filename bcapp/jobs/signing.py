@@ -19,7 +19,7 @@ from bcapp.core.check import check_completion
 from bcapp.core.escalation import NO_ANSWER
 from bcapp.core.intents import Act, AskPerson, JudgeRequest, MoveRequest, Note, PauseRule, SettleTasks, UpdateRequest
 from bcapp.core.merge import parse_profile
-from bcapp.core.model import Gone, SignatureRequest
+from bcapp.core.model import Gone, SignatureRequest, Signer
 from bcapp.core.provider import ProviderDocument, event_of
 from bcapp.core.requests import entry_for, is_expiry
 from bcapp.core.snapshot import fingerprint
@@ -31,6 +31,7 @@ from bcapp.documents.inspect import contains_pages
 from bcapp.errors import AppError, RefusedByUs, RemoteError, SignatureError
 from bcapp.jobs.documents import document_id, make_document, text_of
 from bcapp.jobs.outcome import Outcome, Work, conflict, skipped
+from bcapp.sign_links import DECLINED, SIGNED, make_link, sign_address
 from bcapp.signature.client import AskedSigner, CoreSignature
 
 MOST_BYTES = 25 << 20
@@ -257,8 +258,7 @@ async def send_request(work: Work) -> Outcome:
     event = event_of(document)
     if event is RequestEvent.FAILED:
         return _cannot(request, "The signature service could not convert the document.")
-    link = f"{work.services.settings.app_url}/signed"
-    signers = [AskedSigner(s.email, s.name, s.turn, s.role, request.language, link, link) for s in request.signers]
+    signers = [await _asked(work, request, signer) for signer in request.signers]
     what = "Approval" if request.purpose is Purpose.INTERNAL else "Please sign"
     try:
         made = await client.send(
@@ -278,6 +278,23 @@ async def send_request(work: Work) -> Outcome:
     notes = (Note("flags_dropped", request.id, {"flags": list(made.dropped)}),) if made.dropped else ()
     outcome = _sent(work, request, made.uuid, "")
     return Outcome(outcome.state, outcome.why, outcome.left_as, (*outcome.intents, *notes), look=False)
+
+
+async def _asked(work: Work, request: SignatureRequest, signer: Signer) -> AskedSigner:
+    """Return a signer as the service is told, with their own page to come back to. Its digest is committed already."""
+    token = await make_link(
+        work.services.db, work.store.hash, request.id, signer.position, work.services.clock.now()
+    )
+    page = sign_address(work.services.settings.app_url, token)
+    return AskedSigner(
+        signer.email,
+        signer.name,
+        signer.turn,
+        signer.role,
+        request.language,
+        f"{page}?from={SIGNED}",
+        f"{page}?from={DECLINED}",
+    )
 
 
 def _message(work: Work) -> str:

@@ -22,6 +22,7 @@ from bcapp.errors import BigCommerceError, RefusedByUs, RemoteError, Stale, Toke
 from bcapp.jobs.apply import Writer
 from bcapp.jobs.escalate import follow_profile, mail_step
 from bcapp.jobs.look import reads_for
+from bcapp.jobs.notice_mail import mail_notice
 from bcapp.jobs.outcome import Outcome, Work, skipped
 from bcapp.jobs.signing import template_as_read
 from bcapp.jobs.sweeps import SWEEPS
@@ -51,10 +52,13 @@ PROBES = (timedelta(minutes=1), timedelta(minutes=10), timedelta(minutes=60))
 async def send_mail(work: Work) -> Outcome:
     """Mail a task to the person who gets alarms, else (or when the payload says so) to the owner. At most once.
 
-    With a step in the payload it is an escalation, which goes to the person of the step.
+    With a step in the payload it is an escalation, which goes to the person of the step; with a notice it goes to a
+    signer.
     """
     if "step" in work.action.payload:
         return await mail_step(work)
+    if "notice" in work.action.payload:
+        return await mail_notice(work)
     db, now = work.services.db, work.services.clock.now()
     task = await db.fetch_one("fetch_task", {"store_hash": work.store.hash, "id": int(work.action.payload["task_id"])})
     if task is None or task["done_at"] is not None:

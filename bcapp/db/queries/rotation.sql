@@ -79,6 +79,28 @@ SELECT store_hash, id AS row, callback_token AS sealed FROM requests
 UPDATE requests SET callback_token = :sealed
  WHERE store_hash = :store_hash AND id = CAST(:row AS bigint) AND callback_token = :old RETURNING id;
 
+-- stale_endpoint_secrets --
+-- global: keys are the operator's, for all stores.
+SELECT store_hash, id AS row, secret AS sealed FROM webhook_endpoints
+ WHERE secret IS NOT NULL AND substring(secret FROM 2 FOR 8) <> :first_key
+   AND (store_hash, id) > (:after_store, CAST(:after_row AS bigint))
+ ORDER BY store_hash, id LIMIT :most;
+
+-- reseal_endpoint_secret --
+UPDATE webhook_endpoints SET secret = :sealed
+ WHERE store_hash = :store_hash AND id = CAST(:row AS bigint) AND secret = :old RETURNING id;
+
+-- stale_previous_secrets --
+-- global: keys are the operator's, for all stores.
+SELECT store_hash, id AS row, previous_secret AS sealed FROM webhook_endpoints
+ WHERE previous_secret IS NOT NULL AND substring(previous_secret FROM 2 FOR 8) <> :first_key
+   AND (store_hash, id) > (:after_store, CAST(:after_row AS bigint))
+ ORDER BY store_hash, id LIMIT :most;
+
+-- reseal_previous_secret --
+UPDATE webhook_endpoints SET previous_secret = :sealed
+ WHERE store_hash = :store_hash AND id = CAST(:row AS bigint) AND previous_secret = :old RETURNING id;
+
 -- stale_commands --
 -- What a person pressed waits in the inbox, sealed like a secret; other bodies there are under the store's data key.
 -- global: keys are the operator's, for all stores.
