@@ -355,6 +355,7 @@ def _app_environment(server: SandboxServer, app_port: int, dsn: str) -> dict[str
         "BC_APP_ID": str(settings.app_id),
         "BC_LOGIN_URL": url,
         "BC_API_URL": url,
+        "BC_B2B_URL": url,
         "BC_SDK_URL": f"{url}/sdk/bc-sdk.js",
         "FRAME_ANCESTORS": url,
         "SIGNATURE_HOSTS": f"127.0.0.1:{server.port}",

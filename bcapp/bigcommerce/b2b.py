@@ -34,15 +34,56 @@ def is_b2b_scope(scope: str) -> bool:
     return any("b2b" in word.lower() and not word.endswith("_read_only") for word in scope.split())
 
 
-class B2B(Wire):
-    """One store's B2B Edition. Where it is absent or not granted, every call raises B2BRefused."""
+class Edition(Wire):
+    """How B2B Edition answers: headers that are texts, and an envelope with a code of its own."""
+
+    def _one(self, answer: Any, what: str) -> dict[str, Any]:
+        return self._object(self._data(answer), what)
+
+    def _pace(self, response: httpx.Response) -> Pace:
+        """Read headers that are texts: "150 times/60 s", "0.39 s"."""
+        remaining, reset = (
+            _in_text(response.headers.get(name)) for name in ("X-Requests-Remaining", "X-Request-Window-Resets-After")
+        )
+        return Pace(None if remaining is None else int(remaining), reset, reset)
+
+    def _judge(self, what: str, writes: bool, response: httpx.Response) -> tuple[BigCommerceError | None, Any]:
+        """Look at the code of the envelope too: a failure may come with an HTTP status of success."""
+        if response.status_code in (401, 403):
+            # The token is good or bad for the store's API as well, and is judged there: here it only means "not you".
+            return B2BRefused(f"{what}: {_message(response)}", status=response.status_code, permanent=True), None
+        error, decoded = super()._judge(what, writes, response)
+        if error is not None and error.status in (400, 404, 405, 422):
+            text = f"{what}: {error.status} {_message(response)}".rstrip()
+            return BigCommerceError(text, status=error.status, permanent=True), None
+        if error is None and isinstance(decoded, dict):
+            code = decoded.get("code")
+            if isinstance(code, int) and code >= 400:
+                kind = B2BRefused if code in (401, 403) else BigCommerceError
+                text = f"{what}: {code} {_message(response)}".rstrip()
+                return kind(text, status=code, permanent=code < 500, unclear=writes and code >= 500), None
+        return error, decoded
+
+
+class B2B(Edition):
+    """One store's B2B Edition. Where it is absent or not granted, every call raises B2BRefused.
+
+    file_gate: of the calls about files, which have a smaller budget of their own.
+    """
 
     def __init__(
-        self, http: httpx.AsyncClient, b2b_url: str, store_hash: str, token: str, gate: Gate | None = None
+        self,
+        http: httpx.AsyncClient,
+        b2b_url: str,
+        store_hash: str,
+        token: str,
+        gate: Gate | None = None,
+        file_gate: Gate | None = None,
     ) -> None:
         self.store_hash = store_hash
-        root = f"{b2b_url.rstrip('/')}/api/v3/io"
-        super().__init__(http, root, {"X-Auth-Token": token, "X-Store-Hash": store_hash}, gate)
+        root, secret = f"{b2b_url.rstrip('/')}/api/v3/io", {"X-Auth-Token": token, "X-Store-Hash": store_hash}
+        super().__init__(http, root, secret, gate)
+        self._files = Edition(http, root, secret, file_gate or gate)
 
     async def probe(self) -> None:
         """Ask the cheapest question there is. Raises B2BRefused when B2B Edition is absent or not granted."""
@@ -128,6 +169,7 @@ class B2B(Wire):
         await self._call("PUT", f"/companies/{company_id}/status", body={"companyStatus": status})
 
     async def company_addresses(self, company_id: int) -> list[dict[str, Any]]:
+        """Return addressId, addressLine1, city, stateName, zipCode, countryCode, isDefaultBilling ..."""
         return await self._list("/addresses", {"companyId": company_id})
 
     async def extra_fields(self) -> list[dict[str, Any]]:
@@ -188,7 +230,7 @@ class B2B(Wire):
 
     async def attachments(self, company_id: int) -> list[dict[str, Any]]:
         """Return the files of a company: id, attachmentFile (address). The oldest comes first, as far as is known."""
-        data = self._data(await self._call("GET", f"/companies/{company_id}/attachments"))
+        data = self._data(await self._files._call("GET", f"/companies/{company_id}/attachments"))
         if isinstance(data, dict):  # declared as one object, answered as a list
             data = [data] if data.get("id") else []
         return self._rows(data, "attachments")
@@ -196,12 +238,12 @@ class B2B(Wire):
     async def attach(self, company_id: int, name: str, content: bytes, media_type: str = "application/pdf") -> str:
         """Attach a file and return its id. At most MOST_ATTACHMENTS files, 15 calls a minute."""
         files = {"attachmentFile": (name, content, media_type)}
-        answer = await self._call("POST", f"/companies/{company_id}/attachments", files=files)
+        answer = await self._files._call("POST", f"/companies/{company_id}/attachments", files=files)
         return str(self._one(answer, "the attachment").get("id") or "")
 
     async def detach(self, company_id: int, attachment_id: str) -> None:
         """Delete a file; one that is gone already is fine."""
-        await self._found("DELETE", f"/companies/{company_id}/attachments/{attachment_id}")
+        await self._files._found("DELETE", f"/companies/{company_id}/attachments/{attachment_id}")
 
     # Users
 
@@ -226,7 +268,10 @@ class B2B(Wire):
     # The wire
 
     async def _page(self, path: str, params: Params) -> list[dict[str, Any]]:
-        return self._rows(self._data(await self._call("GET", path, params=params)), path)
+        data = self._data(await self._call("GET", path, params=params))
+        if isinstance(data, dict):  # the list of addresses is declared as one object
+            data = [data] if data else []
+        return self._rows(data, path)
 
     async def _list(self, path: str, params: Params) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
@@ -236,33 +281,6 @@ class B2B(Wire):
             if len(rows) < PAGE:
                 return found
         raise BigCommerceError(f"GET {path}: the list does not end", permanent=True)
-
-    def _one(self, answer: Any, what: str) -> dict[str, Any]:
-        return self._object(self._data(answer), what)
-
-    def _pace(self, response: httpx.Response) -> Pace:
-        """Read headers that are texts: "150 times/60 s", "0.39 s"."""
-        remaining, reset = (
-            _in_text(response.headers.get(name)) for name in ("X-Requests-Remaining", "X-Request-Window-Resets-After")
-        )
-        return Pace(None if remaining is None else int(remaining), reset, reset)
-
-    def _judge(self, what: str, writes: bool, response: httpx.Response) -> tuple[BigCommerceError | None, Any]:
-        """Look at the code of the envelope too: a failure may come with an HTTP status of success."""
-        if response.status_code in (401, 403):
-            # The token is good or bad for the store's API as well, and is judged there: here it only means "not you".
-            return B2BRefused(f"{what}: {_message(response)}", status=response.status_code, permanent=True), None
-        error, decoded = super()._judge(what, writes, response)
-        if error is not None and error.status in (400, 404, 405, 422):
-            text = f"{what}: {error.status} {_message(response)}".rstrip()
-            return BigCommerceError(text, status=error.status, permanent=True), None
-        if error is None and isinstance(decoded, dict):
-            code = decoded.get("code")
-            if isinstance(code, int) and code >= 400:
-                kind = B2BRefused if code in (401, 403) else BigCommerceError
-                text = f"{what}: {code} {_message(response)}".rstrip()
-                return kind(text, status=code, permanent=code < 500, unclear=writes and code >= 500), None
-        return error, decoded
 
 
 def _message(response: httpx.Response) -> str:

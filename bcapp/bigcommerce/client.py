@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 
 from bcapp.bigcommerce.parse import StoreProfile, parse_date, parse_store
-from bcapp.bigcommerce.wire import Params, Wire
+from bcapp.bigcommerce.refunds import RefundCalls
+from bcapp.bigcommerce.wire import Params
 from bcapp.errors import BigCommerceError, UnreadableInput
 from bcapp.gate import Gate
 
@@ -27,7 +28,7 @@ def batches(values: Iterable[Any], size: int) -> list[list[Any]]:
     return [rows[at : at + size] for at in range(0, len(rows), size)]
 
 
-class BigCommerce(Wire):
+class BigCommerce(RefundCalls):
     """One store, as its own access token sees it."""
 
     def __init__(
@@ -299,6 +300,21 @@ class BigCommerce(Wire):
 
     async def customer_groups(self) -> list[dict[str, Any]]:
         return await self._v2_list("/v2/customer_groups")
+
+    async def put_customer(self, customer_id: int, **only_changed: Any) -> dict[str, Any]:
+        """Write only the fields that change, such as customer_group_id (0: no group), and return the vendor's answer.
+
+        Of what belongs to a customer only form_fields can be written here, [{"name", "value"}].
+        """
+        if not only_changed:
+            raise ValueError("name the fields that change")
+        body = [{"id": customer_id, **only_changed}]
+        return self._first(await self._call("PUT", "/v3/customers", body=body))
+
+    async def put_attribute(self, customer_id: int, attribute_id: int, value: str) -> None:
+        """Give a customer's attribute this value, at most 255 characters. It is asked for as `value` here only."""
+        body = [{"attribute_id": attribute_id, "value": value[:255], "customer_id": customer_id}]
+        await self._call("PUT", "/v3/customers/attribute-values", body=body)
 
     # Catalog
 

@@ -304,6 +304,17 @@ CREATE TABLE records (
     PRIMARY KEY (store_hash, kind, id)
 );
 
+-- What no event tells of and no list dates (promotions): found by reading all of it and comparing.
+CREATE TABLE sightings (
+    store_hash    text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    kind          text NOT NULL,
+    id            text NOT NULL,
+    digest        text NOT NULL,                            -- of the record as last read, without what the vendor counts
+    first_seen_at timestamptz NOT NULL,
+    absent_at     timestamptz,                              -- when all were last read without it; null: there from the first reading on
+    PRIMARY KEY (store_hash, kind, id)
+);
+
 CREATE TABLE requests (
     store_hash       text NOT NULL REFERENCES stores ON DELETE CASCADE,
     id               bigint GENERATED ALWAYS AS IDENTITY,
@@ -392,6 +403,9 @@ CREATE TABLE signers (                                      -- personal data of 
     PRIMARY KEY (store_hash, request_id, position),
     FOREIGN KEY (store_hash, request_id) REFERENCES requests (store_hash, id) ON DELETE CASCADE
 );
+
+CREATE INDEX signers_by_email ON signers (store_hash, email);
+CREATE INDEX signers_by_person ON signers (store_hash, person_id) WHERE person_id IS NOT NULL;
 
 CREATE TABLE request_steps (                                -- escalation of a sent request: what comes when nobody signs
     store_hash       text NOT NULL,
@@ -702,7 +716,7 @@ CREATE INDEX actions_of_request ON actions (store_hash, request_id) WHERE reques
 
 CREATE TABLE budgets (                                      -- per store and service: what the rate headers say, and the breaker
     store_hash   text NOT NULL,
-    service      text NOT NULL CHECK (service IN ('bigcommerce', 'core_signature')),
+    service      text NOT NULL CHECK (service IN ('bigcommerce', 'b2b', 'b2b_files', 'core_signature')),
     account_id   bigint NOT NULL DEFAULT 0,
     remaining    integer,
     resets_at    timestamptz,

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from bcapp.bigcommerce.b2b import B2B
 from bcapp.bigcommerce.client import BigCommerce
 from bcapp.bigcommerce.facts import CategoryTrees
 from bcapp.bigcommerce.remembering import Remembering
@@ -32,6 +33,13 @@ class Vendors:
     async def remembering(self, store_hash: str) -> Remembering:
         """Return a client for one slice of bulk reading; errors as above."""
         return Remembering(*await self._access(store_hash))
+
+    async def b2b(self, store_hash: str) -> B2B:
+        """Return the client of the store's B2B Edition, which may be absent: its calls say so. Errors as above."""
+        http, _, _, token, _ = await self._access(store_hash)
+        s = self._services
+        gates = (RowGate(s.db, s.clock, store_hash, service) for service in ("b2b", "b2b_files"))
+        return B2B(http, s.settings.bc_b2b_url, store_hash, token, *gates)
 
     async def _access(self, store_hash: str) -> tuple[httpx.AsyncClient, str, str, str, RowGate]:
         s = self._services

@@ -101,6 +101,7 @@ def _environment(server: SandboxServer, app_port: int, smtp: int, data: Path) ->
         "BC_APP_ID": str(settings.app_id),
         "BC_LOGIN_URL": url,
         "BC_API_URL": url,
+        "BC_B2B_URL": url,
         "BC_SDK_URL": f"{url}/sdk/bc-sdk.js",
         "SIGNATURE_HOSTS": f"127.0.0.1:{port}",
         "SIGNATURE_DOWNLOAD_HOSTS": f"localhost:{port}",

@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-Service = Literal["bigcommerce", "signature"]
+Service = Literal["bigcommerce", "b2b", "signature"]
 FaultKind = Literal["before", "after", "silent", "silent_before", "late", "throttle", "throttle_bare", "html"]
 
 FAULT_KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
@@ -216,6 +216,8 @@ def service_of(method: str, path: str, raw: bytes, content_type: str) -> Service
     """
     if path.startswith("/stores/"):
         return "bigcommerce"
+    if path.startswith("/api/v3/io/"):
+        return "b2b"
     if path == "/oauth2/token" and method == "POST":
         body = parse_body(raw, content_type)
         if not isinstance(body, dict):

@@ -37,6 +37,10 @@ FILES: dict[str, str] = {
     "/v3/checkouts": "checkouts.v3.yml",
     "/v3/store/metafields": "store_information.v3.yml",
 }
+B2B_ROOT = "/api/v3/io"
+B2B_SPECS = "b2b-edition/specs/api-v3"
+B2B_FILES = tuple(f"{B2B_SPECS}/{n}/{n}.yaml" for n in ("company", "payment", "user", "address", "channel", "quote"))
+B2B_AT_SOURCE = "https://raw.githubusercontent.com/bigcommerce/docs/main/docs/b2b-edition/"
 
 TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -97,6 +101,7 @@ class Document:
     def __init__(self, path: Path, prefix: str) -> None:
         self._path = path
         self._prefix = prefix
+        self._folder = next((p for p in path.parents if p.name == "b2b-edition"), path.parent)
 
     @cached_property
     def _data(self) -> dict[str, Any]:
@@ -140,6 +145,10 @@ class Document:
     def resolve(self, node: Schema) -> Schema:
         """Follow local references. Source: JSON Reference, RFC 6901 escapes."""
         while "$ref" in node:
+            if node["$ref"].startswith(B2B_AT_SOURCE):
+                # Another whole file; none of these refers to a place within itself.
+                node = document(self._folder / node["$ref"].removeprefix(B2B_AT_SOURCE), self._prefix)._data
+                continue
             found: Any = self._data
             for part in node["$ref"].removeprefix("#/").split("/"):
                 found = found[part.replace("~1", "/").replace("~0", "~")]
@@ -216,12 +225,24 @@ class SpecChecker(Checker):
         self._lock = threading.Lock()
 
     def find(self, method: str, path: str) -> tuple[Document, Operation] | None:
+        if path.startswith(B2B_ROOT + "/"):
+            return self._find_b2b(method, path)
         fitting = [prefix for prefix in FILES if path == prefix or path.startswith(prefix + "/")]
         if not fitting:
             return None
         file = document(self.folder / FILES[max(fitting, key=len)], path[:3])
         found = next((op for op in file.operations if op.method == method and op.pattern.fullmatch(path)), None)
         return (file, found) if found is not None else None
+
+    def _find_b2b(self, method: str, path: str) -> tuple[Document, Operation] | None:
+        """Look through the files, because a company's paths stand in several; a literal segment wins here too."""
+        found = [
+            (file, op)
+            for file in (document(self.folder / name, B2B_ROOT) for name in B2B_FILES)
+            for op in file.operations
+            if op.method == method and op.pattern.fullmatch(path)
+        ]
+        return min(found, key=lambda pair: pair[1].name.count("{"), default=None)
 
     def request(self, method: str, path: str, query: Mapping[str, str], body: Any) -> str | None:
         found = self.find(method, path)

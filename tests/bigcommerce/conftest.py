@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from bcapp.bigcommerce.b2b import B2B
 from bcapp.bigcommerce.client import BigCommerce
 from bcapp.http import make_http
 from bcapp.sandbox.app import Sandbox
@@ -67,3 +68,8 @@ def gate() -> NotingGate:
 @pytest.fixture
 def client(http: httpx.AsyncClient, server: SandboxServer, sandbox: Sandbox, gate: NotingGate) -> BigCommerce:
     return BigCommerce(http, server.url, sandbox.bigcommerce.store.hash, TOKEN, gate)
+
+
+@pytest.fixture
+def b2b(http: httpx.AsyncClient, server: SandboxServer, sandbox: Sandbox, gate: NotingGate) -> B2B:
+    return B2B(http, server.url, sandbox.bigcommerce.store.hash, TOKEN, gate)

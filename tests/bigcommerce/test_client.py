@@ -10,6 +10,7 @@ import pytest
 from bcapp.bigcommerce.client import BigCommerce
 from bcapp.errors import BigCommerceError, RemoteError, TokenRefused, UnreadableInput
 from bcapp.sandbox.app import Sandbox
+from bcapp.sandbox.bigcommerce.shoppers import define_attribute
 from bcapp.sandbox.ground import matching
 from tests.bigcommerce.conftest import NotingGate
 
@@ -337,3 +338,16 @@ async def test_dates_go_out_in_the_vendors_form(client: BigCommerce, sandbox: Sa
     since = datetime(2026, 3, 1, 12, 0, 5, 900, tzinfo=UTC)
     assert [o async for o in client.list_orders(modified_since=since)] == []
     assert sandbox.calls[-1].query["min_date_modified"] == "Sun, 01 Mar 2026 12:00:05 +0000"
+
+
+async def test_a_customer_is_moved_and_marked(client: BigCommerce, sandbox: Sandbox) -> None:
+    store = sandbox.bigcommerce.store
+    customer = store.register(first_name="Ada", last_name="Ito", email="ada@ito.example")
+    tier = define_attribute(store, "Account state")
+    answer = await client.put_customer(customer["id"], customer_group_id=3)
+    assert (answer["id"], answer["customer_group_id"]) == (customer["id"], 3)
+    await client.put_attribute(customer["id"], tier, "approved")
+    (row,) = await client.customers(ids=[customer["id"]], include="attributes")
+    assert (row["customer_group_id"], row["attributes"][0]["attribute_value"]) == (3, "approved")
+    with pytest.raises(ValueError):
+        await client.put_customer(customer["id"])

@@ -81,7 +81,8 @@ def test_everything_it_answers_is_declared(past: World, specs: Path) -> None:
     assert past.sandbox.spec_errors == []
     checker = past.sandbox.checker
     assert isinstance(checker, SpecChecker)
-    assert set(checker.exceptions) == checker.used, "an exception that nothing needs"
+    needed = {e for e in checker.exceptions if "/api/v3/io/" not in e.operation}  # tests/bigcommerce/test_b2b.py
+    assert needed == checker.used, "an exception that nothing needs"
 
 
 @pytest.mark.spec

@@ -42,7 +42,8 @@ class BigCommerceSandbox:
         self.install_url, self.load_url = self.auth.install_url, self.auth.load_url
         self.uninstall_url, self.remove_user_url = self.auth.uninstall_url, self.auth.remove_user_url
         self.current_customer = self.auth.current_customer
-        self.api = Api(ground, self.stores, [*v2.operations, *v3.operations, *promotions.operations, *shoppers.operations], check)
+        tables = (v2, v3, promotions, shoppers)
+        self.api = Api(ground, self.stores, [operation for table in tables for operation in table.operations], check)
         self.b2b = B2BApi(ground, self.stores, check)
         self.shipping = ShippingTool(ground, self.stores)
         self.control = Control(self)
