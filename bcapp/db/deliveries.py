@@ -72,6 +72,7 @@ async def say_command(
             "why": command.why,
             "request_id": command.request_id,
             "payload": dict(command.payload),
+            "workflow": command.workflow,
         }
     ).encode()
     async with db.transaction():
@@ -94,7 +95,8 @@ async def say_command(
 
 def read_command(secrets: Secrets, store_hash: str, due: Due) -> Command:
     said = json.loads(secrets.decrypt(due.body, table="deliveries", column="body", store_hash=store_hash, row=due.key))
-    return Command(said["kind"], said["user_id"], said["why"], said["request_id"], said["payload"])
+    workflow = str(said.get("workflow", ""))
+    return Command(said["kind"], said["user_id"], said["why"], said["request_id"], said["payload"], workflow)
 
 
 async def due_deliveries(db: Database, store_hash: str, record: RecordKey, now: datetime) -> list[Due]:

@@ -18,8 +18,9 @@ PAGE = 25
 
 @dataclass(frozen=True)
 class Search:
-    """What a list is narrowed to. personal: names and addresses are searched too, not only numbers."""
+    """What a list is narrowed to. kind: of records. personal: names and addresses are searched too."""
 
+    kind: str = ""
     scope: str = "all"
     q: str = ""
     since: datetime | None = None
@@ -61,8 +62,13 @@ async def find_requests(db: Database, store_hash: str, search: Search) -> Found:
 
 
 async def find_records(db: Database, store_hash: str, search: Search) -> Found:
-    """Return a page of orders that were looked at, the newest look first."""
-    wanted: dict[str, Any] = {"store_hash": store_hash, "q": search.q.lower(), "personal": search.personal}
+    """Return a page of records of one kind that were looked at, the newest look first."""
+    wanted: dict[str, Any] = {
+        "store_hash": store_hash,
+        "kind": search.kind,
+        "q": search.q.lower(),
+        "personal": search.personal,
+    }
     counts = await db.fetch_one("panel_record_counts", wanted) or {}
     last = _pages(counts.get(search.scope, 0))
     page = min(search.page, last)

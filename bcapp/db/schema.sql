@@ -663,6 +663,210 @@ CREATE TABLE campaign_parties (                             -- whom a campaign a
     FOREIGN KEY (store_hash, campaign_id) REFERENCES campaigns (store_hash, id) ON DELETE CASCADE
 );
 
+-- Suppliers -------------------------------------------------------------------------------------------------
+
+CREATE TABLE suppliers (                                    -- no bank data, in no column
+    store_hash   text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    id           bigint GENERATED ALWAYS AS IDENTITY,
+    name         text NOT NULL,
+    registration text NOT NULL DEFAULT '',
+    identity     text NOT NULL,                             -- what makes two entries the same: bcapp/core/suppliers.py, identities
+    country      text NOT NULL DEFAULT '',
+    language     text NOT NULL DEFAULT 'en',
+    state        text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'inactive')),
+    invited_at   timestamptz,                               -- rules look at it from then on
+    term         integer NOT NULL DEFAULT 1,                -- raised when the agreement is due for renewal
+    hide_all     boolean NOT NULL DEFAULT false,            -- a person saw the count and chose to hide what it sells already
+    hiding       text NOT NULL DEFAULT '' CHECK (hiding IN ('', 'new', 'all')),   -- which of its products are to be hidden now
+    hiding_on    bigint[] NOT NULL DEFAULT '{}',            -- the channels; none: everywhere
+    impact       jsonb NOT NULL DEFAULT '{}',               -- what hiding would do, as counted: bcapp/jobs/suppliers.py
+    created_at   timestamptz NOT NULL,
+    created_by   bigint NOT NULL,
+    modified_at  timestamptz NOT NULL,
+    PRIMARY KEY (store_hash, id)
+);
+CREATE UNIQUE INDEX suppliers_once ON suppliers (store_hash, identity);
+CREATE INDEX suppliers_hiding ON suppliers (store_hash) WHERE hiding <> '';
+
+CREATE TABLE supplier_contacts (                            -- personal; erasable
+    store_hash  text NOT NULL,
+    supplier_id bigint NOT NULL,
+    role        text NOT NULL CHECK (role IN ('signatory', 'operations')),
+    name        text NOT NULL,
+    email       text NOT NULL,                              -- lower case
+    PRIMARY KEY (store_hash, supplier_id, role),
+    FOREIGN KEY (store_hash, supplier_id) REFERENCES suppliers (store_hash, id) ON DELETE CASCADE
+);
+CREATE INDEX supplier_contacts_by_email ON supplier_contacts (store_hash, email);
+
+CREATE TABLE supplier_covers (                              -- what it supplies
+    store_hash  text NOT NULL,
+    supplier_id bigint NOT NULL,
+    kind        text NOT NULL CHECK (kind IN ('brand', 'category', 'product')),
+    name        text NOT NULL,                              -- as typed; a product's SKU
+    ref         bigint NOT NULL DEFAULT 0,                  -- its number in the store; 0: not found (yet)
+    looked_at   timestamptz,                                -- when the store was asked for it last
+    PRIMARY KEY (store_hash, supplier_id, kind, name),
+    FOREIGN KEY (store_hash, supplier_id) REFERENCES suppliers (store_hash, id) ON DELETE CASCADE
+);
+
+CREATE TABLE supplier_checklist (
+    store_hash  text NOT NULL,
+    supplier_id bigint NOT NULL,
+    item        text NOT NULL CHECK (item IN ('agreement', 'insurance', 'tax_form')),
+    needed      boolean NOT NULL DEFAULT true,
+    given_on    date,
+    expires_on  date,                                       -- the last day on which it counts; null: for good
+    renews_on   date,                                       -- agreement: when a new signature is asked for
+    request_id  bigint,                                     -- agreement: what was signed
+    term        integer NOT NULL DEFAULT 0,                 -- agreement: the term that was signed
+    PRIMARY KEY (store_hash, supplier_id, item),
+    FOREIGN KEY (store_hash, supplier_id) REFERENCES suppliers (store_hash, id) ON DELETE CASCADE
+);
+
+CREATE TABLE supplier_products (                            -- a product that a supplier keeps hidden, or is about to
+    store_hash  text NOT NULL,
+    supplier_id bigint NOT NULL,
+    product_id  bigint NOT NULL,
+    state       text NOT NULL DEFAULT 'wanted' CHECK (state IN ('wanted', 'hidden', 'left')),  -- left: nothing of ours to undo
+    version     integer NOT NULL DEFAULT 1,                 -- raised whenever it has to be looked at again
+    why         text NOT NULL DEFAULT '',
+    PRIMARY KEY (store_hash, supplier_id, product_id),
+    FOREIGN KEY (store_hash, supplier_id) REFERENCES suppliers (store_hash, id) ON DELETE CASCADE
+);
+CREATE INDEX supplier_products_of ON supplier_products (store_hash, product_id);
+
+CREATE TABLE product_visibility (                           -- where we switched a product off; it was on there
+    store_hash text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    product_id bigint NOT NULL,
+    channel_id bigint NOT NULL,                             -- 0: its own visibility, everywhere
+    hidden_at  timestamptz NOT NULL,                        -- committed before the write
+    PRIMARY KEY (store_hash, product_id, channel_id)
+);
+
+CREATE TABLE supplier_imports (
+    store_hash text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    id         bigint GENERATED ALWAYS AS IDENTITY,
+    file_name  text NOT NULL,
+    state      text NOT NULL DEFAULT 'checking' CHECK (state IN ('checking', 'checked', 'applying', 'applied', 'discarded')),
+    invite     boolean NOT NULL DEFAULT false,
+    author     bigint NOT NULL,
+    created_at timestamptz NOT NULL,
+    moved_at   timestamptz NOT NULL,
+    PRIMARY KEY (store_hash, id)
+);
+
+CREATE TABLE supplier_import_lines (                        -- personal; gone a day after the import ended
+    store_hash  text NOT NULL,
+    import_id   bigint NOT NULL,
+    line        integer NOT NULL,
+    given       jsonb NOT NULL,                             -- the cells
+    state       text NOT NULL CHECK (state IN ('waiting', 'good', 'bad', 'known', 'added')),
+    sentence    text NOT NULL DEFAULT '',
+    refs        jsonb NOT NULL DEFAULT '[]',                -- the covers that the store has: [[kind, name, ref]]
+    supplier_id bigint,
+    PRIMARY KEY (store_hash, import_id, line),
+    FOREIGN KEY (store_hash, import_id) REFERENCES supplier_imports (store_hash, id) ON DELETE CASCADE
+);
+
+-- Cases: returns, exceptions, cancellations --------------------------------------------------------------------
+
+CREATE TABLE case_orders (                                  -- one row per order with a case: its lock, under which caps are reserved
+    store_hash text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    order_id   bigint NOT NULL,
+    PRIMARY KEY (store_hash, order_id)
+);
+
+CREATE TABLE cases (                                        -- BigCommerce has no returns API: our case is the record
+    store_hash      text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    id              bigint GENERATED ALWAYS AS IDENTITY,
+    kind            text NOT NULL CHECK (kind IN ('return', 'exception', 'cancellation')),
+    state           text NOT NULL DEFAULT 'draft' CHECK (state IN ('draft', 'new', 'open', 'approved', 'settling', 'by_hand',
+                        'stuck', 'closed', 'refused', 'withdrawn')),   -- bcapp/core/cases.py
+    state_why       text NOT NULL DEFAULT '',
+    order_id        bigint NOT NULL,
+    origin          text NOT NULL CHECK (origin IN ('staff', 'shopper', 'api', 'app')),
+    origin_key      text NOT NULL DEFAULT '',               -- the same for a repeated opening; "" for staff
+    opened_by       bigint NOT NULL DEFAULT 0,              -- user; 0: nobody of the panel
+    goods_back      boolean NOT NULL DEFAULT false,
+    tender          text NOT NULL DEFAULT 'original' CHECK (tender IN ('original', 'store_credit')),
+    tolerance       numeric(5, 2) NOT NULL DEFAULT 0 CHECK (tolerance >= 0 AND tolerance <= 100),   -- percent
+    reason          text NOT NULL DEFAULT 'other',
+    currency        text NOT NULL DEFAULT '',
+    quoted          numeric(20, 4),                         -- what the store calculated at the opening
+    tax             numeric(20, 4) NOT NULL DEFAULT 0,
+    cap             numeric(20, 4) NOT NULL DEFAULT 0,      -- the most that a signature allows
+    baseline        jsonb NOT NULL DEFAULT '[]',            -- ids of the order's refunds from before the opening
+    order_facts     jsonb NOT NULL DEFAULT '{}',            -- of the order as last read; for cases that have ended
+    contact_name    text NOT NULL DEFAULT '',               -- erasable, as are the next two
+    contact_email   text NOT NULL DEFAULT '',               -- lower case
+    note            text NOT NULL DEFAULT '',
+    created_at      timestamptz NOT NULL,
+    quoted_at       timestamptz,
+    approved_at     timestamptz,
+    ended_at        timestamptz,
+    PRIMARY KEY (store_hash, id)
+);
+CREATE INDEX cases_of_order ON cases (store_hash, order_id, id);
+CREATE UNIQUE INDEX cases_once ON cases (store_hash, origin, origin_key) WHERE origin_key <> '';
+
+CREATE TABLE case_lines (
+    store_hash text NOT NULL,
+    case_id    bigint NOT NULL,
+    position   integer NOT NULL,
+    item_type  text NOT NULL,                               -- PRODUCT, SHIPPING, ORDER ...: as the store names them
+    item_id    bigint NOT NULL,
+    quantity   integer NOT NULL DEFAULT 0,                  -- of a line that goes by pieces
+    amount     numeric(20, 4) NOT NULL DEFAULT 0,           -- of one that goes by amount
+    available  integer NOT NULL DEFAULT 0,                  -- pieces that were offered
+    price      numeric(20, 4) NOT NULL DEFAULT 0,           -- of one piece, with tax
+    name       text NOT NULL DEFAULT '',
+    sku        text NOT NULL DEFAULT '',
+    why        text NOT NULL DEFAULT '',                    -- typed; erasable
+    PRIMARY KEY (store_hash, case_id, position),
+    FOREIGN KEY (store_hash, case_id) REFERENCES cases (store_hash, id) ON DELETE CASCADE
+);
+
+CREATE TABLE case_attempts (                                -- every time we asked the store to refund: committed before the call
+    store_hash text NOT NULL,
+    case_id    bigint NOT NULL,
+    number     integer NOT NULL,
+    order_id   bigint NOT NULL,
+    state      text NOT NULL CHECK (state IN ('calling', 'unclear', 'done', 'not_done', 'person')),
+    amount     numeric(20, 4) NOT NULL,
+    refunded   numeric(20, 4) NOT NULL,                     -- of the order, right before
+    known      jsonb NOT NULL,                              -- ids of the order's refunds, right before
+    looks      integer NOT NULL DEFAULT 0,                  -- how often it was looked for
+    refund_id  bigint,
+    why        text NOT NULL DEFAULT '',
+    called_at  timestamptz NOT NULL,
+    ended_at   timestamptz,
+    PRIMARY KEY (store_hash, case_id, number),
+    FOREIGN KEY (store_hash, case_id) REFERENCES cases (store_hash, id) ON DELETE CASCADE
+);
+-- One refund of an order at a time, and none while another one's end is unknown.
+CREATE UNIQUE INDEX case_attempts_one ON case_attempts (store_hash, order_id) WHERE state IN ('calling', 'unclear');
+
+CREATE TABLE case_refunds (                                 -- refunds seen at the store, and the cases that they count for
+    store_hash text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    refund_id  bigint NOT NULL,                             -- BigCommerce's
+    case_id    bigint NOT NULL DEFAULT 0,                   -- 0: what of it belongs to no case
+    order_id   bigint NOT NULL,
+    ours       boolean NOT NULL,
+    approved   boolean NOT NULL,                            -- there was an approved case for it
+    state      text NOT NULL CHECK (state IN ('settling', 'settled', 'by_hand', 'declined')),
+    amount     numeric(20, 4) NOT NULL,                     -- what of the refund counts here
+    currency   text NOT NULL,
+    made_by    bigint NOT NULL DEFAULT 0,                   -- BigCommerce's user id; 0: it names nobody
+    made_at    timestamptz NOT NULL,
+    looks      integer NOT NULL DEFAULT 0,
+    seen_at    timestamptz NOT NULL,
+    PRIMARY KEY (store_hash, refund_id, case_id)
+);
+CREATE INDEX case_refunds_of_case ON case_refunds (store_hash, case_id) WHERE case_id > 0;
+CREATE INDEX case_refunds_of_order ON case_refunds (store_hash, order_id);
+CREATE INDEX case_refunds_unapproved ON case_refunds (store_hash, made_at DESC) WHERE NOT approved;
+
 -- The engine ----------------------------------------------------------------------------------------------
 
 CREATE TABLE deliveries (                                   -- inbox: "look at this record"

@@ -22,6 +22,8 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "home.view": EVERYBODY,
     "session.end": EVERYBODY,
     "profile.edit": EVERYBODY,  # one's own language, absence and deputy
+    "approvals.view": EVERYBODY,  # one's own
+    "approvals.mail": EVERYBODY,  # one's own invitation again
     "requests.view": EVERYBODY,
     "requests.facts": DECIDERS,  # personal data and money of the record, what signers typed
     "requests.download": DECIDERS,  # the PDF, the signed PDF, the signing log
@@ -42,6 +44,7 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "acceptances.view": EVERYBODY,
     "acceptances.edit": MANAGERS,  # exempt, revoke, import, campaigns
     "people.view": EVERYBODY,
+    "people.addresses": DECIDERS,  # e-mail addresses of the directory
     "people.edit": MANAGERS,
     "limits.edit": MANAGERS,
     "calendars.edit": MANAGERS,  # the days by which open steps are counted

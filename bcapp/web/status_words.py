@@ -75,7 +75,7 @@ STATUS_WORDS: dict[str, dict[str, StatusWord]] = {
     },
     "hold": {
         "none": _neutral(N_("No hold"), "remove_circle_outline"),
-        "holding": _warning(N_("Placing hold"), "restore", N_("The order is being taken out of the flow.")),
+        "holding": _warning(N_("Placing hold"), "restore", N_("The record is being taken out of the flow.")),
         "held": _warning(N_("Held"), "stop_circle", N_("Released when every required signature is completed.")),
         "releasing": _info(N_("Releasing"), "restore", N_("The record is being let go.")),
         "released": _good(N_("Released"), "check_circle"),

@@ -45,7 +45,7 @@ def test_a_permission_that_does_not_exist_stops_the_start() -> None:
 @pytest.mark.parametrize("permission", sorted(PERMISSIONS))
 def test_the_owner_may_everything_and_a_viewer_changes_nothing_of_the_store(permission: str) -> None:
     assert may(Role.OWNER, permission)
-    ones_own = {"session.end", "profile.edit"}
+    ones_own = {"session.end", "profile.edit", "approvals.mail"}
     if may(Role.VIEWER, permission):
         assert permission.endswith(".view") or permission in ones_own
 

@@ -15,6 +15,7 @@ import pytest
 from starlette.routing import Route
 
 from bcapp.sandbox.bigcommerce.store import User
+from bcapp.web.panel.kinds import shown_kinds
 from bcapp.web.roles import PERMISSIONS, Role
 from bcapp.web.session import SESSION_HEADER
 from tests.web.conftest import Visitor, Web
@@ -25,6 +26,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 REFUSED = frozenset({401, 403, 404, 405})
 PARAMETER = re.compile(r"{(\w+)(?::(\w+))?}")
 ORDER = "250"
+REMOTE = {words.slug for words in shown_kinds() if words.kind.is_remote}
 USERS = {role: User(id=8000 + n, email=f"{role}@example.com", name=role) for n, role in enumerate(Role)}
 
 
@@ -54,7 +56,7 @@ class Place:
     @property
     def has_ids(self) -> bool:
         """Names a row of ours. An order's number is BigCommerce's own and says nothing about another store's."""
-        return len(PARAMETER.findall(self.template)) > 1 and not self.template.startswith("/s/{store_hash}/orders/")
+        return len(PARAMETER.findall(self.template)) > 1 and self.template.split("/")[3] not in REMOTE
 
     @property
     def by_ticket(self) -> bool:

@@ -134,12 +134,12 @@ SELECT data_key FROM stores WHERE store_hash = :store_hash;
 SELECT COALESCE((SELECT e.sha256 FROM evidence e WHERE e.store_hash = q.store_hash AND e.request_id = q.id
                     AND e.part = :part),
                 CASE WHEN CAST(:part AS text) = 'sent_document' THEN q.document_sha256 END) AS sha256,
-       q.record_id, q.purpose
+       q.record_kind, q.record_id, q.purpose
   FROM requests q WHERE q.store_hash = :store_hash AND q.id = :id;
 
 -- panel_records --
--- A page of orders that were looked at. scope: all | held | let_go | released | none.
-SELECT r.id, r.kind, r.label, r.amount, r.currency, r.gone_since, r.looked_at, r.created_at, r.facts ->> 'status_id' AS status_id,
+-- A page of the records of one kind that were looked at. facts: without what is material. scope: all | held | let_go | released | none.
+SELECT r.id, r.kind, r.label, r.amount, r.currency, r.gone_since, r.looked_at, r.created_at, r.facts - 'snapshot' AS facts,
        h.state AS hold_state, h.wanted_at,
        (SELECT count(*) FROM requests q WHERE q.store_hash = r.store_hash AND q.record_kind = r.kind AND q.record_id = r.id)
          AS requests,
@@ -147,7 +147,7 @@ SELECT r.id, r.kind, r.label, r.amount, r.currency, r.gone_since, r.looked_at, r
            AND q.wanted = 'open' AND q.status IN ('draft', 'queued', 'sent', 'viewed', 'partly_signed')) AS waiting
   FROM records r
   LEFT JOIN holds h ON h.store_hash = r.store_hash AND h.record_kind = r.kind AND h.record_id = r.id
- WHERE r.store_hash = :store_hash AND r.kind = 'order'
+ WHERE r.store_hash = :store_hash AND r.kind = :kind
    AND (CAST(:q AS text) = '' OR r.id = CAST(:q AS text)
         OR (CAST(:personal AS boolean) AND strpos(lower(r.label), CAST(:q AS text)) > 0))
    AND CASE CAST(:scope AS text)
@@ -167,7 +167,7 @@ SELECT count(*) AS all,
        count(*) FILTER (WHERE h.state IS NULL OR h.state = 'none') AS none
   FROM records r
   LEFT JOIN holds h ON h.store_hash = r.store_hash AND h.record_kind = r.kind AND h.record_id = r.id
- WHERE r.store_hash = :store_hash AND r.kind = 'order'
+ WHERE r.store_hash = :store_hash AND r.kind = :kind
    AND (CAST(:q AS text) = '' OR r.id = CAST(:q AS text)
         OR (CAST(:personal AS boolean) AND strpos(lower(r.label), CAST(:q AS text)) > 0));
 

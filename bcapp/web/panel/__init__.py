@@ -200,7 +200,7 @@ def frame_of_visit(visit: Visit, open_tasks: int, simulated_requests: int) -> Fr
         control_panel_url=apps_address(settings, visit.store.control_panel_url),
         test_mode=visit.store.settings.test_mode,
         simulated_requests=simulated_requests,
-        attention=open_tasks,
+        attention=open_tasks if visit.may("tasks.done") else 0,  # who cannot settle them is not called for them
         notices=[RECONSENT] if visit.store.state is StoreState.RECONSENT else [],
     )
 
@@ -218,7 +218,8 @@ def panel_routes() -> list[Route]:
             routes.append(
                 Route(path, route.endpoint, methods=list(route.methods or ["GET"]), name=f"panel:{route.name}")
             )
-    return routes
+    # A literal part goes before a number, whatever screen it belongs to: /suppliers/new is no supplier.
+    return sorted(routes, key=lambda route: [part.startswith("{") for part in route.path.split("/")])
 
 
 __all__ = ["Visit", "panel", "panel_routes"]

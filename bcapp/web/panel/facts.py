@@ -1,4 +1,4 @@
-"""An order's material facts in words: for its page, and for what changed between two snapshots."""
+"""A record's material facts in words: for its page, and for what changed between two snapshots."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ LABELS = {
     "lines": "Items",
 }
 MONEY = frozenset({"total", "tax", "discount"})
+ADDRESS_PARTS = frozenset({"street", "postcode", "city"})
 # BigCommerce's order statuses. Source: its API reference, "Order statuses".
 ORDER_STATUS = {
     0: "Incomplete", 1: "Pending", 2: "Shipped", 3: "Partially shipped", 4: "Refunded", 5: "Cancelled",
@@ -61,21 +62,40 @@ def change_rows(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tup
         if name == "lines":
             rows += _line_rows(before.get("lines") or (), after.get("lines") or ())
         else:
-            rows.append((LABELS.get(name, name), _say(name, before), _say(name, after)))
+            rows.append((label_of(name), _say(name, before), _say(name, after)))
     return rows
+
+
+def label_of(name: str) -> str:
+    return LABELS.get(name) or name.replace("_", " ").capitalize()
+
+
+def plain_rows(snapshot: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return (name, value) of every material fact that has one, in their order."""
+    return [(label_of(name), said) for name in snapshot if (said := _say(name, snapshot)) != "–"]
 
 
 def _say(name: str, snapshot: Mapping[str, Any]) -> str:
     value = snapshot.get(name)
-    if value is None:
-        return "–"
-    if name in MONEY:
+    if name in MONEY and value is not None:
         return _money(str(value), str(snapshot.get("currency", "")))
+    return _plain(value)
+
+
+def _plain(value: Any) -> str:
+    """Return any value of a snapshot on one line."""
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
     if isinstance(value, Mapping):
-        return address_text(value)
+        if value.keys() & ADDRESS_PARTS:
+            return address_text(value)
+        return ", ".join(f"{label_of(str(k))}: {_plain(v)}" for k, v in value.items() if v not in (None, "")) or "–"
     if isinstance(value, list):
-        return "; ".join(address_text(v) if isinstance(v, Mapping) else str(v) for v in value) or "–"
-    return str(value) or "–"
+        joint = ": " if len(value) == 2 and all(isinstance(v, str) for v in value) else "; "
+        return joint.join(_plain(v) for v in value) or "–"
+    return str(value)
 
 
 def _money(text: str, currency: str) -> str:

@@ -69,7 +69,7 @@ EVENT_WORDS: dict[str, tuple[str, str, str]] = {
 }
 WHY_CANCELLED = {
     "staff": N_("A person took it back."),
-    "record": N_("The order no longer needs it."),
+    "record": N_("The record no longer needs it."),
     "superseded": N_("A new round replaces it."),
     "provider": N_("It was cancelled at the signature service."),
     "released": N_("Nobody answered in time, and the rule lets it go."),
@@ -94,12 +94,12 @@ class Entry:
     request_id: int | None
 
 
-def timeline(rows: Iterable[Mapping[str, Any]], names: Mapping[int, str]) -> list[Entry]:
-    """Return audit lines in words, in the order given."""
-    return [_entry(row, names) for row in rows]
+def timeline(rows: Iterable[Mapping[str, Any]], names: Mapping[int, str], label: str = "Record") -> list[Entry]:
+    """Return audit lines in words, in the order given. label: what the record is called whose hold moved."""
+    return [_entry(row, names, label) for row in rows]
 
 
-def _entry(row: Mapping[str, Any], names: Mapping[int, str]) -> Entry:
+def _entry(row: Mapping[str, Any], names: Mapping[int, str], label: str) -> Entry:
     event, detail = row["event"], row["detail"]
     title, picture, tone = EVENT_WORDS.get(event, (event.replace("_", " ").capitalize(), "info", "neutral"))
     text = str(detail.get("why") or "")
@@ -109,7 +109,7 @@ def _entry(row: Mapping[str, Any], names: Mapping[int, str]) -> Entry:
             word = status_word(kind, str(detail.get("to", "")))
             title, picture, tone = word.label, word.icon, word.tone
             if kind == "hold" and detail.get("to") in STATUS_WORDS["hold"]:
-                title = f"Order: {title[:1].lower()}{title[1:]}"
+                title = f"{label}: {title[:1].lower()}{title[1:]}"
         case "cancel_wanted":
             text = WHY_CANCELLED.get(text, text)
         case "request_opened" if int(detail.get("round") or 1) > 1:

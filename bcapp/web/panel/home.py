@@ -16,6 +16,7 @@ from bcapp.core.model import RecordKey
 from bcapp.core.stores import StoreState
 from bcapp.db import tasks
 from bcapp.db.accounts import Account, list_accounts
+from bcapp.db.approvals import waiting_for
 from bcapp.db.tasks import AuditLine, FirstSteps, Health, Task
 from bcapp.db.users import list_users
 from bcapp.web.audit_words import AUDIT_WORDS
@@ -23,6 +24,7 @@ from bcapp.web.forms import read_form
 from bcapp.web.inputs import Inputs, id_in_path
 from bcapp.web.panel import Visit, panel
 from bcapp.web.panel.history import Entry, timeline
+from bcapp.web.panel.kinds import name_of, one, record_path
 from bcapp.web.refusals import not_found
 from bcapp.web.render import Frame, format_age, frame_of, go, page, parse_locale, wants_part
 
@@ -47,6 +49,10 @@ def task_link(frame: Frame, task: Task) -> tuple[str, str] | None:
         "rule": ("Open the rule", f"rules/{number}"),
         "change": ("Decide", "people/changes"),
         "request": ("Open the request", f"requests/{number}"),
+        "agreement": ("Open the agreement", f"agreements/{number}"),
+        "campaign": ("Open the campaign", f"acceptances/campaigns/{number}"),
+        "import": ("Open the import", f"acceptances/imports/{number}"),
+        "calendar": ("Open the calendar", f"people/calendars/{number}"),
     }
     by_kind = {
         "rule_paused": ("See the rules", "rules"),
@@ -61,8 +67,8 @@ def task_link(frame: Frame, task: Task) -> tuple[str, str] | None:
         label, path = places[kind]
     elif task.request_id is not None:
         label, path = "Open the request", f"requests/{task.request_id}"
-    elif kind and kind != "store":
-        label, path = f"Open the {kind}", f"{kind}s/{number}"
+    elif own := record_path(task.record):
+        label, path = f"Open the {one(kind)}", own
     else:
         return None
     return label, frame.url(path)
@@ -173,16 +179,23 @@ async def _read_health(frame: Frame, visit: Visit) -> dict[str, Any]:
     db, store_hash = visit.services.db, visit.store.hash
     health = await tasks.read_health(db, store_hash, visit.now)
     accounts = await list_accounts(db, store_hash)
-    return {"visit": visit, "read_signs": lambda: health_signs(frame, visit, health, accounts), "parked": health.parked}
+    return {
+        "visit": visit,
+        "read_signs": lambda: health_signs(frame, visit, health, accounts),
+        "parked": health.parked,
+        "name_of": name_of,
+    }
 
 
-def _entry(line: AuditLine, names: Mapping[int, str]) -> tuple[Entry, RecordKey | None]:
-    """Return a line of the audit log in words, with the record that it is about."""
-    entry = timeline([vars(line)], names)[0]
+def _entry(line: AuditLine, names: Mapping[int, str]) -> tuple[Entry, str, str]:
+    """Return a line of the audit log in words, with name and address of the record that it is about, if any."""
+    label = one(line.record.kind).capitalize() if line.record else "Record"
+    entry = timeline([vars(line)], names, label)[0]
     if line.event in AUDIT_WORDS:
         title, picture, tone = AUDIT_WORDS[line.event]
         entry = replace(entry, title=title, picture=picture, tone=tone)
-    return entry, line.record
+    path = record_path(line.record)
+    return entry, name_of(line.record) if line.record and path else "", path or ""
 
 
 @panel("home.view")
@@ -197,7 +210,7 @@ async def show_home(request: Request, visit: Visit) -> Response:
     may_decide = visit.may("tasks.done")
     figures = await tasks.read_figures(db, store_hash, visit.now)
     steps = first_steps(frame, visit, await tasks.read_first_steps(db, store_hash))
-    activity: list[tuple[Entry, RecordKey | None]] = []
+    activity: list[tuple[Entry, str, str]] = []
     if visit.may("audit.view"):
         names = {u.id: u.name or u.email for u in await list_users(db, store_hash)}
         activity = [_entry(line, names) for line in await tasks.recent_audit_lines(db, store_hash)]
@@ -214,6 +227,7 @@ async def show_home(request: Request, visit: Visit) -> Response:
         steps_done=sum(1 for step in steps if step[0]),
         may_set_up=visit.may("welcome.edit"),
         activity=activity,
+        my_approvals=len(await waiting_for(db, store_hash, visit.user)),
         show_money=visit.may("requests.facts"),
         **context,
     )

@@ -156,6 +156,7 @@ async def form_context(
         "active": "people",
         "visit": visit,
         "person": person,
+        "sees_address": own or visit.may("people.addresses"),
         "own": own,
         "values": Blank(values),
         "errors": Blank(errors),
@@ -178,7 +179,8 @@ def currency_of(visit: Visit) -> str:
 async def show_people(request: Request, visit: Visit) -> Response:
     people = await list_people(visit.services.db, visit.store.hash)
     query = request.query_params.get("q", "").strip()[:100].lower()
-    found = [p for p in people if query in p.name.lower() or query in p.email]
+    sees_addresses = visit.may("people.addresses")
+    found = [p for p in people if query in p.name.lower() or (sees_addresses and query in p.email)]
     return page(
         request,
         "panel/people.html",
@@ -186,6 +188,7 @@ async def show_people(request: Request, visit: Visit) -> Response:
         active="people",
         visit=visit,
         people=found,
+        sees_addresses=sees_addresses,
         query=query,
         all=len(people),
         state_names=STATES,

@@ -1,4 +1,7 @@
-"""Orders that were looked at: how the hold stands, why a rule asks or does not, and what a person may do."""
+"""Records that were looked at, of every kind: how the hold stands, why a rule asks or does not, what a person may do.
+
+The addresses are made from the kinds (bcapp/web/panel/kinds.py): /orders, /orders/{id}, /orders/{id}/look and so on.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,9 @@ from starlette.routing import Route
 from bcapp.core.decisions import changes, missing, nearest
 from bcapp.core.fields import OPERATOR_WORDS
 from bcapp.core.inputs import Typed, typed_inputs
-from bcapp.core.kinds.order import ORDER
 from bcapp.core.model import RecordKey
 from bcapp.core.states import HoldState
+from bcapp.core.whatif import EDITS
 from bcapp.db import panel_requests
 from bcapp.db.decisions import list_decisions
 from bcapp.db.deliveries import say_look
@@ -24,8 +27,10 @@ from bcapp.db.requests import requests_of
 from bcapp.db.rules import Choices, list_choices
 from bcapp.web.forms import read_form
 from bcapp.web.panel import Visit, panel
-from bcapp.web.panel.facts import address_text, input_label, status_name
+from bcapp.web.panel.facts import input_label, plain_rows
 from bcapp.web.panel.history import action_word, timeline
+from bcapp.web.panel.kinds import BY_SLUG, RecordKind, shown_kinds
+from bcapp.web.panel.parts import Look
 from bcapp.web.panel.requests import Step
 from bcapp.web.panel.screen import (
     WHY_CHARACTERS,
@@ -70,9 +75,11 @@ DECISIONS = {
 
 @panel("requests.view")
 async def show_records(request: Request, visit: Visit) -> Response:
-    """List the orders that were looked at; a number that was never seen is offered to be opened."""
+    """List the records of a kind that were looked at; a number that was never seen is offered to be opened."""
+    words = _words(request)
     scope = query_text(request, "hold")
     search = Search(
+        kind=words.name,
         scope=scope if scope in dict(SCOPES) else "all",
         q=query_text(request, "q").removeprefix("#"),
         page=query_page(request),
@@ -83,29 +90,34 @@ async def show_records(request: Request, visit: Visit) -> Response:
     return answer(
         request,
         visit,
-        "panel/orders.html",
+        "panel/records.html",
         "list",
         active="requests",
+        words=words,
         found=found,
         search=search,
         pills=[
             (
                 label,
-                url("orders", q=search.q, hold="" if name == "all" else name),
+                url(words.slug, q=search.q, hold="" if name == "all" else name),
                 found.counts[name],
                 name == search.scope,
             )
             for name, label in SCOPES
         ],
-        address=lambda number: url("orders", q=search.q, hold=scope, page=number),
-        is_number=search.q.isascii() and search.q.isdecimal() and len(search.q) < 15,
+        address=lambda number: url(words.slug, q=search.q, hold=scope, page=number),
+        can_read=words.kind.is_remote and search.q.isascii() and search.q.isdecimal() and len(search.q) < 15,
         label_of=lambda row: shown_label(visit, row["kind"], row["id"], row["label"]),
-        status_name=status_name,
     )
 
 
+def _words(request: Request) -> RecordKind:
+    """Return the kind whose pages these are: it stands behind /s/{store_hash}/."""
+    return BY_SLUG[str(request.scope["path"]).split("/")[3]]
+
+
 def _record(request: Request) -> RecordKey:
-    return RecordKey("order", str(path_id(request)))
+    return RecordKey(_words(request).name, str(path_id(request)))
 
 
 async def _fetch(visit: Visit, record: RecordKey) -> dict[str, Any] | None:
@@ -113,37 +125,43 @@ async def _fetch(visit: Visit, record: RecordKey) -> dict[str, Any] | None:
     return await visit.services.db.fetch_one("fetch_record", values)
 
 
+def _unseen(request: Request, visit: Visit, words: RecordKind, record: RecordKey, *, asked: bool) -> Response:
+    """Answer for a record that was never read. One of our own tables either was looked at or does not exist."""
+    if not words.kind.is_remote:
+        raise not_found()
+    return answer(
+        request, visit, "panel/record_unseen.html", "waiting",
+        active="requests", words=words, number=record.id, url=frame(request).url(words.path(record.id)), asked=asked,
+    )  # fmt: skip
+
+
 @panel("requests.view")
 async def show_record(request: Request, visit: Visit) -> Response:
-    """Show an order as last read. One that was never read asks for it by a POST of its own, and follows."""
-    db, store_hash, record = visit.services.db, visit.store.hash, _record(request)
+    """Show a record as last read. One that was never read asks for it by a POST of its own, and follows."""
+    db, store_hash = visit.services.db, visit.store.hash
+    words, record = _words(request), _record(request)
     row = await _fetch(visit, record)
-    url = frame(request).url(f"orders/{record.id}")
     if row is None or row["looked_at"] is None:
-        return answer(
-            request,
-            visit,
-            "panel/order_unseen.html",
-            "waiting",
-            active="requests",
-            number=record.id,
-            url=url,
-            asked=bool(request.query_params.get("wait")),
-        )
+        return _unseen(request, visit, words, record, asked=bool(request.query_params.get("wait")))
     if request.query_params.get("wait"):
-        return go(request, url)
+        return go(request, frame(request).url(words.path(record.id)))
     around = await panel_requests.around_record(db, store_hash, record)
     facts: Mapping[str, Any] = row["facts"]
     history = await list_decisions(db, store_hash, record)
     traces = history[0].traces if history else ()
     near = nearest(traces)
+    look = Look(visit, record, row, around)
+    own: dict[str, Any] = {"hold_rows": [], "buttons": []}
+    for more in words.more:
+        own |= await more(look)
     quiet = {"swapped": False} if wants_part(request.headers) else {}
     return answer(
         request,
         visit,
-        "panel/order.html",
-        "order",
+        "panel/record.html",
+        "record",
         active="requests",
+        words=words,
         row=row,
         record=record,
         facts=facts,
@@ -155,22 +173,22 @@ async def show_record(request: Request, visit: Visit) -> Response:
         can_send=visit.may("requests.send") and row["gone_since"] is None,
         typed=await _typed(visit, record, row["currency"] or ""),
         input_label=input_label,
-        entries=timeline(around.timeline, around.names),
+        entries=timeline(around.timeline, around.names, words.kind.label),
         covers=await db.fetch_all(
             "covers_of_record", {"store_hash": store_hash, "record_kind": record.kind, "record_id": record.id}
         ),
         action_word=action_word,
-        status_name=status_name,
-        channel_names={c["id"]: c["name"] for c in await db.fetch_all("panel_channels", {"store_hash": store_hash})},
-        address_text=address_text,
+        plain_facts=plain_rows(facts.get("snapshot") or {}),
         decisions=DECISIONS,
         near=near,
         others=[t for t in traces if t not in near][:MOST_OTHERS],
         missing=missing,
         history=changes([(d.at, d.traces) for d in history]),
-        fields=ORDER.fields,
+        fields=words.kind.fields,
         operator_words=OPERATOR_WORDS,
+        has_past=words.name in EDITS,
         is_moving=around.busy > 0 or any(a["state"] in ("pending", "started") for a in around.actions),
+        **own,
         **quiet,
     )
 
@@ -183,66 +201,62 @@ async def _typed(visit: Visit, record: RecordKey, currency: str) -> list[Typed]:
 
 @panel("requests.view")
 async def look_again(request: Request, visit: Visit) -> Response:
-    """Have the order read again; saying it twice is saying it once."""
+    """Have the record read again; saying it twice is saying it once."""
     await read_form(request)
-    record = _record(request)
-    await say_look(visit.services.db, visit.store.hash, record, visit.now, source="panel")
+    words, record = _words(request), _record(request)
     row = await _fetch(visit, record)
-    url = frame(request).url(f"orders/{record.id}")
+    if row is None and not words.kind.is_remote:
+        raise not_found()
+    await say_look(visit.services.db, visit.store.hash, record, visit.now, source="panel")
     if row is None or row["looked_at"] is None:
-        return answer(
-            request,
-            visit,
-            "panel/order_unseen.html",
-            "waiting",
-            active="requests",
-            number=record.id,
-            url=url,
-            asked=True,
-        )
-    return go(request, url, toast="The order is being read again.")
+        return _unseen(request, visit, words, record, asked=True)
+    return go(request, frame(request).url(words.path(record.id)), toast=f"The {words.one} is being read again.")
 
 
-LEFT_HELD = (
-    "Its open requests are cancelled, and nothing is asked any more. It was held by someone else before us, so its "
-    "status stays as it is: move it on in your control panel."
-)
-RELEASE = Step(
-    "Release the order by hand",
-    "The order goes on without a signature, and its open requests are cancelled.",
-    "Reason",
-    "Kept in the history under your name.",
-    "Release the order",
-    "danger",
-)
+def _left_held(one: str) -> str:
+    return (
+        "Its open requests are cancelled, and nothing is asked any more. It was held by someone else before us, so its "
+        f"status stays as it is: move the {one} on in your control panel."
+    )
+
+
+def _release(words: RecordKind, *, is_joined: bool) -> Step:
+    return Step(
+        f"Release the {words.one} by hand",
+        _left_held(words.one) if is_joined else words.goes_on,
+        "Reason",
+        "Kept in the history under your name.",
+        f"Release the {words.one}",
+        "danger",
+    )
 
 
 @panel("holds.override")
 async def release(request: Request, visit: Visit) -> Response:
-    """Let an order go without a signature: a person decides, and says why."""
-    record = _record(request)
-    back = frame(request).url(f"orders/{record.id}")
+    """Let a record go without a signature: a person decides, and says why."""
+    words, record = _words(request), _record(request)
+    back = frame(request).url(words.path(record.id))
     if await _fetch(visit, record) is None:
         raise not_found()
     hold = await visit.services.db.fetch_one(
         "panel_hold", {"store_hash": visit.store.hash, "record_kind": record.kind, "record_id": record.id}
     )
     if hold is None or hold["state"] not in RELEASABLE:
-        return go(request, back, toast="Nothing was changed: the order is not held.", toast_kind="info")
+        return go(request, back, toast=f"Nothing was changed: the {words.one} is not held.", toast_kind="info")
     is_joined = hold["state"] == HoldState.JOINED
-    text = LEFT_HELD if is_joined else RELEASE.text
+    step = _release(words, is_joined=is_joined)
     why, error, status = "", "", 200
     if request.method == "POST":
         given = Given(await read_form(request))
         why = given.text("why", "The reason", WHY_CHARACTERS, required=True)
         if not given.errors:
-            await press(visit, record, Command("release", visit.user.id, why), given.once)
-            toast = "The order stays held by someone else." if is_joined else "The order is being released."
-            return go(request, back, toast=toast)
+            await press(visit, record, Command("release", visit.user.id, why, workflow=words.holder), given.once)
+            stays, goes = f"The {words.one} stays held by someone else.", f"The {words.one} is being released."
+            return go(request, back, toast=stays if is_joined else goes)
         error, status = given.errors["why"], 422
     return answer(
         request, visit, "panel/step.html", "dialog", status,
-        active="requests", step=RELEASE, text=text, action=request.url.path, back=back, why=why, error=error,
+        active="requests", step=step, text=step.text, action=request.url.path, back=back, why=why, error=error,
     )  # fmt: skip
 
 
@@ -251,12 +265,13 @@ async def release(request: Request, visit: Visit) -> Response:
 
 @panel("requests.send")
 async def send(request: Request, visit: Visit) -> Response:
-    """Send an order for signature without a rule: the agreement to its buyer, or the internal sheet to approvers."""
-    db, store_hash, record = visit.services.db, visit.store.hash, _record(request)
+    """Send a record for signature without a rule: an agreement to who signs there, or the sheet to approvers."""
+    db, store_hash = visit.services.db, visit.store.hash
+    words, record = _words(request), _record(request)
     row = await _fetch(visit, record)
     if row is None:
         raise not_found()
-    back = frame(request).url(f"orders/{record.id}")
+    back = frame(request).url(words.path(record.id))
     choices = await list_choices(db, store_hash)
     values = _first_values(row, choices)
     errors: dict[str, str] = {}
@@ -280,14 +295,16 @@ async def send(request: Request, visit: Visit) -> Response:
                     )
                 )  # fmt: skip
                 if open_already:
-                    given.errors[""] = "This order already waits for such a signature. Cancel that request first."
+                    text = f"This {words.one} already waits for such a signature. Cancel that request first."
+                    given.errors[""] = text
             if not given.errors:
-                await press(visit, record, Command("send", visit.user.id, why, 0, payload), given.once)
+                await press(visit, record, Command("send", visit.user.id, why, 0, payload, words.holder), given.once)
                 return go(request, back, toast="It is being sent for signature.")
             errors, status, values = given.errors, 422, _values(form)
     return answer(
         request, visit, "panel/send.html", "dialog", status,
         active="requests", back=back, action=request.url.path, values=values, errors=errors, number=record.id,
+        words=words,
         most=MOST_SIGNERS,
         agreement_options=[("", "Choose"), *[(a["id"], a["name"]) for a in choices.agreements if not a["archived"]]],
         person_options=[("", "Nobody"), *[(p["id"], p["name"]) for p in choices.people if p["state"] == "active"]],
@@ -296,9 +313,6 @@ async def send(request: Request, visit: Visit) -> Response:
 
 
 def _first_values(row: Mapping[str, Any], choices: Choices) -> dict[str, Any]:
-    snapshot = row["facts"].get("snapshot") or {}
-    billing = snapshot.get("billing") or {}
-    buyer = (str(billing.get("name") or billing.get("company") or ""), str(snapshot.get("email") or ""))
     return {
         "purpose": "customer",
         "agreement_id": next((str(a["id"]) for a in choices.agreements if not a["archived"]), ""),
@@ -307,8 +321,18 @@ def _first_values(row: Mapping[str, Any], choices: Choices) -> dict[str, Any]:
         "hold": "yes",
         "why": "",
         "person_id": "",
-        "rows": [buyer],
+        "rows": [_likely_signer(row["facts"])],
     }
+
+
+def _likely_signer(facts: Mapping[str, Any]) -> tuple[str, str]:
+    """Return name and address of who most likely signs, as far as the facts kept name somebody."""
+    snapshot = facts.get("snapshot") or {}
+    billing = snapshot.get("billing") or {}
+    names = (billing.get("name"), billing.get("company"), snapshot.get("contact"), snapshot.get("name"))
+    if not isinstance(snapshot.get("email"), str):
+        return "", ""
+    return next((n for n in names if isinstance(n, str) and n), ""), snapshot["email"]
 
 
 def _values(form: FormData) -> dict[str, Any]:
@@ -365,10 +389,16 @@ def _payload(given: Given, choices: Choices) -> tuple[dict[str, Any], str]:
     }, why
 
 
-ROUTES = [
-    Route("/orders", show_records, name="orders"),
-    Route("/orders/{id}", show_record, name="order"),
-    Route("/orders/{id}/look", look_again, methods=["POST"], name="order_look"),
-    Route("/orders/{id}/release", release, methods=["GET", "POST"], name="order_release"),
-    Route("/orders/{id}/send", send, methods=["GET", "POST"], name="order_send"),
-]
+def _routes(words: RecordKind) -> list[Route]:
+    one, slug = words.name, words.slug
+    listed = [Route(f"/{slug}", show_records, name=slug)] if words.has_list else []
+    return [
+        *listed,
+        Route(f"/{slug}/{{id}}", show_record, name=one),
+        Route(f"/{slug}/{{id}}/look", look_again, methods=["POST"], name=f"{one}_look"),
+        Route(f"/{slug}/{{id}}/release", release, methods=["GET", "POST"], name=f"{one}_release"),
+        Route(f"/{slug}/{{id}}/send", send, methods=["GET", "POST"], name=f"{one}_send"),
+    ]
+
+
+ROUTES = [route for words in shown_kinds() for route in _routes(words)]

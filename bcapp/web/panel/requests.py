@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from bcapp.core.agreements import speaks
 from bcapp.core.inputs import typed_inputs
+from bcapp.core.kinds import KINDS
 from bcapp.core.model import RecordKey, SignatureRequest
 from bcapp.core.rules import parse_definition
 from bcapp.core.states import RequestStatus, SignerState, Wanted
@@ -31,6 +32,7 @@ from bcapp.web.forms import read_form
 from bcapp.web.panel import Visit, panel, previews
 from bcapp.web.panel.facts import change_rows, input_label, language_name
 from bcapp.web.panel.history import PARTS, action_word, timeline, worst_state
+from bcapp.web.panel.kinds import BY_SLUG, one, record_path
 from bcapp.web.panel.rule_form import said
 from bcapp.web.panel.screen import (
     WHY_CHARACTERS,
@@ -52,7 +54,7 @@ from bcapp.workflows.protocol import Command
 SCOPES = (
     ("all", "All"),
     ("waiting", "Waiting"),
-    ("attention", "Needs you"),
+    ("attention", "Needs a person"),
     ("completed", "Completed"),
     ("not_signed", "Not signed"),
     ("cancelled", "Cancelled"),
@@ -162,6 +164,8 @@ async def show_request(request: Request, visit: Visit) -> Response:
     why = ""
     if row["definition"] is not None:
         why = said(parse_definition(row["definition"]), await list_choices(db, store_hash))
+    kind = KINDS.get(found.record.kind)
+    kind_label = kind.label if kind else one(found.record.kind).capitalize()
     now_snapshot = row["facts"].get("snapshot") if row["facts"] else None
     own = [a for a in around.actions if a["request_id"] == found.id]
     seen = visit.may("requests.facts")
@@ -190,13 +194,17 @@ async def show_request(request: Request, visit: Visit) -> Response:
         why=why,
         trace=trace,
         changes=change_rows(found.snapshot, now_snapshot) if seen and isinstance(now_snapshot, dict) else [],
-        entries=timeline(around.timeline, around.names),
+        entries=timeline(around.timeline, around.names, kind_label),
+        one=one(found.record.kind),
+        kind_label=kind_label,
+        record_path=record_path(found.record),
         actions=around.actions,
         action_word=action_word,
         actions_state=worst_state(own),
         is_moving=found.is_open or around.busy > 0 or any(a["state"] in ("pending", "started") for a in own),
         steps=step_rows(await db.fetch_all("panel_steps", {"store_hash": store_hash, "request_id": found.id}), found),
         mendable=await _mendable(visit, found),
+        questions=await db.fetch_all("questions_of_request", {"store_hash": store_hash, "request_id": found.id}),
         reminded_lately=await panel_requests.was_reminded(db, store_hash, found.id, visit.now - REMIND_AGAIN),
         **quiet,
     )
@@ -254,7 +262,7 @@ class Step:
 
 CANCEL = Step(
     "Cancel this request",
-    "The signer can no longer sign this document. The hold stays until you ask again or release the order.",
+    "The signer can no longer sign this document. The hold stays until you ask again or release it by hand.",
     "Reason",
     "Kept in the history. The signer does not see it.",
     "Cancel request",
@@ -262,7 +270,7 @@ CANCEL = Step(
 )
 ASK_AGAIN = Step(
     "Ask again",
-    "A new round is made from the order as it is now, and a request that is still open is taken back.",
+    "A new round is made from what is known now, and a request that is still open is taken back.",
     "Reason",
     "Kept in the history with the new round.",
     "Ask again",
@@ -428,7 +436,7 @@ async def try_again(request: Request, visit: Visit) -> Response:
     if row is None and await db.fetch_one("fetch_action", {"store_hash": store_hash, "id": action_id}) is None:
         raise not_found()
     back = given.text("back", "The way back", 60)
-    path = back if back.startswith(("requests/", "orders/")) else "requests"
+    path = back if back.partition("/")[0] in ("requests", *BY_SLUG) else "requests"
     if row is None:
         return go(request, frame(request).url(path), toast="It runs already.", toast_kind="info")
     return go(request, frame(request).url(path), toast="It is tried again now.")
@@ -533,7 +541,8 @@ async def _document(services: Services, store_hash: str, subject: str) -> tuple[
     if row is None or row["sha256"] is None:
         raise not_found()
     content = await _kept(services, store_hash, bytes(row["sha256"]))
-    return f"{part.replace('_', '-')}-order-{row['record_id']}-request-{number}.pdf", content
+    kind = row["record_kind"].replace("_", "-")
+    return f"{part.replace('_', '-')}-{kind}-{row['record_id']}-request-{number}.pdf", content
 
 
 ROUTES = [

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from bcapp.core.model import RecordKey
 from bcapp.db import panel_requests
 from bcapp.web.panel import Visit
+from bcapp.web.panel.kinds import name_of, shown_kinds
 from bcapp.web.refusals import not_found
 from bcapp.web.render import Frame, frame_of, page
 from bcapp.workflows.protocol import Command
@@ -37,7 +38,13 @@ def answer(
     **context: Any,
 ) -> Response:
     """Answer a template with what all of them need: who visits, the csrf field, a fresh one-time mark."""
-    given = {"visit": visit, "csrf": visit.csrf, "once": secrets.token_urlsafe(16), **context}
+    given = {
+        "visit": visit,
+        "csrf": visit.csrf,
+        "once": secrets.token_urlsafe(16),
+        "record_kinds": shown_kinds(),
+        **context,
+    }
     return page(request, name, block, status, **given)
 
 
@@ -125,5 +132,5 @@ async def press(visit: Visit, record: RecordKey, command: Command, once: str) ->
 
 def shown_label(visit: Visit, kind: str, record_id: str, label: str) -> str:
     """Return a record's name; who may not see personal data reads its number only."""
-    plain = f"{kind.capitalize()} {record_id}"
+    plain = name_of(RecordKey(kind, record_id))
     return (label or plain) if visit.may("requests.facts") else plain

@@ -1,0 +1,112 @@
+"""Kinds of records in the panel: their addresses, their words, and what their own pages show besides.
+
+A new kind is one line in TABLE and a template part, templates/panel/facts/{kind}.html. Without the part its material
+facts are listed plainly. What only one kind shows or offers comes from its `more` functions, next to which
+templates/panel/more/{kind}.html may add panels on the left of the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bcapp.core.kinds import KINDS
+from bcapp.core.kinds.kind import Kind
+from bcapp.core.model import RecordKey
+from bcapp.web.panel.parts import More, order
+from bcapp.workflows import workflows_of
+
+
+def no_state(_: Mapping[str, Any]) -> str:
+    return ""
+
+
+@dataclass(frozen=True)
+class RecordKind:
+    """slug: of its addresses. one, many: in the middle of a sentence. picture: a symbol of static/img/icons.svg.
+
+    state: its own state in the store from the facts kept, "" for none; state_label: the head of that column.
+    goes_on: what follows when a person lets it go unsigned, as a sentence.
+    has_list: False when its list is a screen of its own, under the same slug.
+    """
+
+    name: str
+    slug: str
+    one: str
+    many: str
+    goes_on: str
+    picture: str = "assignment"
+    state_label: str = ""
+    state: Callable[[Mapping[str, Any]], str] = no_state
+    more: tuple[More, ...] = ()
+    has_list: bool = True
+
+    @property
+    def kind(self) -> Kind:
+        return KINDS[self.name]
+
+    @property
+    def holder(self) -> str:
+        """The workflow whose hold is on the record, which is also the one that asks by hand; "" for the first."""
+        return next((w.SLUG for w in workflows_of(self.name) if w.HOLDS), "")
+
+    def path(self, record_id: str) -> str:
+        """Return the page of one of them, below /s/{store_hash}/."""
+        return f"{self.slug}/{record_id}"
+
+    def named(self, record_id: str) -> str:
+        return self.kind.named(record_id)
+
+
+def _goes_on(one: str) -> str:
+    return f"The {one} goes on without a signature, and its open requests are cancelled."
+
+
+def _record(name: str, slug: str, one: str, many: str, **more: Any) -> RecordKind:
+    return RecordKind(name, slug, one, many, more.pop("goes_on", "") or _goes_on(one), **more)
+
+
+TABLE: dict[str, RecordKind] = {
+    r.name: r
+    for r in (
+        _record("order", "orders", "order", "orders", picture="receipt", state_label="Store status",
+                state=order.state, more=(order.more,)),
+        _record("customer", "customers", "customer", "customers"),
+        _record("company", "companies", "company", "companies",
+                goes_on="The company is let in without a signature, and its open requests are cancelled."),
+        _record("quote", "quotes", "quote", "quotes"),
+        _record("promotion", "promotions", "promotion", "promotions",
+                goes_on="The promotion goes on without a signature, and its open requests are cancelled."),
+        _record("price_list", "price-lists", "price list", "price lists"),
+        _record("product", "products", "product", "products"),
+        _record("supplier", "suppliers", "supplier", "suppliers", has_list=False),
+        _record("case", "cases", "case", "cases", has_list=False,
+                goes_on="The case is carried out without an approval: money can leave the store. Its open requests are "
+                        "cancelled."),
+    )
+}  # fmt: skip
+BY_SLUG = {r.slug: r for r in TABLE.values()}
+
+
+def shown_kinds() -> tuple[RecordKind, ...]:
+    """Return the kinds that have pages: those that some workflow looks at."""
+    return tuple(r for r in TABLE.values() if r.name in KINDS and workflows_of(r.name))
+
+
+def record_path(record: RecordKey | None) -> str | None:
+    """Return the page of a record below /s/{store_hash}/, None for what has none."""
+    known = TABLE.get(record.kind) if record else None
+    return known.path(record.id) if known and record and known in shown_kinds() else None
+
+
+def one(kind: str) -> str:
+    """Return what a record of this kind is called in the middle of a sentence."""
+    known = TABLE.get(kind)
+    return known.one if known else "record"
+
+
+def name_of(record: RecordKey) -> str:
+    """Return a record as sentences name it, by its kind and number."""
+    known = KINDS.get(record.kind)
+    return known.named(record.id) if known else f"{record.kind.replace('_', ' ').capitalize()} {record.id}"

@@ -1,0 +1,28 @@
+"""What only orders show: their status in the store, where a hold found them, their storefront."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bcapp.web.panel.facts import address_text, status_name
+from bcapp.web.panel.parts import Look
+
+
+def state(facts: Mapping[str, Any]) -> str:
+    """Return the status that the order has in the store, "" where none is known."""
+    return status_name(facts.get("status_id"))
+
+
+async def more(look: Look) -> dict[str, Any]:
+    hold = look.around.hold or {}
+    channels = await look.visit.services.db.fetch_all("panel_channels", {"store_hash": look.visit.store.hash})
+    return {
+        "hold_rows": [
+            ("Found as", state(hold.get("found") or {})),
+            ("Moved to", state(hold.get("left_as") or {})),
+        ],
+        "channel_names": {c["id"]: c["name"] for c in channels},
+        "status_name": status_name,
+        "address_text": address_text,
+    }
