@@ -354,6 +354,44 @@ class BigCommerce(RefundCalls):
     async def count_products(self) -> int:
         return await self._v3_total("/v3/catalog/products", {"include_fields": "sku"})
 
+    async def shelf_page(self, given: Mapping[str, str], page: int = 1) -> tuple[list[dict[str, Any]], bool]:
+        """Return one page of the products that a filter names, by number, and whether it is the last.
+
+        With brand_id, categories, is_visible, date_created and channels; given: of the list's filters.
+        """
+        fields = {"include": "channels", "include_fields": "name,brand_id,categories,is_visible,date_created"}
+        params = {**fields, **given, "sort": "id", "direction": "asc", "page": page, "limit": PAGE}
+        answer = await self._call("GET", "/v3/catalog/products", params=params)
+        rows = self._rows(self._data(answer), "products")
+        return rows, len(rows) < PAGE
+
+    async def products_by_sku(self, skus: Collection[str]) -> list[dict[str, Any]]:
+        """Return id, name and sku of the products with these SKUs."""
+        found: list[dict[str, Any]] = []
+        for part in batches(sorted(set(skus)), 50):
+            fields = {"sku:in": ",".join(part), "include_fields": "name,sku"}
+            found += await self._v3_list("/v3/catalog/products", fields)
+        return found
+
+    async def find_brands(self, name: str) -> list[dict[str, Any]]:
+        """Return the brands of exactly this name: id, name."""
+        return await self._v3_list("/v3/catalog/brands", {"name": name})
+
+    async def set_visible(self, ids: Collection[int], visible: bool) -> None:
+        """Show or hide up to ten products; what else they are stays as it is."""
+        body = [{"id": product_id, "is_visible": visible} for product_id in sorted(ids)]
+        await self._call("PUT", "/v3/catalog/products", body=body)
+
+    async def assign_channels(self, pairs: Collection[tuple[int, int]]) -> None:
+        """Put products onto channels, (product, channel) each. One call at a time: the vendor asks for that."""
+        body = [{"product_id": product, "channel_id": channel} for product, channel in sorted(pairs)]
+        await self._call("PUT", "/v3/catalog/products/channel-assignments", body=body)
+
+    async def unassign_channel(self, ids: Collection[int], channel_id: int) -> None:
+        """Take products off a channel."""
+        params = {"product_id:in": ",".join(map(str, sorted(ids))), "channel_id:in": str(channel_id)}
+        await self._call("DELETE", "/v3/catalog/products/channel-assignments", params=params)
+
     async def brands(self, ids: Collection[int]) -> dict[int, str]:
         """Return brand id -> name."""
         found: dict[int, str] = {}

@@ -51,19 +51,29 @@ class Wire:
             raise
 
     async def _call(
-        self, method: str, path: str, *, params: Params | None = None, body: Any = None, files: Any = None
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        body: Any = None,
+        files: Any = None,
+        timeout: float | None = None,
     ) -> Any:
         """Return the decoded JSON, None for an empty answer. files: sent as multipart/form-data, instead of a body.
+
+        timeout: seconds for the answer, where the client's own would be too short.
 
         Raises TokenRefused for 401 and BigCommerceError for everything else that is not a 2xx with JSON.
         """
         await self._gate.enter()
         what, writes = f"{method} {path}", method != "GET"
         headers = {**self._secret, "Accept": "application/json"}
+        patience = httpx.USE_CLIENT_DEFAULT if timeout is None else httpx.Timeout(timeout, connect=5.0, pool=10.0)
         try:
             response = await self._http.request(
                 method, self._root + path, params=dict(params or {}), json=body, files=files, headers=headers,
-                follow_redirects=False,
+                follow_redirects=False, timeout=patience,
             )  # fmt: skip
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as exc:
             # Nothing was sent: even a write is surely not executed.

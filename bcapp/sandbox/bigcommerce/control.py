@@ -39,7 +39,7 @@ class Control:
     GET|POST /_sandbox/stores/{hash}/orders               POST: the arguments of Store.place_order
     GET  /_sandbox/stores/{hash}/orders/{id}              order, lines, metafields, history, transactions, refunds
     POST /_sandbox/stores/{hash}/orders/{id}/{act}        edit, pay, ship, cancel, status, complete, archive, vanish,
-                                                          message, review
+                                                          message, review, refund (by hand)
     GET  /_sandbox/hooks                  hooks, blocklist, mails about them
     GET  /_sandbox/deliveries             ?store=&scope=&state=&after= (id)
     POST /_sandbox/deliveries/{id}/resend
@@ -211,7 +211,8 @@ class Control:
 
     def store_settings(self, body: dict[str, Any], request: Request) -> Any:
         store = self._store(request)
-        known = ("quota", "latency", "empty_lists", "revoke_on_uninstall", "decline_captures", "needs_consent")
+        known = ("quota", "latency", "empty_lists", "revoke_on_uninstall", "decline_captures", "needs_consent",
+                 "refund_payments", "refund_seconds")  # fmt: skip
         for name, value in body.items():
             if name not in known:
                 raise Refused(f"A store has no setting {name!r}.")
@@ -272,6 +273,9 @@ class Control:
         elif act == "vanish":
             store.vanish(order_id)
             return {"id": order_id}
+        elif act == "refund":
+            body["lines"] = {int(k): v for k, v in body.get("lines", {}).items()}
+            store.refund_by_hand(order_id, **body)
         elif act == "message":
             store.write_message(order_id, str(body["text"]))
         elif act == "review":

@@ -41,6 +41,7 @@ PAYMENTS: dict[str, tuple[str, str, str]] = {
 }
 
 CAPTURE_SECONDS = 2.0
+OFFLINE = ("bankdeposit", "cod", "custom")
 
 
 class Refused(Exception):
@@ -126,6 +127,8 @@ class Store:
         self.window_calls = 0
         self.pending: list[Pending] = []
         self.decline_captures = False
+        self.refund_payments = "at_once"  # at_once | later (after refund_seconds) | declined (then)
+        self.refund_seconds = CAPTURE_SECONDS
         self.on_later: Callable[[], None] = lambda: None
         self.open_account: Callable[..., dict[str, Any]] = _nobody
         self.ids = {name: itertools.count(start) for name, start in FIRST_IDS.items()}
@@ -332,7 +335,7 @@ class Store:
         quiet: bool = False,
     ) -> dict[str, Any]:  # fmt: skip
         transaction_id = self.next_id("transaction")
-        offline = gateway in ("bankdeposit", "cod", "custom")
+        offline = gateway in OFFLINE
         transaction: dict[str, Any] = {
             "id": transaction_id,
             "order_id": str(order.id),
@@ -414,8 +417,8 @@ class Store:
         self._later(order, "void")
         self._order_event(order, "updated")
 
-    def _later(self, order: Order, kind: str) -> None:
-        due = self.now() + timedelta(seconds=CAPTURE_SECONDS / self.ground.settings.speed)
+    def _later(self, order: Order, kind: str, seconds: float = CAPTURE_SECONDS) -> None:
+        due = self.now() + timedelta(seconds=seconds / self.ground.settings.speed)
         self.pending.append(Pending(due=due, order_id=order.id, kind=kind))
         self.on_later()
 
@@ -430,7 +433,10 @@ class Store:
 
     def _settle_one(self, order: Order, kind: str, now: datetime) -> None:
         gateway, method = self._gateway(order)
-        if kind == "capture" and self.decline_captures:
+        if kind.startswith("refund:"):
+            refund = next(r for r in order.refunds if r["id"] == int(kind.removeprefix("refund:")))
+            self._pay_refund(order, refund, declined=self.refund_payments == "declined", now=now)
+        elif kind == "capture" and self.decline_captures:
             transaction = self._transact(order, "capture", order.total, gateway, method, False, now)
             transaction["status"] = "error"
             order.payment_status = "declined"
@@ -446,15 +452,18 @@ class Store:
         self._order_event(order, "updated")
 
     def refund(self, order: Order, items: list[dict[str, Any]], payments: list[dict[str, Any]], user_id: int) -> Any:
-        """Book a refund and return it in V3's shape. Source: orders.v3.yml, POST .../payment_actions/refunds."""
+        """Book a refund and return it in V3's shape. Source: orders.v3.yml, POST .../payment_actions/refunds.
+
+        What the gateway does follows `refund_payments`: that the store accepted it is not that it was paid.
+        """
         quote = self.quote(order, items)
         amount = sum((Decimal(str(p.get("amount", 0))) for p in payments), Decimal("0"))
         if money(amount) != quote["total"]:
             raise Refused(f"Payments add up to {amount}, the quote is {quote['total']}.")
+        if not order.customer_id and any(p.get("provider_id") == "storecredit" for p in payments):
+            raise Refused("Unable to provide store credit for a guest customer.")
         now = self.now()
         refund_id = self.next_id("refund")
-        gateway, method = self._gateway(order)
-        transaction = self._transact(order, "refund", amount, gateway, method, False, now)
         refund = {
             "id": refund_id,
             "order_id": order.id,
@@ -473,7 +482,7 @@ class Store:
                     "offline": bool(p.get("offline", False)),
                     "is_declined": False,
                     "declined_message": "",
-                    "transaction_id": transaction["gateway_transaction_id"] or str(transaction["id"]),
+                    "transaction_id": "",
                 }
                 for p in payments
             ],
@@ -485,12 +494,60 @@ class Store:
                 line.refunded += share
         order.refunded += quote["total"]
         order.refunds.append(refund)
+        if self.refund_payments == "at_once":
+            self._pay_refund(order, refund, declined=False, now=now)
+        else:
+            self._later(order, f"refund:{refund_id}", self.refund_seconds)
         whole = order.refunded >= order.total
         order.payment_status = "refunded" if whole else "partially refunded"
         self._order_event(order, "refund/created", refund={"refund_id": refund_id})
         self._move(order, 4 if whole else 14, "refund", now)
         self._order_event(order, "updated")
         return refund
+
+    def _pay_refund(self, order: Order, refund: dict[str, Any], *, declined: bool, now: datetime) -> None:
+        """The gateway pays what a refund asks of it, or declines; a declined one counts as not refunded."""
+        gateway, method = self._gateway(order)
+        for payment in refund["payments"]:
+            if payment["provider_id"] == "storecredit":
+                continue
+            amount = Decimal(str(payment["amount"]))
+            transaction = self._transact(order, "refund", amount, gateway, method, False, now)
+            payment["transaction_id"] = transaction["gateway_transaction_id"] or str(transaction["id"])
+            if declined and not payment["offline"]:
+                transaction["status"] = "error"
+                payment |= {"is_declined": True, "declined_message": "The card does not take it."}
+                order.refunded -= amount
+                order.payment_status = "partially refunded" if order.refunded else "captured"
+                for item in refund["items"]:
+                    line = order.line(int(item["item_id"])) if item["item_type"] == "PRODUCT" else None
+                    if line is not None:
+                        line.quantity_refunded = max(0, line.quantity_refunded - int(item["quantity"]))
+
+    def refund_by_hand(
+        self,
+        order_id: int,
+        *,
+        amount: str = "",
+        lines: Mapping[int, int] | None = None,
+        user_id: int = 0,
+        reason: str = "",
+    ) -> dict[str, Any]:
+        """A person refunds in the control panel: lines by pieces, or an amount of the whole order."""
+        with self.ground.lock:
+            order = self.order(order_id)
+            items: list[dict[str, Any]] = [
+                {"item_type": "PRODUCT", "item_id": line, "quantity": pieces, "reason": reason}
+                for line, pieces in (lines or {}).items()
+            ]
+            if amount:
+                whole = {"item_type": "ORDER", "item_id": order.id, "amount": float(amount), "reason": reason}
+                items.append(whole)
+            total = self.quote(order, items)["total"]
+            gateway, _ = self._gateway(order)
+            payment = {"provider_id": gateway, "amount": float(total), "offline": gateway in OFFLINE}
+            found: dict[str, Any] = self.refund(order, items, [payment], user_id or self.owner.id)
+            return found
 
     def quote(self, order: Order, items: list[dict[str, Any]]) -> dict[str, Any]:
         """Return {total, tax, shares} for the items, or raise Refused."""
@@ -706,6 +763,34 @@ class Store:
             self._touch(order, self.now())
             self._order_event(order, "updated")
             return order
+
+    # The catalog.
+
+    def change_product(self, product_id: int, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Change a product as an API account or a merchant does, and return it."""
+        with self.ground.lock:
+            product = self.products[product_id]
+            product.update({k: v for k, v in changes.items() if k in product and k != "id"})
+            product["date_modified"] = v3_date(self.now())
+            self.emit("store/product/updated", {"type": "product", "id": product_id})
+            return product
+
+    def add_product(self, like: int | str, *, quiet: bool = False, **changes: Any) -> dict[str, Any]:
+        """Add a product that is made now, like another one but for the changes; return it. quiet: fires nothing."""
+        with self.ground.lock:
+            number = self.next_id("product")
+            now = v3_date(self.now())
+            model = self.product_named(like)
+            name = str(changes.get("name") or f"{model['name']} {number}")
+            product = {
+                **model, "id": number, "name": name, "sku": f"{model['sku']}-{number}", "date_created": now,
+                "date_modified": now, "base_variant_id": self.next_id("variant"), "custom_fields": [],
+                "custom_url": {"url": f"/product-{number}/", "is_customized": False}, **changes,
+            }  # fmt: skip
+            self.products[number] = product
+            if not quiet:
+                self.emit("store/product/created", {"type": "product", "id": number})
+            return product
 
     # Metafields.
 

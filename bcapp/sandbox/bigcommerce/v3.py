@@ -20,7 +20,7 @@ from bcapp.sandbox.bigcommerce.api import (
     words_in,
 )
 from bcapp.sandbox.bigcommerce.orders import Order, v3_date
-from bcapp.sandbox.bigcommerce.store import Refused
+from bcapp.sandbox.bigcommerce.store import OFFLINE, Refused
 from bcapp.sandbox.bigcommerce.webhooks import Hook
 
 v3 = Table()
@@ -81,21 +81,28 @@ def _items(ask: Ask) -> list[dict[str, Any]]:
     return items
 
 
+def _way(provider: str, description: str, amount: Decimal) -> dict[str, Any]:
+    """Return one way to refund; what is offline is only written down. Source: orders.v3.yml, refund_methods."""
+    offline = provider in OFFLINE
+    return {
+        "provider_id": provider,
+        "provider_description": description,
+        "amount": float(amount),
+        "offline": offline,
+        "offline_provider": offline,
+        "offline_reason": "This payment provider does not support online refunds" if offline else "",
+    }
+
+
 @v3("POST", "/v3/orders/{order_id}/payment_actions/refund_quotes", ORDERS[0], TRANSACTIONS[0])
 def refund_quote(ask: Ask) -> Answer:
     order = the_order(ask)
     items = _items(ask)
     quote = ask.store.quote(order, items)
     gateway = order.transactions[0]["gateway"] if order.transactions else "custom"
-    offline = gateway in ("custom", "bankdeposit", "cod")
-    method = {
-        "provider_id": gateway,
-        "provider_description": order.payment_method,
-        "amount": float(quote["total"]),
-        "offline": offline,
-        "offline_provider": offline,
-        "offline_reason": "This payment provider does not support online refunds" if offline else "",
-    }
+    ways = [] if not order.customer_id else [_way("storecredit", "Store Credit", quote["total"])]
+    ways += [] if gateway == "custom" else [_way("custom", "Custom", quote["total"])]
+    ways.append(_way(gateway, order.payment_method, quote["total"]))
     by_order = [s for i, s in zip(items, quote["shares"], strict=True) if i["item_type"] == "ORDER"]
     data = {
         "order_id": order.id,
@@ -105,7 +112,7 @@ def refund_quote(ask: Ask) -> Answer:
         "rounding": 0.0,
         "adjustment": 0.0,
         "tax_inclusive": False,
-        "refund_methods": [[method]],
+        "refund_methods": [[way] for way in ways],
     }
     return one(data, 201)
 
@@ -134,7 +141,10 @@ def all_refunds(ask: Ask) -> Answer:
     orders, ids = numbers_in(ask.query, "order_id:in"), numbers_in(ask.query, "id:in")
     rows = [r for o in ask.store.orders.values() for r in o.refunds]
     rows = [r for r in rows if (orders is None or r["order_id"] in orders) and (ids is None or r["id"] in ids)]
-    return collection(ask, rows)
+    after, before = time_in(ask.query, "created:min"), time_in(ask.query, "created:max")
+    rows = rows if after is None else [r for r in rows if r["created"] >= v3_date(after)]
+    rows = rows if before is None else [r for r in rows if r["created"] <= v3_date(before)]
+    return collection(ask, sorted(rows, key=lambda r: r["id"]))
 
 
 @v3("GET", "/v3/orders/payment_actions/refunds/{refund_id}", *ORDERS, *TRANSACTIONS)
@@ -374,6 +384,53 @@ def get_product(ask: Ask) -> Answer:
         raise not_found()
     include = words_in(ask.query, "include") or set()
     return one(pick(product_shape(product, include), ask.query, include))
+
+
+@v3("PUT", "/v3/catalog/products", PRODUCTS[0])
+def put_products(ask: Ask) -> Answer:
+    """Change up to ten products. Source: products_catalog.v3.yml: "Product updates are limited to 10"."""
+    rows = ask.array(10)
+    for row in rows:
+        if int(row.get("id") or 0) not in ask.store.products:
+            raise ApiError(404, "A product does not exist.")
+    return one([product_shape(ask.store.change_product(int(row["id"]), row), set()) for row in rows])
+
+
+def assignments(ask: Ask) -> list[dict[str, int]]:
+    products, channels = numbers_in(ask.query, "product_id:in"), numbers_in(ask.query, "channel_id:in")
+    return [
+        {"product_id": p["id"], "channel_id": c}
+        for p in ask.store.products.values()
+        for c in p["channels"]
+        if (products is None or p["id"] in products) and (channels is None or c in channels)
+    ]
+
+
+@v3("GET", "/v3/catalog/products/channel-assignments", *PRODUCTS)
+def get_assignments(ask: Ask) -> Answer:
+    return collection(ask, assignments(ask))
+
+
+@v3("PUT", "/v3/catalog/products/channel-assignments", PRODUCTS[0], at_once=1)
+def put_assignments(ask: Ask) -> Answer:
+    rows = ask.array(250)
+    for row in rows:
+        if row.get("product_id") not in ask.store.products or row.get("channel_id") not in ask.store.channels:
+            raise ApiError(422, "An assignment names what does not exist.", {"0": "does not exist"})
+    for row in rows:
+        channels = ask.store.products[row["product_id"]]["channels"]
+        ask.store.change_product(row["product_id"], {"channels": sorted({*channels, row["channel_id"]})})
+    return Answer(status=204)
+
+
+@v3("DELETE", "/v3/catalog/products/channel-assignments", PRODUCTS[0], at_once=1)
+def delete_assignments(ask: Ask) -> Answer:
+    if not {"product_id:in", "channel_id:in"} & set(ask.query):
+        raise ApiError(422, "At least one filter must be provided in order to delete channel assignments.")
+    for row in assignments(ask):
+        left = [c for c in ask.store.products[row["product_id"]]["channels"] if c != row["channel_id"]]
+        ask.store.change_product(row["product_id"], {"channels": left})
+    return Answer(status=204)
 
 
 @v3("GET", "/v3/catalog/products/{product_id}/custom-fields", *PRODUCTS)
