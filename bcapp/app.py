@@ -22,6 +22,8 @@ from bcapp.jobs.intake import Intake
 from bcapp.services import Services
 from bcapp.web import health, oauth, signers, webhooks
 from bcapp.web.access import AccessLog
+from bcapp.web.api.door import refusal as api_refusal
+from bcapp.web.api.openapi import api_routes
 from bcapp.web.counts import Counts
 from bcapp.web.forms import TooLarge
 from bcapp.web.panel import panel_routes
@@ -73,6 +75,7 @@ def routes() -> list[BaseRoute]:
         *oauth.ROUTES,
         *signers.ROUTES,
         *health.ROUTES,
+        *api_routes(),
         *panel_routes(),
         Mount("/static", app=VersionedStatic(), name="static"),
     ]
@@ -104,6 +107,8 @@ def answer(request: Request, refusal: Refusal) -> Response:
     """The refusal as a page that the control panel may frame; machines get the status alone."""
     if request.url.path.startswith("/webhooks/"):
         return Response(status_code=refusal.status)
+    if request.url.path.startswith("/api/"):
+        return api_refusal(refusal.status)
     if not hasattr(request.state, "frame_ancestors"):
         settings = request.app.state.services.settings
         frame_by(request, any_store(settings))

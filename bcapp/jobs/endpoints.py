@@ -15,8 +15,8 @@ from bcapp.core.news import goes_off, next_wait, signature_headers
 from bcapp.errors import RefusedByUs, UnreadableInput
 from bcapp.http import guarded
 from bcapp.jobs.asking import ask_person
+from bcapp.jobs.endpoint_hosts import local_hosts
 from bcapp.jobs.outcome import Outcome, Work, skipped
-from bcapp.settings import LOOPBACK, Settings
 
 SECONDS = 15.0
 MOST_BYTES = 64 * 1024  # of an answer, which nobody reads
@@ -29,11 +29,6 @@ class Tried:
     status: int | None
     milliseconds: int
     why: str = ""
-
-
-def local_hosts(settings: Settings) -> tuple[str, ...]:
-    """Return the hosts that may be called besides public ones: this machine's, in the sandbox alone."""
-    return tuple(LOOPBACK) if settings.countersign_clock_url else ()
 
 
 async def deliver_webhook(work: Work) -> Outcome:

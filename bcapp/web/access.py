@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bcapp.web.api.door import refusal
 from bcapp.web.render import message_page
 
 log = structlog.get_logger("bcapp.access")
@@ -88,6 +89,8 @@ def failure(scope: Scope, reference: str) -> Response:
     """What a person sees of a bug: that it was ours, and the reference to name."""
     if scope["path"].startswith("/webhooks/"):
         return Response(status_code=503 if scope["path"].endswith("/bigcommerce") else 500)
+    if scope["path"].startswith("/api/"):
+        return refusal(500)
     try:
         return message_page(
             Request(scope),

@@ -58,6 +58,10 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "settings.view": MANAGERS,
     "settings.edit": MANAGERS,
     "audit.view": MANAGERS,
+    "api.view": MANAGERS,
+    "api.edit": MANAGERS,  # keys of the API
+    "endpoints.view": MANAGERS,
+    "endpoints.edit": MANAGERS,  # outgoing webhooks
     "health.view": EVERYBODY,
     "welcome.view": EVERYBODY,
     "welcome.edit": MANAGERS,

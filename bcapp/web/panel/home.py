@@ -49,6 +49,7 @@ def task_link(frame: Frame, task: Task) -> tuple[str, str] | None:
         "rule": ("Open the rule", f"rules/{number}"),
         "change": ("Decide", "people/changes"),
         "request": ("Open the request", f"requests/{number}"),
+        "endpoint": ("Open the endpoint", f"settings/endpoints/{number}"),
         "agreement": ("Open the agreement", f"agreements/{number}"),
         "campaign": ("Open the campaign", f"acceptances/campaigns/{number}"),
         "import": ("Open the import", f"acceptances/imports/{number}"),

@@ -86,6 +86,8 @@ SECTIONS = (
     ("test-mode", "Test mode", "settings/test-mode"),
     ("rates", "Currencies and rates", "settings/rates"),
     ("webhooks", "Webhooks", "settings/webhooks"),
+    ("endpoints", "Outgoing webhooks", "settings/endpoints"),
+    ("api", "API keys", "settings/api"),
     ("scopes", "Access to your store", "settings/scopes"),
     ("data", "Data", "settings/data"),
     ("uninstall", "Prepare to uninstall", "settings/uninstall"),

@@ -1,0 +1,327 @@
+"""The API: who may, what it answers, and that it answers what is published."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from bcapp.core.news import NEWS
+from bcapp.db import chunks
+from bcapp.db.api_keys import CALLS_A_MINUTE, add_key, digest_of, revoke_key
+from bcapp.db.panel_requests import data_key
+from bcapp.web.api import operations
+from bcapp.web.api.door import ROOT, Operation
+from bcapp.web.api.openapi import document, text
+from tests.web.panel.conftest import House, house  # noqa: F401
+from tests.web.panel.test_requests import Desk, desk  # noqa: F401
+
+pytestmark = pytest.mark.database
+
+DOCS = Path(__file__).parents[2] / "docs"
+PARAMETER = re.compile(r"{(\w+)}")
+PUBLISHED = json.loads((DOCS / "api.openapi.json").read_text())
+
+
+async def key_of(house: House, store: str = "", role: str = "read") -> dict[str, str]:  # noqa: F811
+    made = await add_key(house.db, store or house.store, "ERP", role, user_id=1, now=house.clock.now())
+    assert made is not None
+    return {"Authorization": f"Bearer {made}"}
+
+
+def path_of(operation: Operation, request_id: int) -> str:
+    values = {
+        "id": "1001" if "/records/" in operation.path else str(request_id),
+        "kind": "order",
+        "part": "signed_document",
+    }
+    return ROOT + PARAMETER.sub(lambda match: values.get(match[1], "1"), operation.path)
+
+
+def fits(answer: Any, operation: Operation) -> None:
+    """The answer is what the published file says; nothing more and nothing less."""
+    published = PUBLISHED["paths"][ROOT + operation.path][operation.method.lower()]["responses"]
+    body = answer.json()
+    schema = published[str(answer.status_code)]["content"]["application/json"]["schema"]
+    jsonschema.validate(body, {**schema, "components": PUBLISHED["components"]})
+
+
+async def signed(desk: Desk) -> int:  # noqa: F811
+    """A completed request with a hold and a kept PDF."""
+    h = desk.house
+    await desk.order(1001)
+    await desk.hold(1001, "released")
+    secrets = h.services.secrets
+    wrapped = secrets.wrap(secrets.new_data_key(), store_hash=h.store)
+    await h.run("UPDATE stores SET data_key = $2 WHERE store_hash = $1", h.store, wrapped)
+    key = await data_key(h.db, secrets, h.store)
+    assert key is not None
+    request_id = await desk.request(
+        1001, "completed", signer="signed", checked="right", inputs=[{"id": "po", "type": "t", "value": "77"}]
+    )
+    async with h.db.transaction():
+        sha256 = await chunks.keep(h.db, key, h.store, b"%PDF-1.7 signed")
+        await h.db.execute(
+            "keep_evidence",
+            {"store_hash": h.store, "request_id": request_id, "part": "signed_document", "sha256": sha256,
+             "size_bytes": 15, "provider_hash": "", "verified": True, "now": h.clock.now()},
+        )  # fmt: skip
+    return request_id
+
+
+# What is published ------------------------------------------------------------------------------------------
+
+
+def test_the_published_file_is_what_the_code_says() -> None:
+    assert (DOCS / "api.openapi.json").read_text() == text(), "python -m bcapp.web.api.openapi > docs/api.openapi.json"
+    OpenAPIV31SpecValidator(PUBLISHED).validate()
+
+
+def test_every_operation_and_every_event_stands_in_the_guide() -> None:
+    guide = (DOCS / "api.md").read_text()
+    for operation in operations():
+        assert f"`{operation.method} {operation.path}`" in guide
+        assert operation.endpoint.__doc__
+    named = set(re.findall(r"^\| `([a-z]+\.[a-z_]+)` \|", guide, re.M))
+    assert named == set(NEWS)
+
+
+def test_no_shape_has_room_for_a_signers_link() -> None:
+    names = json.dumps(document()).lower()
+    for word in ("embed", "sign_url", "signing_url", "callback", "token", "provider_document"):
+        assert word not in names
+
+
+# Who may ----------------------------------------------------------------------------------------------------
+
+
+async def test_without_a_good_key_nobody_hears_anything(desk: Desk) -> None:  # noqa: F811
+    house = desk.house  # noqa: F811
+    request_id = await signed(desk)
+    revoked = await key_of(house)
+    number = await house.run("SELECT id FROM api_keys")
+    assert await revoke_key(house.db, house.store, number, user_id=1, now=house.clock.now())
+    good = (await key_of(house))["Authorization"].removeprefix("Bearer ")
+    tries: list[dict[str, str]] = [
+        {},
+        {"Authorization": ""},
+        {"Authorization": "Bearer"},
+        {"Authorization": f"Basic {good}"},
+        {"Authorization": f"Bearer {good}x"},
+        {"Authorization": f"Bearer {house.other}{good[len(house.store) :]}"},
+        {"Authorization": f"Bearer {house.as_('owner').token}"},  # a session is no key
+        {"X-App-Session": house.as_("owner").token},
+        revoked,
+    ]
+    heard = set()
+    for operation in operations():
+        for headers in tries:
+            answer = await house.client.request(operation.method, path_of(operation, request_id), headers=headers)
+            assert answer.status_code == 401
+            assert answer.headers["www-authenticate"] == "Bearer"
+            heard.add(answer.text)
+    assert len(heard) == 1  # nobody learns which part of a key is wrong
+    session = await house.client.get(f"/s/{house.store}/requests", headers={"X-App-Session": good})
+    assert session.status_code == 401
+
+
+async def test_a_key_of_another_store_finds_nothing_of_ours(desk: Desk) -> None:  # noqa: F811
+    house = desk.house  # noqa: F811
+    request_id = await signed(desk)
+    stranger = await key_of(house, house.other, "write")
+    before = await house.run("SELECT count(*) FROM deliveries")
+    for operation in operations():
+        answer = await house.client.request(operation.method, path_of(operation, request_id), headers=stranger)
+        if operation.pages:
+            assert answer.json() == {"data": [], "next": None}
+        else:
+            assert answer.status_code == 404, operation.path
+        assert "Lee" not in answer.text
+    assert await house.run("SELECT count(*) FROM deliveries") == before
+
+
+async def test_a_key_that_may_read_changes_nothing(desk: Desk) -> None:  # noqa: F811
+    house = desk.house  # noqa: F811
+    request_id = await signed(desk)
+    headers = await key_of(house)
+    for operation in operations():
+        answer = await house.client.request(operation.method, path_of(operation, request_id), headers=headers)
+        assert (answer.status_code == 403) == (operation.role == "write"), operation.path
+    assert await house.run("SELECT count(*) FROM deliveries WHERE source = 'panel'") == 0
+
+
+async def test_only_a_digest_is_kept_and_its_use_is_noted(house: House) -> None:  # noqa: F811
+    key = (await key_of(house))["Authorization"].removeprefix("Bearer ")
+    assert bytes(await house.run("SELECT digest FROM api_keys")) == digest_of(key)
+    assert await house.run("SELECT count(*) FROM api_keys k WHERE k::text LIKE $1", f"%{key[-43:]}%") == 0
+    house.clock.advance(hours=1)
+    await house.client.get(f"{ROOT}/requests", headers={"Authorization": f"Bearer {key}"})
+    assert await house.run("SELECT last_used_at FROM api_keys") == house.clock.now()
+
+
+async def test_each_key_has_its_minute(house: House) -> None:  # noqa: F811
+    first, second = await key_of(house), await key_of(house)
+    await house.client.get(f"{ROOT}/requests", headers=first)
+    await house.run("UPDATE api_keys SET calls = $1 WHERE calls > 0", CALLS_A_MINUTE)
+    refused = await house.client.get(f"{ROOT}/requests", headers=first)
+    assert refused.status_code == 429
+    assert int(refused.headers["retry-after"]) <= 60
+    assert refused.json()["error"]["code"] == "too_many_calls"
+    assert (await house.client.get(f"{ROOT}/requests", headers=second)).headers["ratelimit-remaining"] == "119"
+    house.clock.advance(minutes=1)
+    assert (await house.client.get(f"{ROOT}/requests", headers=first)).status_code == 200
+
+
+async def test_an_uninstalled_store_has_no_api(house: House) -> None:  # noqa: F811
+    headers = await key_of(house)
+    await house.run("UPDATE stores SET state = 'uninstalled' WHERE store_hash = $1", house.store)
+    assert (await house.client.get(f"{ROOT}/requests", headers=headers)).status_code == 401
+
+
+# What it answers --------------------------------------------------------------------------------------------
+
+
+async def test_every_answer_is_as_published(desk: Desk) -> None:  # noqa: F811
+    house = desk.house  # noqa: F811
+    request_id = await signed(desk)
+    headers = await key_of(house, role="write")
+    for operation in operations():
+        path = path_of(operation, request_id)
+        answer = await house.client.request(operation.method, path, headers=headers)
+        assert answer.status_code == operation.status, (operation.path, answer.text)
+        if operation.media_type == "application/json":
+            fits(answer, operation)
+        for secret in ("signing-link-of-a-person", "secret-nonce"):
+            assert secret not in answer.text
+
+
+async def test_a_signed_request_with_its_document(desk: Desk) -> None:  # noqa: F811
+    house = desk.house  # noqa: F811
+    request_id = await signed(desk)
+    headers = await key_of(house)
+    one = (await house.client.get(f"{ROOT}/requests/{request_id}", headers=headers)).json()
+    assert one["is_signed"] is True
+    assert one["record"] == {"kind": "order", "id": "1001"}
+    assert one["inputs"] == [{"id": "po", "type": "t", "value": "77"}]
+    assert [d["part"] for d in one["documents"]] == ["signed_document"]
+    assert one["signers"][0]["email"] == "grace@shop.example"
+    pdf = await house.client.get(f"{ROOT}/requests/{request_id}/documents/signed_document", headers=headers)
+    assert pdf.content == b"%PDF-1.7 signed"
+    assert pdf.headers["x-content-sha256"] == one["documents"][0]["sha256"]
+    assert pdf.headers["content-disposition"].startswith("attachment")
+    log = await house.client.get(f"{ROOT}/requests/{request_id}/documents/signing_log", headers=headers)
+    assert log.status_code == 404
+    record = (await house.client.get(f"{ROOT}/records/order/1001", headers=headers)).json()
+    assert record["hold"]["state"] == "released"
+    assert record["total"] == {"amount": "1200.0000", "currency": "USD"}
+    assert [r["id"] for r in record["requests"]] == [request_id]
+
+
+async def test_pages_follow_each_other_without_gaps(desk: Desk) -> None:  # noqa: F811
+    house = desk.house  # noqa: F811
+    headers = await key_of(house)
+    ids = []
+    for number in range(1, 8):
+        await desk.order(1000 + number)
+        ids.append(await desk.request(1000 + number, "sent" if number % 2 else "declined"))
+        house.clock.advance(minutes=1)
+
+    async def every(path: str, **params: Any) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        while True:
+            page = (await house.client.get(path, params=params, headers=headers)).json()
+            found += page["data"]
+            if page["next"] is None:
+                return found
+            params["after"] = page["next"]
+
+    assert [r["id"] for r in await every(f"{ROOT}/requests", limit=3)] == ids[::-1]
+    assert [r["id"] for r in await every(f"{ROOT}/requests", limit=2, status="declined")] == ids[5::-2][:3]
+    assert [r["id"] for r in await every(f"{ROOT}/requests", record_kind="order", record_id="1003")] == [ids[2]]
+    since = (house.clock.now() - timedelta(minutes=2, seconds=30)).isoformat()
+    assert [r["id"] for r in await every(f"{ROOT}/requests", created_since=since)] == ids[:4:-1]
+    assert [r["id"] for r in await every(f"{ROOT}/records/order", limit=2)] == [str(n) for n in range(1007, 1000, -1)]
+
+
+async def test_looking_again_queues_a_look_and_says_who_asked(desk: Desk) -> None:  # noqa: F811
+    house = desk.house  # noqa: F811
+    await desk.order(1001)
+    headers = await key_of(house, role="write")
+    for _ in range(2):
+        assert (await house.client.post(f"{ROOT}/records/order/1001/look", headers=headers)).status_code == 202
+    assert await house.run("SELECT count(*) FROM deliveries WHERE record_id = '1001'") == 1
+    actor = await house.run("SELECT actor FROM audit_log WHERE event = 'looked_again' LIMIT 1")
+    assert actor.startswith("api_key:")
+    assert (await house.client.post(f"{ROOT}/records/order/999/look", headers=headers)).status_code == 404
+
+
+# Refusals ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/requests?limit=0", 400),
+        ("GET", "/requests?limit=101", 400),
+        ("GET", "/requests?limit=x", 400),
+        ("GET", "/requests?stauts=sent", 400),
+        ("GET", "/requests?status=gone", 400),
+        ("GET", "/requests?after=x", 400),
+        ("GET", "/requests?after=WyJ4Il0", 400),
+        ("GET", "/requests?created_since=yesterday", 400),
+        ("GET", "/requests?created_since=0001-01-01T00:00:00%2B23:00", 400),
+        ("GET", "/records/order?after=WyJ4IiwieSJd", 400),
+        ("GET", "/requests/x", 404),
+        ("GET", "/requests/0", 404),
+        ("GET", "/requests/99999999999999999999", 404),
+        ("GET", "/requests/1/documents/passwords", 404),
+        ("GET", "/records/Order", 404),
+        ("GET", "/records/order/%00", 404),
+        ("GET", "/nothing", 404),
+        ("DELETE", "/requests", 405),
+        ("POST", "/requests/1", 405),
+    ],
+)
+async def test_every_refusal_has_one_shape(house: House, method: str, path: str, status: int) -> None:  # noqa: F811
+    headers = await key_of(house)
+    answer = await house.client.request(method, f"{ROOT}{path}", headers=headers)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/json"
+    assert set(answer.json()) == {"error"}
+    assert set(answer.json()["error"]) == {"code", "message"}
+    assert answer.json()["error"]["message"].endswith(".")
+
+
+async def test_the_description_is_served_and_needs_no_key(house: House) -> None:  # noqa: F811
+    answer = await house.client.get(f"{ROOT}/openapi.json")
+    assert answer.json() == PUBLISHED
+
+
+# The panel's page --------------------------------------------------------------------------------------------
+
+
+async def test_a_key_is_shown_once_and_revoked_at_once(house: House) -> None:  # noqa: F811
+    made = await house.as_("manager").post("settings/api", {"name": "ERP", "role": "read"})
+    found = re.search(rf"<code>({house.store}\.[A-Za-z0-9_-]{{43}})</code>", made.text)
+    assert found
+    key = found[1]
+    headers = {"Authorization": f"Bearer {key}"}
+    assert (await house.client.get(f"{ROOT}/requests", headers=headers)).status_code == 200
+    shown = (await house.as_("owner").get("settings/api")).text
+    assert key not in shown
+    assert f"ends in {key[-4:]}" in shown
+    number = await house.run("SELECT id FROM api_keys")
+    for who in ("approver", "viewer"):
+        assert (await house.as_(who).get("settings/api")).status_code == 403
+        assert (await house.as_(who).post(f"settings/api/{number}/revoke")).status_code == 403
+    assert (await house.as_("stranger").post(f"settings/api/{number}/revoke")).status_code == 404
+    assert (await house.as_("owner").post(f"settings/api/{number}/revoke")).status_code == 303
+    assert (await house.client.get(f"{ROOT}/requests", headers=headers)).status_code == 401
+    for data in ({}, {"name": "x", "role": "admin"}, {"name": "y" * 200, "role": "read"}):
+        assert (await house.as_("owner").post("settings/api", data)).status_code == 422
