@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from bcapp.bigcommerce.extensions import ExtensionCalls
 from bcapp.bigcommerce.parse import StoreProfile, parse_date, parse_store
 from bcapp.bigcommerce.refunds import RefundCalls
 from bcapp.bigcommerce.wire import Params
@@ -28,7 +29,7 @@ def batches(values: Iterable[Any], size: int) -> list[list[Any]]:
     return [rows[at : at + size] for at in range(0, len(rows), size)]
 
 
-class BigCommerce(RefundCalls):
+class BigCommerce(ExtensionCalls, RefundCalls):
     """One store, as its own access token sees it."""
 
     def __init__(
@@ -360,7 +361,8 @@ class BigCommerce(RefundCalls):
         With brand_id, categories, is_visible, date_created and channels; given: of the list's filters.
         """
         fields = {"include": "channels", "include_fields": "name,brand_id,categories,is_visible,date_created"}
-        params = {**fields, **given, "sort": "id", "direction": "asc", "page": page, "limit": PAGE}
+        params: dict[str, str | int] = {**fields, **given, "sort": "id", "direction": "asc"}
+        params |= {"page": page, "limit": PAGE}
         answer = await self._call("GET", "/v3/catalog/products", params=params)
         rows = self._rows(self._data(answer), "products")
         return rows, len(rows) < PAGE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, tzinfo
 from typing import Any
@@ -52,9 +52,12 @@ class Judged:
     found: dict[str, Any] | None = None
 
 
-def read_sheet(content: bytes) -> list[tuple[int, dict[str, str]]]:
+def read_sheet(
+    content: bytes, heading_problem: Callable[[Sequence[str]], str] | None = None
+) -> list[tuple[int, dict[str, str]]]:
     """Return (line, cells by column) of every line that is not empty; the heading is line 1.
 
+    heading_problem: what is wrong with the columns of another kind of file, "" when nothing is.
     Raises UnreadableSheet for what is no such file: encoding, columns, size, an open quotation mark.
     """
     if len(content) > MOST_BYTES:
@@ -70,7 +73,7 @@ def read_sheet(content: bytes) -> list[tuple[int, dict[str, str]]]:
     try:
         for cells in reader:
             if not columns:
-                columns = _columns(cells)
+                columns = _columns(cells, heading_problem)
                 continue
             if not any(c.strip() for c in cells):
                 continue
@@ -103,8 +106,12 @@ def _decode(content: bytes) -> str:
         raise UnreadableSheet(text) from None
 
 
-def _columns(cells: Sequence[str]) -> list[str]:
+def _columns(cells: Sequence[str], heading_problem: Callable[[Sequence[str]], str] | None) -> list[str]:
     names = [c.strip().lower().replace(" ", "_") for c in cells]
+    if heading_problem is not None:
+        if problem := heading_problem(names):
+            raise UnreadableSheet(problem)
+        return names
     unknown = [n for n in names if n and n not in COLUMNS]
     if unknown:
         names_known = ", ".join(COLUMNS)

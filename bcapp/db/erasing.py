@@ -127,7 +127,11 @@ async def _erase(
         "acceptances": await db.fetch_val("erase_acceptances", {**party, "digest": digest, "requests": ids}),
         "exemptions": await db.fetch_val("erase_exemptions", party),
         "texts for one customer": await db.fetch_val("erase_bindings", party),
-        "rows of imports": await db.fetch_val("erase_import_rows", {"store_hash": store_hash, "pattern": pattern}),
+        "rows of imports": await db.fetch_val("erase_import_rows", {"store_hash": store_hash, "pattern": pattern})
+        + await db.fetch_val("erase_supplier_lines", {"store_hash": store_hash, "pattern": pattern}),
+        "contacts of suppliers": await db.fetch_val(
+            "erase_supplier_contacts", {"store_hash": store_hash, "email": email}
+        ),
         "tasks": await db.fetch_val("erase_in_tasks", {**about, "requests": all_ids}),
         "reasons": await db.fetch_val("erase_in_requests", {**texts, "requests": all_ids})
         + await db.fetch_val("erase_in_actions", about)

@@ -122,6 +122,7 @@ class Store:
         self.promotion_codes: dict[int, list[dict[str, Any]]] = {}
         self.promotion_writes_are_whole = True
         self.metafields: dict[int, dict[str, Any]] = {}
+        self.extensions: list[dict[str, Any]] = []  # app extensions, in the order of their making
         self.status_labels: dict[int, str] = {}
         self.window_start: datetime | None = None
         self.window_calls = 0
@@ -824,7 +825,7 @@ FIRST_IDS = {
     "order": 100, "order_product": 1, "order_address": 1, "transaction": 1, "refund": 1, "refund_payment": 1,
     "shipment": 1, "message": 1, "metafield": 1, "customer": 1, "customer_address": 1, "product": 77,
     "custom_field": 1, "brand": 30, "category": 18, "group": 1, "variant": 64, "payment": 1,
-    "price_list": 2, "assignment": 1, "promotion": 1, "promotion_code": 1,
+    "extension": 1, "price_list": 2, "assignment": 1, "promotion": 1, "promotion_code": 1,
 }  # fmt: skip
 
 TAX_RATES = {"US": "0.0875", "DE": "0.19", "FR": "0.20", "GB": "0.20", "CA": "0.13"}

@@ -286,6 +286,14 @@ CREATE TABLE rates (                                        -- what one unit of 
     PRIMARY KEY (store_hash, currency)
 );
 
+CREATE TABLE store_names (                                  -- what the store calls its customer groups and categories
+    store_hash text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    what       text NOT NULL,                               -- the field of a condition that means them
+    id         bigint NOT NULL,
+    name       text NOT NULL,
+    PRIMARY KEY (store_hash, what, id)
+);
+
 -- Records, requests, holds --------------------------------------------------------------------------------
 
 CREATE TABLE records (
@@ -756,7 +764,7 @@ CREATE TABLE supplier_imports (
     PRIMARY KEY (store_hash, id)
 );
 
-CREATE TABLE supplier_import_lines (                        -- personal; gone a day after the import ended
+CREATE TABLE supplier_import_lines (                        -- personal; the cells are gone a week after the import ended
     store_hash  text NOT NULL,
     import_id   bigint NOT NULL,
     line        integer NOT NULL,
@@ -797,6 +805,7 @@ CREATE TABLE cases (                                        -- BigCommerce has n
     tax             numeric(20, 4) NOT NULL DEFAULT 0,
     cap             numeric(20, 4) NOT NULL DEFAULT 0,      -- the most that a signature allows
     baseline        jsonb NOT NULL DEFAULT '[]',            -- ids of the order's refunds from before the opening
+    looks           integer NOT NULL DEFAULT 0,             -- how often a refund on its way was looked after
     order_facts     jsonb NOT NULL DEFAULT '{}',            -- of the order as last read; for cases that have ended
     contact_name    text NOT NULL DEFAULT '',               -- erasable, as are the next two
     contact_email   text NOT NULL DEFAULT '',               -- lower case
@@ -831,6 +840,7 @@ CREATE TABLE case_attempts (                                -- every time we ask
     store_hash text NOT NULL,
     case_id    bigint NOT NULL,
     number     integer NOT NULL,
+    action_id  bigint NOT NULL,
     order_id   bigint NOT NULL,
     state      text NOT NULL CHECK (state IN ('calling', 'unclear', 'done', 'not_done', 'person')),
     amount     numeric(20, 4) NOT NULL,
