@@ -39,7 +39,7 @@ class Needs:
 
     catalog: categories with ancestors, brand id, custom fields. group: the customer's account. history: other orders.
     coupons: their codes. metafields: of the record; customer_metafields: of an order's customer. attributes: names of
-    a customer's attributes.
+    a customer's attributes. company_users, company_address: of a company.
     """
 
     catalog: bool = True
@@ -50,6 +50,8 @@ class Needs:
     metafields: bool = False
     customer_metafields: bool = False
     attributes: bool = True
+    company_users: bool = True
+    company_address: bool = True
 
     @property
     def left_out(self) -> frozenset[str]:

@@ -38,7 +38,7 @@ from bcapp.core.markup import (
 )
 from bcapp.core.merge import MergeField, Source, StoreProfile, address_text
 from bcapp.core.model import LineItem, Money, OrderFacts, PlacedField, Signer
-from bcapp.core.sheets import MOST_ROWS, Sheet
+from bcapp.core.sheets import MOST_ROWS, Ask, Sheet
 from bcapp.core.states import SignerRole
 from bcapp.errors import RefusedByUs
 
@@ -368,17 +368,19 @@ def approval_page(
     made_at: datetime,
     simulated: bool = False,
     kind: Kind = ORDER,
+    asks: Sequence[Ask] = (),
 ) -> Page:
     """Return the internal approval sheet of one request.
 
     why: sentences of the rule and what matched. limits: by signer position; None is no limit, an absent one
-    is not said.
+    is not said. asks: what the last one to sign fills in.
     """
     _check_signers(signers)
     data = _frame(title, kind, facts, profile, language, document_id, made_at, simulated)
     words = formats.words_for(language)
     locale = formats.locale_for(language, profile.country)
     signing = [s for s in signers if s.role is not SignerRole.COPY]
+    last = max((s for s in signing if s.role is SignerRole.SIGN), key=lambda s: (s.turn, s.position), default=None)
     blocks = []
     for signer in signing:
         limit = ""
@@ -386,8 +388,10 @@ def approval_page(
             known = limits[signer.position]
             limit = words["no_limit"] if known is None else formats.money(known, locale)
         note = {"id": f"note_{signer.position}", "signer": signer.position}
-        blocks.append({**_signer(signer, words["approver"]), "limit": limit, "note": note})
+        asked = [{"id": a.id, "label": clean_line(a.label)} for a in asks] if signer is last else []
+        blocks.append({**_signer(signer, words["approver"]), "limit": limit, "note": note, "asks": asked})
     notes = [PlacedField(f"note_{s.position}", s.position, "t") for s in signing if s.role is SignerRole.SIGN]
+    filled = [PlacedField(a.id, last.position, "t", a.value, a.label) for a in asks] if last is not None else []
     decision = words["decision" if any(s.role is SignerRole.SIGN for s in signing) else "decision_approve"]
     shown = {
         "why": [clean(w) for w in why],
@@ -398,7 +402,7 @@ def approval_page(
     return Page(
         "approval",
         _breakable({**data, **shown}),
-        (*notes, *_signature_fields(signers)),
+        (*filled, *notes, *_signature_fields(signers)),
         made_at,
     )
 

@@ -78,6 +78,8 @@ UNREAD: dict[str, str] = {
     "metafields": "the metafields were not read",
     "customer_metafields": "the customer's metafields were not read",
     "attributes": "the customer's attributes were not read",
+    "company_users": "the company's users were not read",
+    "company_address": "the company's address was not read",
 }
 
 OPERATORS: dict[FieldType, tuple[str, ...]] = {

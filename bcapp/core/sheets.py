@@ -18,6 +18,21 @@ class SheetTable:
 
 
 @dataclass(frozen=True)
+class Ask:
+    """What the last approver of a sheet is asked to fill in. id: of the field. value: as of a text box (markup.Box)."""
+
+    id: str
+    label: str
+    value: str = "text"
+
+
+CREDIT_LIMIT = Ask("credit_limit", "Credit limit granted (empty: none)", "money")
+
+# (workflow, kind of record) -> what its sheets ask for.
+ASKS: dict[tuple[str, str], tuple[Ask, ...]] = {("account_approval", "company"): (CREDIT_LIMIT,)}
+
+
+@dataclass(frozen=True)
 class Sheet:
     """party: who the record is about, "" for nobody (a promotion). facts: (label, value) as people read them."""
 

@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from bcapp.core.directory import Directory, Person
+from bcapp.core.kinds.company import CompanyFacts
+from bcapp.core.kinds.customer import CustomerFacts
 from bcapp.core.model import Money, OrderFacts, Signer
 from bcapp.core.money import RateTable, parse_money, written
 from bcapp.core.rules import Band, RuleDefinition
@@ -60,8 +62,26 @@ def billing_party(facts: OrderFacts) -> Party | None:
     return Party(facts.billing.name or facts.billing.company or email, email)
 
 
+def company_applicant(facts: CompanyFacts) -> Party | None:
+    """Return who applied for the company's account; None when nobody may act for it."""
+    user = facts.applicant
+    if user is None or "@" not in user.email:
+        return None
+    return Party(user.name or user.email, user.email.lower())
+
+
+def account_holder(facts: CustomerFacts) -> Party | None:
+    """Return the customer as the account names them."""
+    email = facts.email.strip().lower()
+    return Party(facts.name or facts.company or email, email) if "@" in email else None
+
+
 # source -> who stands there. A workflow with another signatory (an applicant, a supplier) adds its own line.
-SOURCES: dict[str, Callable[[Any], Party | None]] = {"billing": billing_party}
+SOURCES: dict[str, Callable[[Any], Party | None]] = {
+    "billing": billing_party,
+    "applicant": company_applicant,
+    "customer": account_holder,
+}
 
 
 def signer_from(source: str, facts: Any, label: str, *, may_forward: bool = False) -> tuple[Signer, ...] | Nobody:
@@ -69,7 +89,7 @@ def signer_from(source: str, facts: Any, label: str, *, may_forward: bool = Fals
     party = SOURCES[source](facts)
     if party is None:
         return Nobody(
-            NO_ADDRESS, f"{label} has no e-mail address. Add one to the order, or send it for signature by hand."
+            NO_ADDRESS, f"{label} has no e-mail address to ask. Add one there, or send it for signature by hand."
         )
     return (Signer(0, 1, party.name, party.email, may_forward=may_forward),)
 

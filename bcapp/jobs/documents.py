@@ -19,6 +19,7 @@ from bcapp.core.agreements import (
 from bcapp.core.merge import parse_profile
 from bcapp.core.model import Money, RecordKey, SignatureRequest
 from bcapp.core.rules import parse_definition, sentence
+from bcapp.core.sheets import ASKS
 from bcapp.core.states import Purpose, SignerRole
 from bcapp.db import chunks
 from bcapp.db.agreements import Text, bindings_of, fetch_version
@@ -60,6 +61,7 @@ async def make_document(work: Work, request: SignatureRequest, facts: Any) -> Ma
             title=f"Approval of {work.named.lower()}",
             why=await _why(work, request),
             limits=await _limits(work, request, facts),
+            asks=ASKS.get((request.workflow, request.record.kind), ()),
             **shared,
         )
         return Made(await render(page), request.language)

@@ -56,6 +56,8 @@ class CompanyFacts:
     address: Address = NOWHERE
     extra_fields: tuple[tuple[str, str], ...] = ()
     users: tuple[CompanyUser, ...] = ()
+    parent_status: int | None = None  # of the company above it; None: there is none, or it was not read
+    currency: str = ""  # the store's default, in which amounts without one stand
     unread: frozenset[str] = frozenset()
 
     @property

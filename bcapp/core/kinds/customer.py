@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
+from typing import Any
 
 from bcapp.core.conditions import METAFIELD
 from bcapp.core.fields import Field, FieldType, Reading, Unknown
 from bcapp.core.kinds.kind import Brief, Kind, OutOfScope
 from bcapp.core.kinds.order import countries, named_values, orders_so_far, paid_total, regions
+from bcapp.core.merge import NOWHERE, MergeField, Source, address_text
 from bcapp.core.model import Address, History
+from bcapp.core.sheets import Sheet, SheetTable
 from bcapp.core.stored import codec_of
 
 
@@ -41,6 +45,7 @@ class CustomerFacts:
     unread: frozenset[str] = frozenset()
     # Free text of the staff, and read by no rule.
     notes: str = field(default="", metadata={"stored": False})
+    company_id: int = 0  # the company of B2B Edition that the customer acts for; 0: none, or not read
 
     @property
     def label(self) -> str:
@@ -112,6 +117,70 @@ def _brief(facts: CustomerFacts) -> Brief:
     return Brief(facts.label, facts.modified_at, str(facts.id), bool(facts.email.strip()))
 
 
+def customer_1(facts: CustomerFacts) -> dict[str, Any]:
+    """Who it is and what was filled in when registering. Group, attributes and addresses are never material."""
+    return {
+        "email": facts.email.lower(),
+        "company": facts.company,
+        "form": sorted([name, value] for name, value in facts.form_fields),
+    }
+
+
+def _shown(facts: CustomerFacts) -> dict[str, Any]:
+    return {
+        "group_id": facts.group_id,
+        "company_id": facts.company_id,
+        "channel_id": facts.channel_id,
+        "created_at": facts.created_at.isoformat(),
+        "modified_at": facts.modified_at.isoformat(),
+    }
+
+
+def _home(facts: CustomerFacts) -> Address:
+    return facts.addresses[0] if facts.addresses else NOWHERE
+
+
+def _sheet(source: Source) -> Sheet:
+    facts: CustomerFacts = source.facts
+    found = [
+        ("Customer number", str(facts.id)),
+        ("Registered on", source.day(facts.created_at)),
+        ("E-mail", facts.email),
+        ("Phone", facts.phone),
+        ("Company", facts.company),
+    ]
+    tables: tuple[SheetTable, ...] = ()
+    if facts.form_fields:
+        tables = (SheetTable("What was filled in when registering", ("Question", "Answer"), facts.form_fields),)
+    party = facts.company or facts.name or facts.email
+    lines = tuple(line for line in address_text(_home(facts), source.locale).splitlines() if line != party)
+    return Sheet(tuple((label, value) for label, value in found if value), party, lines, tables)
+
+
+def _form(source: Source) -> str:
+    return "\n".join(f"{name}: {value}" for name, value in source.facts.form_fields)
+
+
+_MERGE = partial(MergeField, kind="customer")
+MERGE = (
+    _MERGE("customer.id", "Customer number", "1204", lambda s: str(s.facts.id)),
+    _MERGE("customer.name", "Customer name", "Ann Lee", lambda s: s.facts.name),
+    _MERGE("customer.company", "Customer's company", "Lee Outdoor Ltd", lambda s: s.facts.company),
+    _MERGE("customer.email", "Customer e-mail", "ann@lee.example", lambda s: s.facts.email),
+    _MERGE("customer.phone", "Customer phone", "+49 30 1234", lambda s: s.facts.phone),
+    _MERGE(
+        "customer.address",
+        "Customer address",
+        "1 High St\n10115 Berlin",
+        lambda s: address_text(_home(s.facts), s.locale),
+        many=True,
+    ),
+    _MERGE("customer.country", "Customer country", "DE", lambda s: _home(s.facts).country),
+    _MERGE("customer.form", "Answers of the registration", "Tax number: DE123", _form, many=True),
+    _MERGE("customer.since", "Customer since", "3 October 2026", lambda s: s.day(s.facts.created_at)),
+)
+
+
 CUSTOMER = Kind(
     "customer",
     "Customer",
@@ -122,4 +191,9 @@ CUSTOMER = Kind(
     _created_at,
     codec_of(CustomerFacts),
     brief=_brief,
+    material={1: customer_1},
+    merge=MERGE,
+    sheet=_sheet,
+    shown=_shown,
+    signer="the customer",
 )
