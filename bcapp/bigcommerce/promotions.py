@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from bcapp.bigcommerce.client import BigCommerce
 from bcapp.bigcommerce.raw import Raw, amount_in, parse_date, text_in, whole_in
 from bcapp.core.kinds.promotion import NOT_READ, PromotionFacts
-from bcapp.core.model import Money
+from bcapp.core.model import Gone, Money, RecordKey
 from bcapp.core.offers import Benefit, Margins, PricedProduct, body_of, changed_fields, margins, terms
 from bcapp.errors import BigCommerceError, UnreadableInput
 
@@ -161,6 +161,20 @@ def _named(matcher: Any, level: int) -> _Named | None:
     products = frozenset(i for found in known for i in found[0])
     brands = frozenset(i for found in known for i in found[1])
     return products, brands, frozenset(i for f in known for i in f[2]), any(f[3] for f in known)
+
+
+async def read_promotion(
+    client: BigCommerce, promotion_id: int, seen: Seen, store_currency: str, *, with_margins: bool
+) -> PromotionFacts | Gone:
+    """Return a promotion freshly read, with the margin that it leaves if that is wanted."""
+    raw = await client.fetch_promotion(promotion_id)
+    if raw is None:
+        return Gone(RecordKey("promotion", str(promotion_id)))
+    facts = parse_promotion(raw, seen, store_currency)
+    if with_margins:
+        margin = await read_margins(client, facts, store_currency)
+        facts = replace(facts, margins=margin, unread=facts.unread - {"catalog"})
+    return facts
 
 
 async def read_margins(client: BigCommerce, facts: PromotionFacts, store_currency: str) -> Margins:

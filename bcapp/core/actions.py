@@ -10,6 +10,17 @@ class ActionKind(StrEnum):
     HOLD_ORDER = "hold_order"
     RELEASE_ORDER = "release_order"
     CAPTURE_ORDER = "capture_order"
+    SWITCH_OFF_PROMOTION = "switch_off_promotion"
+    SWITCH_ON_PROMOTION = "switch_on_promotion"
+    PREPARE_CASE = "prepare_case"
+    EXECUTE_REFUND = "execute_refund"
+    VOID_PAYMENT = "void_payment"
+    CANCEL_ORDER = "cancel_order"
+    FOLLOW_REFUND = "follow_refund"
+    HOLD_ACCOUNT = "hold_account"
+    APPROVE_ACCOUNT = "approve_account"
+    UNDO_ACCOUNT = "undo_account"
+    ATTACH_TO_COMPANY = "attach_to_company"
     PREPARE_DOCUMENT = "prepare_document"
     CREATE_DOCUMENT = "create_document"
     SEND_REQUEST = "send_request"
@@ -54,6 +65,9 @@ def recovery(kind: ActionKind) -> Recovery:
         case (
             ActionKind.HOLD_ORDER
             | ActionKind.RELEASE_ORDER
+            | ActionKind.PREPARE_CASE
+            | ActionKind.CANCEL_ORDER
+            | ActionKind.FOLLOW_REFUND
             | ActionKind.PREPARE_DOCUMENT
             | ActionKind.CANCEL_REQUEST
             | ActionKind.CHECK_COMPLETION
@@ -72,9 +86,19 @@ def recovery(kind: ActionKind) -> Recovery:
             | ActionKind.DELIVER_WEBHOOK  # its id stays the same: who gets it twice knows it
         ):
             return Recovery.ABSOLUTE
+        case ActionKind.SWITCH_OFF_PROMOTION | ActionKind.SWITCH_ON_PROMOTION:
+            return Recovery.ABSOLUTE
+        case ActionKind.HOLD_ACCOUNT | ActionKind.APPROVE_ACCOUNT | ActionKind.UNDO_ACCOUNT:
+            return Recovery.ABSOLUTE
+        case ActionKind.ATTACH_TO_COMPANY:  # looked up by its name, and by what was there before
+            return Recovery.ADOPTABLE
         # A capture is looked up by the order's payment state: the gateway takes an authorisation only once.
         case ActionKind.CREATE_DOCUMENT | ActionKind.SEND_REQUEST | ActionKind.MEND_ADDRESS | ActionKind.CAPTURE_ORDER:
             return Recovery.ADOPTABLE
+        case ActionKind.VOID_PAYMENT:  # as a capture
+            return Recovery.ADOPTABLE
+        case ActionKind.EXECUTE_REFUND:
+            return Recovery.MONEY
         case ActionKind.RESEND_REQUEST | ActionKind.SEND_MAIL:
             return Recovery.AT_MOST_ONCE
         case _:
@@ -84,8 +108,20 @@ def recovery(kind: ActionKind) -> Recovery:
 def priority(kind: ActionKind) -> int:
     """Return the urgency, small first: hold and release, then send, write-back, upkeep, bulk."""
     match kind:
+        case ActionKind.SWITCH_OFF_PROMOTION | ActionKind.SWITCH_ON_PROMOTION:
+            return 10
         case ActionKind.HOLD_ORDER | ActionKind.RELEASE_ORDER | ActionKind.CAPTURE_ORDER | ActionKind.CHECK_COMPLETION:
             return 10
+        case ActionKind.EXECUTE_REFUND | ActionKind.VOID_PAYMENT | ActionKind.CANCEL_ORDER:
+            return 10
+        case ActionKind.PREPARE_CASE:
+            return 20
+        case ActionKind.FOLLOW_REFUND:
+            return 30
+        case ActionKind.HOLD_ACCOUNT | ActionKind.APPROVE_ACCOUNT | ActionKind.UNDO_ACCOUNT:
+            return 10
+        case ActionKind.ATTACH_TO_COMPANY:
+            return 30
         case (
             ActionKind.PREPARE_DOCUMENT
             | ActionKind.CREATE_DOCUMENT
@@ -129,9 +165,13 @@ def lane(kind: ActionKind, request_id: int | None) -> str:
             return f"{kind}:{request_id}"
         case ActionKind.WRITE_METAFIELDS | ActionKind.WRITE_STAFF_NOTE:
             return "writeback"
+        case ActionKind.ATTACH_TO_COMPANY:
+            return "attach"
         case ActionKind.SEND_MAIL:
             return "mail"
         case ActionKind.TEST_ACCOUNT | ActionKind.COUNT_BACKLOG | ActionKind.REGISTER_HOOKS:
+            return str(kind)
+        case ActionKind.FOLLOW_REFUND:
             return str(kind)
         case _:
             return "main"

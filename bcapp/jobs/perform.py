@@ -26,7 +26,7 @@ from bcapp.db.deliveries import say_look
 from bcapp.db.requests import fetch_request
 from bcapp.db.stores import Store, fetch_store
 from bcapp.errors import AppError, CircuitOpen, CredentialsRefused, RefusedByUs, RemoteError, Stale, TokenRefused
-from bcapp.jobs import campaigns, endpoints, importing, orders, past, signing, upkeep
+from bcapp.jobs import account_approval, campaigns, endpoints, importing, offers, orders, past, signing, upkeep
 from bcapp.jobs.apply import Writer
 from bcapp.jobs.asking import ask_person
 from bcapp.jobs.look import ask_for_consent, tell_account_broken
@@ -40,7 +40,7 @@ log = structlog.get_logger(__name__)
 LEAVING = frozenset({ActionKind.PROBE_UNINSTALL, ActionKind.FINISH_UNINSTALL})
 # Even while BigCommerce refuses our token: that is what the mail tells, and others may need to know what happened.
 TELLING = frozenset({ActionKind.SEND_MAIL, ActionKind.DELIVER_WEBHOOK})
-ALARMING = frozenset(
+ALARMING = frozenset({ActionKind.SWITCH_OFF_PROMOTION, ActionKind.SWITCH_ON_PROMOTION}) | frozenset(
     {ActionKind.HOLD_ORDER, ActionKind.RELEASE_ORDER, ActionKind.CAPTURE_ORDER, ActionKind.CHECK_COMPLETION}
 )
 
@@ -54,6 +54,18 @@ async def do(work: Work) -> Outcome:
             return await orders.release_hold(work)
         case ActionKind.CAPTURE_ORDER:
             return await orders.capture_order(work)
+        case ActionKind.SWITCH_OFF_PROMOTION:
+            return await offers.switch_off_promotion(work)
+        case ActionKind.SWITCH_ON_PROMOTION:
+            return await offers.switch_on_promotion(work)
+        case ActionKind.HOLD_ACCOUNT:
+            return await account_approval.hold_account(work)
+        case ActionKind.APPROVE_ACCOUNT:
+            return await account_approval.approve_account(work)
+        case ActionKind.UNDO_ACCOUNT:
+            return await account_approval.undo_account(work)
+        case ActionKind.ATTACH_TO_COMPANY:
+            return await account_approval.attach_to_company(work)
         case ActionKind.WRITE_METAFIELDS:
             return await orders.write_metafields(work)
         case ActionKind.WRITE_STAFF_NOTE:

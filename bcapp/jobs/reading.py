@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from bcapp.bigcommerce.b2b import is_b2b_scope
 from bcapp.bigcommerce.client import BigCommerce
+from bcapp.bigcommerce.companies import parse_company, read_company
 from bcapp.bigcommerce.facts import Needs, read_customer, read_order, read_product
-from bcapp.core.model import Gone
+from bcapp.bigcommerce.promotions import Seen, read_promotion
+from bcapp.core.model import Gone, RecordKey
+from bcapp.db.sightings import fetch_sighting
 from bcapp.db.stores import Store
 from bcapp.jobs.vendors import Vendors
 from bcapp.services import Services
@@ -35,7 +39,21 @@ async def _order(ask: Ask) -> Any | Gone:
 
 
 async def _customer(ask: Ask) -> Any | Gone:
-    return await read_customer(await ask.client(), int(ask.id), needs=ask.needs)
+    facts = await read_customer(await ask.client(), int(ask.id), needs=ask.needs)
+    if isinstance(facts, Gone) or not is_b2b_scope(" ".join(ask.store.scope)):
+        return facts
+    user = await (await ask.vendors.b2b(ask.store.hash)).user_of_customer(facts.id)
+    return replace(facts, company_id=int(user.get("companyId") or 0)) if user else facts
+
+
+async def _company(ask: Ask) -> Any | Gone:
+    client = await ask.vendors.b2b(ask.store.hash)
+    facts = await read_company(client, int(ask.id))
+    if isinstance(facts, Gone):
+        return facts
+    above = await client.fetch_company(facts.parent_id) if facts.parent_id else None
+    status = parse_company(above).status if above is not None else None
+    return replace(facts, parent_status=status, currency=ask.store.currency)
 
 
 async def _product(ask: Ask) -> Any | Gone:
@@ -43,8 +61,19 @@ async def _product(ask: Ask) -> Any | Gone:
     return await read_product(client, int(ask.id), currency=currency, needs=ask.needs, trees=ask.vendors.trees)
 
 
+async def _promotion(ask: Ask) -> Any | Gone:
+    key = RecordKey("promotion", ask.id)
+    known = await fetch_sighting(ask.services.db, ask.store.hash, key)
+    # One that a person opens before the sweep has met it is taken for one that was there before.
+    seen = Seen(known.first_seen_at, known.absent_at) if known else Seen(ask.services.clock.now())
+    client, currency = await ask.client(), ask.store.currency or "USD"
+    return await read_promotion(client, int(ask.id), seen, currency, with_margins=ask.needs.catalog)
+
+
 READERS: dict[str, Callable[[Ask], Awaitable[Any | Gone]]] = {
     "order": _order,
     "customer": _customer,
+    "company": _company,
     "product": _product,
+    "promotion": _promotion,
 }

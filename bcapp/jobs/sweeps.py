@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 
@@ -15,35 +13,21 @@ from bcapp.core.formats import zone_for
 from bcapp.core.model import RecordKey
 from bcapp.core.stores import StoreDoing
 from bcapp.db.actions import queue_action
-from bcapp.db.deliveries import say_look
 from bcapp.db.rates import keep_store_rates
-from bcapp.db.stores import Store, fetch_store
+from bcapp.db.stores import fetch_store
 from bcapp.errors import AppError, TokenRefused
+from bcapp.jobs.extensions import keep_extensions
 from bcapp.jobs.look import ask_for_consent
+from bcapp.jobs.names import read_names
+from bcapp.jobs.offers import sweep_promotions
 from bcapp.jobs.past import keep_current
+from bcapp.jobs.rounds import Round, Swept, look_at_changed, since
 from bcapp.jobs.vendors import Vendors
 from bcapp.services import Services
 
 log = structlog.get_logger(__name__)
 
-OVERLAP = timedelta(minutes=10)  # a change may show up in the list later than it says
 AGAIN_AFTER_FAILURE = timedelta(minutes=1)
-BATCH = 200
-
-# How far was read, and what came of it: {"read": n, "missed": n, "recovered": n}, or what else the sweep counts.
-Swept = tuple[datetime, dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Round:
-    """One round of a sweep of one store. since: how far the last round read, None for the first one."""
-
-    services: Services
-    vendors: Vendors
-    store: Store
-    now: datetime
-    since: datetime | None
-
 
 async def sweep(services: Services, vendors: Vendors, store_hash: str, name: str, generation: int) -> None:
     """Run one sweep of one store, unless another worker took it."""
@@ -68,40 +52,6 @@ async def sweep(services: Services, vendors: Vendors, store_hash: str, name: str
     await db.execute("finish_sweep", values)
     if run.get("missed"):
         log.info("sweep_recovered", store=store_hash, sweep=name, **run)
-
-
-async def look_at_changed(of: Round, kind: str, changed: AsyncIterable[tuple[str, datetime]]) -> Swept:
-    """Have every record looked at that changed after we looked at it last. changed: (id, modified), as the list tells.
-
-    The vendor's clock decides how far was read; an empty answer moves the cursor no further than its own time.
-    """
-    db, start = of.services.db, since(of)
-    newest, read, missed = start, 0, 0
-    batch: dict[str, datetime] = {}
-
-    async def settle() -> int:
-        known = await db.fetch_all("known_record_times", {"store_hash": of.store.hash, "kind": kind, "ids": [*batch]})
-        looked = {r["id"]: r["looked_at"] for r in known}
-        unseen = [i for i, at in batch.items() if looked.get(i) is None or looked[i] < at]
-        for record_id in unseen:
-            await say_look(db, of.store.hash, RecordKey(kind, record_id), of.now, source="sweep", topic="missed")
-        batch.clear()
-        return len(unseen)
-
-    async for record_id, modified in changed:
-        read, newest = read + 1, max(newest, modified)
-        # The list tells seconds only: what changed within the second of our last look may have come after it.
-        batch[record_id] = modified + timedelta(seconds=1)
-        if len(batch) >= BATCH:
-            missed += await settle()
-    if batch:
-        missed += await settle()
-    return max(newest, start + OVERLAP), {"read": read, "missed": missed, "recovered": missed}
-
-
-def since(of: Round) -> datetime:
-    """Return from when on a round reads: a little before where the last one ended."""
-    return (of.since or of.now) - OVERLAP
 
 
 async def _orders(of: Round) -> Swept:
@@ -133,9 +83,21 @@ async def _rates(of: Round) -> Swept:
     return of.now, {"read": len(rates)}
 
 
+async def _promotions(of: Round) -> Swept:
+    return await sweep_promotions(of.services, of.vendors, of.store, of.now, of.since)
+
+
+async def _names(of: Round) -> Swept:
+    """Read what the store calls its customer groups and categories, for the editor of rules."""
+    return of.now, await read_names(of.services, of.vendors, of.store)
+
+
 # name -> how often, and what a round does. Every store has a row of each; the hooks' round adds those of a new release.
 SWEEPS: dict[str, tuple[timedelta, Callable[[Round], Awaitable[Swept]]]] = {
     "orders": (timedelta(minutes=5), _orders),
     "hooks": (timedelta(minutes=30), _hooks),
     "rates": (timedelta(days=1), _rates),
+    "extensions": (timedelta(days=1), keep_extensions),
+    "names": (timedelta(hours=1), _names),
+    "promotions": (timedelta(minutes=2), _promotions),
 }

@@ -3,10 +3,10 @@
 from bcapp.core.kinds import KINDS
 from bcapp.core.kinds.kind import Kind
 from bcapp.core.rules import RuleDefinition
-from bcapp.workflows import order_approval
+from bcapp.workflows import account_approval, offer_approval, order_approval
 from bcapp.workflows.protocol import Workflow
 
-WORKFLOWS: dict[str, Workflow] = {order_approval.SLUG: order_approval}
+WORKFLOWS: dict[str, Workflow] = {w.SLUG: w for w in (order_approval, account_approval, offer_approval)}
 
 
 def workflows_of(record_kind: str) -> tuple[Workflow, ...]:

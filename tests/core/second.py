@@ -191,6 +191,7 @@ COSTS = {
         "orders_so_far": "history", "paid_total": "history", "attribute": "attributes", "metafield": "metafields",
     },
     "product": {"category": "catalog", "brand": "catalog", "metafield": "metafields"},
+    "promotion": {"margin": "catalog"},
 }  # fmt: skip
 UNKNOWN = object()
 

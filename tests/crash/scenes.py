@@ -10,6 +10,7 @@ import asyncio
 from typing import Any, ClassVar
 
 from bcapp.core.actions import ActionKind, Recovery, recovery
+from bcapp.core.conditions import Condition
 from bcapp.core.kinds.order import ORDER
 from bcapp.core.model import RecordKey
 from bcapp.db.acceptances import add_import, apply_import
@@ -18,8 +19,10 @@ from bcapp.db.actions import queue_action
 from bcapp.db.past import begin_read, fetch_read, fetch_tryout, keep_past
 from bcapp.db.rules import count_backlog
 from bcapp.jobs.past import FRESH
+from bcapp.sandbox.bigcommerce.promotions import edit_promotion
 from tests.core.facts import order
 from tests.crash.stage import Moment, Stage, WorldOf, open_store
+from tests.fixtures.offers import offer_rule, promote, promotion_is, sweep_soon
 from tests.fixtures.world import PATIENCE, World, set_up
 
 K = ActionKind
@@ -712,6 +715,49 @@ class FinishUninstall(ProbeUninstall):
         assert len(told) <= 1, told
 
 
+class SwitchOffPromotion(Scene):
+    """A deep promotion is switched off until it is signed."""
+
+    kind = K.SWITCH_OFF_PROMOTION
+
+    async def prepare(self) -> None:
+        name = f"{self.kind}, {self.stage.moment}"
+        await offer_rule(self.world, name, groups=((Condition("name", "is", (name,)),),))
+        self.number = promote(self.world, name=name, status="DISABLED")
+        self.record = RecordKey("promotion", str(self.number))
+        self.path = f"/stores/{self.world.store_hash}/v3/promotions/{self.number}$"
+
+    async def go(self) -> None:
+        self.stage.catch(self.name, "bigcommerce", "PUT", self.path)
+        edit_promotion(self.world.store, self.number, status="ENABLED")
+        await sweep_soon(self.world)
+
+    async def finish(self) -> None:
+        await promotion_is(self.world, self.number, "DISABLED")
+        await self.world.hold_is(self.number, "held")
+        self.request = await self.world.request_is(self.number, "sent")
+
+
+class SwitchOnPromotion(SwitchOffPromotion):
+    """A signed promotion is switched on again."""
+
+    kind = K.SWITCH_ON_PROMOTION
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        edit_promotion(self.world.store, self.number, status="ENABLED")
+        await sweep_soon(self.world)
+        await SwitchOffPromotion.finish(self)
+
+    async def go(self) -> None:
+        self.stage.catch(self.name, "bigcommerce", "PUT", self.path)
+        await self.world.sign(self.request, "dana@northfield.test")
+
+    async def finish(self) -> None:
+        await promotion_is(self.world, self.number, "ENABLED")
+        await self.world.hold_is(self.number, "released")
+
+
 SCENES: dict[ActionKind, type[Scene]] = {
     scene.kind: scene
     for scene in (
@@ -738,5 +784,7 @@ SCENES: dict[ActionKind, type[Scene]] = {
         AskCampaign,
         ProbeUninstall,
         FinishUninstall,
+        SwitchOffPromotion,
+        SwitchOnPromotion,
     )
 }

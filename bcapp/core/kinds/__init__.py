@@ -1,8 +1,10 @@
 """The kinds of records that rules know, one file each."""
 
+from bcapp.core.kinds.company import COMPANY
 from bcapp.core.kinds.customer import CUSTOMER
 from bcapp.core.kinds.kind import Kind
 from bcapp.core.kinds.order import ORDER
 from bcapp.core.kinds.product import PRODUCT
+from bcapp.core.kinds.promotion import PROMOTION
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (ORDER, CUSTOMER, PRODUCT)}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (ORDER, CUSTOMER, COMPANY, PRODUCT, PROMOTION)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -17,6 +17,7 @@ from bcapp.core.offers import ENABLED, NOT_SEEN, Benefit, Margins, budget, depth
 from bcapp.core.sheets import Sheet, SheetTable
 from bcapp.core.stored import codec_of
 
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 NOT_READ = Margins(why="the products were not read")
 
 
@@ -182,7 +183,8 @@ def _out_of_scope(facts: PromotionFacts, channels: frozenset[int]) -> OutOfScope
 
 
 def _created_at(facts: PromotionFacts) -> datetime:
-    return facts.first_seen_at
+    """Return the first time that it was read; what was there from the first reading on is older than every rule."""
+    return facts.first_seen_at if facts.absent_at is not None else LONG_AGO
 
 
 def _brief(facts: PromotionFacts) -> Brief:

@@ -14,6 +14,8 @@ ACTION_WORDS: dict[ActionKind, str] = {
     ActionKind.HOLD_ORDER: N_("Hold the order"),
     ActionKind.RELEASE_ORDER: N_("Release the order"),
     ActionKind.CAPTURE_ORDER: N_("Capture the payment"),
+    ActionKind.SWITCH_OFF_PROMOTION: N_("Switch the promotion off"),
+    ActionKind.SWITCH_ON_PROMOTION: N_("Switch the promotion on"),
     ActionKind.PREPARE_DOCUMENT: N_("Prepare the document"),
     ActionKind.CREATE_DOCUMENT: N_("Upload the document"),
     ActionKind.SEND_REQUEST: N_("Send the request"),

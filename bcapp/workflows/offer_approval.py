@@ -1,0 +1,171 @@
+"""Offer approval: a promotion stays off until its depth, margin, dates and budget are signed, then it is on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bcapp.core.actions import ActionKind
+from bcapp.core.intents import Act, Intent, Plan
+from bcapp.core.kinds.promotion import PROMOTION, PromotionFacts
+from bcapp.core.model import Gone
+from bcapp.core.offers import StartPassed
+from bcapp.core.options import Option, Options, OptionType
+from bcapp.core.rules import RuleDefinition, RuleInForce, RuleTrace, decide_rule
+from bcapp.core.signers import NO_ADDRESS, Nobody
+from bcapp.core.states import HoldState
+from bcapp.workflows import gate
+from bcapp.workflows.asking import Past, Subject, ask_for_signatures, end_all, rule_traces
+from bcapp.workflows.gate import Gate
+from bcapp.workflows.protocol import Situation
+
+SLUG, LABEL = "offer_approval", "Offer approval"
+KINDS: tuple[str, ...] = (PROMOTION.name,)
+HOLDS = True
+OPTIONS: tuple[Option, ...] = (
+    Option(
+        "hold_running",
+        OptionType.FLAG,
+        "Also switch off a promotion that is running already",
+        "Otherwise a promotion that shoppers can use when it is found, or edited while it runs, is only reported.",
+        changes_store=True,
+    ),
+    Option(
+        "drafts",
+        OptionType.FLAG,
+        "Also ask for promotions that are switched off, and switch them on when they are signed",
+        "Set a promotion up switched off, and nobody can use it before it is signed.",
+    ),
+    Option(
+        "start_passed",
+        OptionType.CHOICE,
+        "When it is signed after its start",
+        "Its dates are signed as well, so they are never moved.",
+        default=StartPassed.ALERT,
+        choices=(
+            (StartPassed.DELAY, "Switch it on then; it ends as planned"),
+            (StartPassed.CANCEL, "Leave it off"),
+            (StartPassed.ALERT, "Leave it off and tell us"),
+        ),
+    ),
+)
+
+OPEN_HOLD = (HoldState.HOLDING, HoldState.HELD, HoldState.KEPT, HoldState.RELEASING, HoldState.JOINED)
+LEAST_TIME = timedelta(hours=1)  # to sign, however near the start is
+
+
+def decide(situation: Situation) -> Plan:
+    """Compare what the offer is with what was asked about it, and return what has to happen now."""
+    facts = situation.facts
+    if isinstance(facts, Gone):
+        return Plan(tuple(end_all(situation, "The promotion does not exist any more.")))
+    return _promotion(situation, facts)
+
+
+# Promotions -----------------------------------------------------------------------------------------------
+
+
+def _promotion(s: Situation, facts: PromotionFacts) -> Plan:
+    asked, left_alone = _for_its_state(s, facts)
+    subject = _subject(asked, facts)
+    if facts.has_ended(s.now):
+        return Plan(tuple(end_all(s, "The promotion ended.")), (*rule_traces(asked, subject), *left_alone))
+    standing = ask_for_signatures(asked, subject)
+    traces = (*standing.traces, *left_alone)
+    if standing.overridden or s.store.test_mode:
+        return Plan(standing.intents, traces)
+    held = gate.hold(asked, subject, standing, _gate(s, facts))
+    settings = _settings(n.rule for n in standing.needs if n.rule is not None)
+    return Plan((*standing.intents, *_with(held, settings)), traces)
+
+
+def _for_its_state(s: Situation, facts: PromotionFacts) -> tuple[Situation, tuple[RuleTrace, ...]]:
+    """Leave out rules that ask nothing of a promotion that is off, unless we switched it off or it was asked for."""
+    if facts.is_on or s.requests or (s.hold is not None and s.hold.state in OPEN_HOLD):
+        return s, ()
+    rules = [(rule, _options(rule.definition).flag("drafts")) for rule in s.rules]
+    why = "It is switched off. The rule asks when it is switched on, or at once if its settings say so."
+    traces = tuple(RuleTrace(r.id, r.version, r.name, "not_placed", why) for r, drafts in rules if not drafts)
+    return replace(s, rules=tuple(rule for rule, drafts in rules if drafts)), traces
+
+
+def _options(definition: RuleDefinition) -> Options:
+    return Options(OPTIONS, definition.options)
+
+
+def _subject(s: Situation, facts: PromotionFacts) -> Subject:
+    label = PROMOTION.named(str(facts.id))
+    return Subject(
+        kind=PROMOTION,
+        facts=facts,
+        label=label,
+        signers=lambda _: Nobody(
+            NO_ADDRESS, f"{label} names no customer. Choose approvers in the rule, or send it for signature by hand."
+        ),
+        ends=lambda days: _expiry(s, facts, days),
+        amount=facts.budget,
+        past=_past(s, facts, label),
+        opens=lambda _: ActionKind.SWITCH_ON_PROMOTION,
+    )
+
+
+def _past(s: Situation, facts: PromotionFacts, label: str) -> Past | None:
+    """Return what is told of a promotion that runs and may not be switched off; None when it may, or is not running."""
+    if not facts.is_running(s.now) or (s.hold is not None and s.hold.state in OPEN_HOLD):
+        return None
+    asks = (r for r in s.rules if decide_rule(PROMOTION, r, facts, s.reading).asks)
+    if any(_options(rule.definition).flag("hold_running") for rule in asks):
+        return None
+    used = f"It was used {facts.current_uses} times so far."
+    return Past(
+        ("offer_unapproved", f"{label} runs without a signature. {used} Send it for signature, or switch it off."),
+        ("offer_edited", f"{label} was edited after it was signed, and it is running. {used} Send it for signature "
+         "by hand, or switch it off."),
+    )  # fmt: skip
+
+
+def _expiry(s: Situation, facts: PromotionFacts, days: int) -> datetime:
+    """Return when a request ends by itself: with its start, unless a rule lets it start late; never after its end."""
+    ends = s.now + timedelta(days=days)
+    if facts.starts_at is not None and facts.starts_at > s.now and not _may_start_late(s.rules):
+        ends = min(ends, facts.starts_at)
+    if facts.ends_at is not None:
+        ends = min(ends, facts.ends_at)
+    return max(ends, s.now + LEAST_TIME)
+
+
+def _may_start_late(rules: Iterable[RuleInForce]) -> bool:
+    choices = [_options(rule.definition).text("start_passed") for rule in rules]
+    return bool(choices) and all(choice == StartPassed.DELAY for choice in choices)
+
+
+def _gate(s: Situation, facts: PromotionFacts) -> Gate:
+    is_let_go = facts.is_on and s.hold is not None and s.hold.state in (HoldState.HELD, HoldState.KEPT)
+    return Gate(
+        open=ActionKind.SWITCH_ON_PROMOTION,
+        shut=ActionKind.SWITCH_OFF_PROMOTION,
+        let_go="Somebody switched it on before it was signed." if is_let_go else "",
+    )
+
+
+def _settings(rules: Iterable[RuleInForce]) -> dict[str, str | bool]:
+    """Return what the actions have to know of the rules that ask: the strictest of their settings."""
+    options = [_options(rule.definition) for rule in rules]
+    order = (StartPassed.CANCEL, StartPassed.ALERT, StartPassed.DELAY)
+    chosen = {o.text("start_passed") for o in options}
+    return {
+        "start_passed": next((c for c in order if c in chosen), StartPassed.ALERT),
+        "drafts": bool(options) and all(o.flag("drafts") for o in options),
+    }
+
+
+def _with(intents: Iterable[Intent], settings: dict[str, str | bool]) -> Iterator[Intent]:
+    for intent in intents:
+        if isinstance(intent, Act) and intent.kind in (
+            ActionKind.SWITCH_OFF_PROMOTION,
+            ActionKind.SWITCH_ON_PROMOTION,
+        ):
+            yield replace(intent, payload={**intent.payload, **settings})
+        else:
+            yield intent
