@@ -312,6 +312,13 @@ class BigCommerce(ExtensionCalls, RefundCalls):
         body = [{"id": customer_id, **only_changed}]
         return self._first(await self._call("PUT", "/v3/customers", body=body))
 
+    async def attribute_changes(self, since: datetime) -> list[dict[str, Any]]:
+        """Return the attribute values written since then: customer_id, attribute_id, attribute_value, date_modified.
+
+        No webhook tells of a value that another app wrote.
+        """
+        return await self._v3_list("/v3/customers/attribute-values", {"date_modified:min": _iso(since) or ""})
+
     async def put_attribute(self, customer_id: int, attribute_id: int, value: str) -> None:
         """Give a customer's attribute this value, at most 255 characters. It is asked for as `value` here only."""
         body = [{"attribute_id": attribute_id, "value": value[:255], "customer_id": customer_id}]

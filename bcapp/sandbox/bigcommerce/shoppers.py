@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bcapp.sandbox.bigcommerce.api import Answer, ApiError, Ask, Table, modify_or_read, one
+from bcapp.sandbox.bigcommerce.api import (
+    Answer,
+    ApiError,
+    Ask,
+    Table,
+    collection,
+    modify_or_read,
+    numbers_in,
+    one,
+    time_in,
+)
 from bcapp.sandbox.bigcommerce.orders import v3_date
 from bcapp.sandbox.bigcommerce.store import Refused, Store
 
@@ -80,6 +90,14 @@ def define_attribute(store: Store, name: str, kind: str = "string") -> int:
         number, at = len(store.attributes) + 1, v3_date(store.now())
         store.attributes[number] = {"id": number, "name": name, "type": kind, "date_created": at, "date_modified": at}
         return number
+
+
+@shoppers("GET", "/v3/customers/attribute-values", *CUSTOMERS, at_once=3)
+def get_attribute_values(ask: Ask) -> Answer:
+    rows = [a for c in ask.store.customers.values() for a in c["attributes"]]
+    customers, after = numbers_in(ask.query, "customer_id:in"), time_in(ask.query, "date_modified:min")
+    rows = [a for a in rows if customers is None or a["customer_id"] in customers]
+    return collection(ask, [a for a in rows if after is None or a["date_modified"] >= v3_date(after)])
 
 
 @shoppers("PUT", "/v3/customers/attribute-values", CUSTOMERS[0], at_once=3)
