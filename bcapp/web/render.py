@@ -284,7 +284,8 @@ def render(name: str, block: str | Sequence[str] | None, frame: Frame | None, co
     around = _PLAIN if frame is None else Surroundings(parse_locale(frame.locale), parse_zone(frame.zone), frame.now)
     token = _SURROUNDINGS.set(around)
     try:
-        given = {"frame": frame, "active": "", "swapped": False, "lang": around.locale.language, **context}
+        plain = {"active": "", "swapped": False, "beside": False}
+        given = {"frame": frame, "lang": around.locale.language, **plain, **context}
         if block is None:
             return ENVIRONMENT.get_template(name).render(given)
         if isinstance(block, str):
