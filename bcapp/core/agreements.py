@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -40,6 +40,7 @@ from bcapp.core.merge import MergeField, Source, StoreProfile, address_text
 from bcapp.core.model import LineItem, Money, OrderFacts, PlacedField, Signer
 from bcapp.core.sheets import MOST_ROWS, Ask, Sheet
 from bcapp.core.states import SignerRole
+from bcapp.core.warranties import CoverTable, Piece, Serials, serial_fields
 from bcapp.errors import RefusedByUs
 
 MAX_VALUE = 4_000  # characters of one value
@@ -176,8 +177,12 @@ COMMON = (
 )
 FIELDS: dict[str, MergeField] = {f.name: f for f in (*(f for kind in KINDS.values() for f in kind.merge), *COMMON)}
 
-ITEMS, PRICES = "order.items", "price_list.items"
-TABLES: dict[str, str] = {ITEMS: "Table of the items ordered", PRICES: "Table of the customer's own prices"}
+ITEMS, PRICES, COVERED = "order.items", "price_list.items", "warranty.items"
+TABLES: dict[str, str] = {
+    ITEMS: "Table of the items ordered",
+    PRICES: "Table of the customer's own prices",
+    COVERED: "Table of the covered items, with their serial numbers",
+}
 
 
 @dataclass(frozen=True)
@@ -310,8 +315,9 @@ def agreement_page(
     simulated: bool = False,
     kind: Kind = ORDER,
     price_list: PriceList | None = None,
+    cover: CoverTable | None = None,
 ) -> Page:
-    """Return the customer document of one request. price_list: set where the text says, else behind it.
+    """Return the customer document of one request. price_list, cover: set where the text says, else behind it.
 
     Raises MarkupError, MissingValue, and RefusedByUs when nobody signs, a text box belongs to no signer, or the text
     has a table of prices and there are none.
@@ -325,6 +331,8 @@ def agreement_page(
         )
     if price_list is not None and PRICES not in tables:
         blocks = (*blocks, Table(PRICES))
+    if cover is not None and COVERED not in tables:
+        blocks = (*blocks, Table(COVERED))
     _check_signers(signers)
     boxes = boxes_of(blocks)
     positions = [s.position for s in signers if s.role is not SignerRole.COPY]
@@ -338,6 +346,7 @@ def agreement_page(
     )
     data = _frame(title, kind, facts, profile, language, document_id, made_at, simulated)
     placed = [PlacedField(b.external_id, positions[b.signer], b.type, b.value, b.label) for b in boxes]
+    placed += _serial_fields(cover, signers)
     return Page(
         "agreement",
         _breakable(
@@ -346,6 +355,7 @@ def agreement_page(
                 "blocks": fill(blocks, values, positions),
                 "items_in_text": ITEMS in tables,
                 "prices": price_rows(price_list, formats.locale_for(language, profile.country)),
+                "cover": cover_rows(cover, signers, formats.locale_for(language, profile.country)),
                 "signers": [_signer(s, data["words"]["signer"]) for s in signers if s.role is not SignerRole.COPY],
                 "copies": [clean_line(s.name or s.email) for s in signers if s.role is SignerRole.COPY],
             }
@@ -376,7 +386,7 @@ def approval_page(
     is not said. asks: what the last one to sign fills in.
     """
     _check_signers(signers)
-    data = _frame(title, kind, facts, profile, language, document_id, made_at, simulated)
+    data = _frame(title, kind, facts, profile, language, document_id, made_at, simulated, internal=True)
     words = formats.words_for(language)
     locale = formats.locale_for(language, profile.country)
     signing = [s for s in signers if s.role is not SignerRole.COPY]
@@ -419,16 +429,18 @@ def signature_page(
     simulated: bool = False,
     kind: Kind = ORDER,
     price_list: PriceList | None = None,
+    cover: CoverTable | None = None,
 ) -> Page:
-    """Return the page that is appended to an uploaded PDF: the order's facts, the prices, and a block per signer."""
+    """Return the page that is appended to an uploaded PDF: the order's facts, prices, cover, and a block per signer."""
     _check_signers(signers)
     data = _frame(title, kind, facts, profile, language, document_id, made_at, simulated)
     signing = [_signer(s, data["words"]["signer"]) for s in signers if s.role is not SignerRole.COPY]
-    prices = price_rows(price_list, formats.locale_for(language, profile.country))
+    locale = formats.locale_for(language, profile.country)
+    tables = {"prices": price_rows(price_list, locale), "cover": cover_rows(cover, signers, locale)}
     return Page(
         "signature",
-        _breakable({**data, "appended": True, "signers": signing, "prices": prices}),
-        _signature_fields(signers),
+        _breakable({**data, "appended": True, "signers": signing, **tables}),
+        (*_serial_fields(cover, signers), *_signature_fields(signers)),
         made_at,
     )
 
@@ -471,9 +483,11 @@ def _frame(
     document_id: str,
     made_at: datetime,
     simulated: bool,
+    *,
+    internal: bool = False,
 ) -> dict[str, Any]:
     """Return what every template needs, all of it cleaned. sheet: what is shown of a record that is no order."""
-    source = _source(kind, facts, profile, (), language, made_at, document_id, title)
+    source = replace(_source(kind, facts, profile, (), language, made_at, document_id, title), internal=internal)
     locale, words = source.locale, dict(formats.words_for(language))
     return {
         "title": clean_line(title[:200]) or words["agreement"],
@@ -600,6 +614,42 @@ def price_rows(prices: PriceList | None, locale: Any) -> dict[str, Any]:
         }
 
     return {"name": clean_line(prices.name[:200]) if prices else "", "rows": [row(p) for p in listed]}
+
+
+def _serial_fields(cover: CoverTable | None, signers: Sequence[Signer]) -> tuple[PlacedField, ...]:
+    return serial_fields(cover, _fills_in(signers)) if cover is not None else ()
+
+
+def _fills_in(signers: Sequence[Signer]) -> int:
+    """Return the position of who fills the serial numbers in: the first who signs."""
+    signing = [s.position for s in signers if s.role is SignerRole.SIGN]
+    if not signing:
+        raise RefusedByUs("Nobody signs who could fill in the serial numbers.")
+    return signing[0]
+
+
+def cover_rows(cover: CoverTable | None, signers: Sequence[Signer], locale: Any) -> dict[str, Any]:
+    """Return the table of the covered items: from when to when, and a box or the serial number of every piece."""
+    if cover is None:
+        return {"rows": [], "starts": "", "ends": "", "required": False, "signer": 0}
+
+    def row(piece: Piece) -> dict[str, Any]:
+        return {
+            "sku": breakable(clean_line(piece.sku[:100]), LONG_SKU),
+            "name": clean_line(piece.name),
+            "quantity": formats.number(piece.quantity, locale),
+            "piece": f"{piece.number} / {piece.of}" if piece.number and piece.of > 1 else "",
+            "serial": clean_line(piece.serial),
+            "id": piece.external_id if cover.asks(piece) else "",
+        }
+
+    return {
+        "rows": [row(p) for p in cover.pieces],
+        "starts": formats.date_only(cover.starts, locale),
+        "ends": formats.date_only(cover.ends, locale) if cover.ends is not None else "",
+        "required": cover.serials is Serials.REQUIRED,
+        "signer": _fills_in(signers),
+    }
 
 
 def _history(facts: OrderFacts) -> str:

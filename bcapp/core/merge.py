@@ -46,7 +46,10 @@ def parse_profile(stored: Mapping[str, Any]) -> StoreProfile:
 
 @dataclass(frozen=True)
 class Source:
-    """Where merge fields are read from. facts: of the record's kind. currency: of its amounts."""
+    """Where merge fields are read from. facts: of the record's kind. currency: of its amounts.
+
+    internal: only people of the store read the document: costs and margins may stand in it.
+    """
 
     facts: Any
     profile: StoreProfile
@@ -56,6 +59,7 @@ class Source:
     document_id: str = ""
     title: str = ""
     currency: str = ""
+    internal: bool = False
 
     @property
     def locale(self) -> Any:

@@ -256,32 +256,33 @@ def _percent(value: Decimal | None, why: str) -> str:
 
 
 def sheet(source: Source) -> Sheet:
-    """Return what an approver decides on: depth, margin, dates and budget, and what nobody can see."""
+    """Return what is decided on: depth and dates; for people of the store also margin, budget and what nobody sees."""
     p: PromotionFacts = source.facts
     most = p.budget
     limit = f"{p.current_uses} of {p.max_uses}" if p.max_uses else f"{p.current_uses}, without a limit"
     whom = f"Customer groups {', '.join(map(str, sorted(p.groups)))}" if p.groups else "Everybody"
     margin = _percent(p.margins.lowest, (p.margins.why or "not read").capitalize())
     facts = [
-        ("Promotion", p.name),
-        ("Shown to shoppers as", p.shown_as or "–"),
+        ("Promotion", p.name if source.internal else p.shown_as or p.name),
         ("Deepest discount", _percent(p.depth, "Depends on the cart")),
-        ("Lowest margin left", f"{margin} ({p.margins.of})" if p.margins.of else margin),
-        ("Most that it can cost", formats.money(most, source.locale) if most else "Not limited"),
         ("Starts", _moment(source, p.starts_at, "At once")),
         ("Ends", _moment(source, p.ends_at, "Never")),
-        ("Used so far", limit),
         ("How it is used", "With a code" if p.redemption == "coupon" else "By itself"),
-        ("For", whom),
         ("With other promotions", "Adds to them" if p.stacks else "Not together with others"),
     ]
-    if p.margins.without_cost:
-        facts.append(("Products without a cost price", str(p.margins.without_cost)))
-    tables = (
-        SheetTable("What it gives", ("Rule",), tuple((gives(b),) for b in p.benefits)),
-        SheetTable("What these figures do not cover", ("",), tuple((line,) for line in NOT_SEEN)),
-    )
-    return Sheet(tuple(facts), tables=tables)
+    tables = [SheetTable("What it gives", ("Rule",), tuple((gives(b),) for b in p.benefits))]
+    if source.internal:
+        facts += [
+            ("Shown to shoppers as", p.shown_as or "–"),
+            ("Lowest margin left", f"{margin} ({p.margins.of})" if p.margins.of else margin),
+            ("Most that it can cost", formats.money(most, source.locale) if most else "Not limited"),
+            ("Used so far", limit),
+            ("For", whom),
+        ]
+        if p.margins.without_cost:
+            facts.append(("Products without a cost price", str(p.margins.without_cost)))
+        tables.append(SheetTable("What these figures do not cover", ("",), tuple((line,) for line in NOT_SEEN)))
+    return Sheet(tuple(facts), tables=tuple(tables))
 
 
 _MERGE = partial(MergeField, kind="promotion")
