@@ -14,7 +14,7 @@ from bcapp.db.stores import Store, fetch_store
 from bcapp.db.tasks import WORKER_ALIVE, read_health
 from bcapp.errors import AppError, CircuitOpen, RefusedByUs, RemoteError, TokenRefused
 from bcapp.jobs.accepting import address_party
-from bcapp.jobs.upkeep import HOOK_SCOPES
+from bcapp.jobs.upkeep import hook_scopes
 from bcapp.jobs.vendors import Vendors
 from bcapp.rotate import rotate
 from bcapp.runtime import open_services
@@ -152,12 +152,13 @@ async def _probe(services: Services, store: Store, now: datetime) -> list[Findin
         )
     destination = f"{services.settings.app_url}/webhooks/bigcommerce"
     active = {hook["scope"] for hook in hooks if hook.get("destination") == destination and hook.get("is_active")}
-    missing = [scope for scope in HOOK_SCOPES if scope not in active]
+    wanted = hook_scopes(store.scope)
+    missing = [scope for scope in wanted if scope not in active]
     if missing:
         text = f"Webhooks that are missing or switched off: {', '.join(missing)}. They are mended every 30 minutes."
         findings.append(Finding(False, text))
     else:
-        findings.append(Finding(True, f"All {len(HOOK_SCOPES)} webhooks are active and come to {destination}."))
+        findings.append(Finding(True, f"All {len(wanted)} webhooks are active and come to {destination}."))
     return findings
 
 

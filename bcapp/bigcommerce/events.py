@@ -74,12 +74,23 @@ def _record(scope: str, data: Mapping[str, Any]) -> RecordKey | None:
         return _order(data.get("order_id"))
     if scope.startswith("store/order/metafield/"):
         return _order(data.get("resource_id"))
+    if scope == "store/order/refund/created":
+        return _numbered("refunds", data.get("id"))
     if scope.startswith("store/order/"):
         return _order(data.get("id"))
     if scope.startswith("store/shipment/"):
         return _order(data.get("orderId") or data.get("order_id"))
     if scope == "store/cart/converted":
         return _order(data.get("orderId"))
+    if scope.startswith("store/customer/address/"):
+        address = data.get("address")
+        return _numbered("customer", address.get("customer_id") if isinstance(address, dict) else None)
+    if scope.startswith("store/customer/"):
+        return _numbered("customer", data.get("id") or data.get("customer_id"))
+    if scope.startswith("store/company/"):
+        return _numbered("company", data.get("company_id"))
+    if scope == "store/product/created":
+        return _numbered("product", data.get("id"))
     if scope in ("store/information/updated", "store/app/uninstalled", "store/hook/deliveryException") or (
         scope.startswith("store/settings/")
     ):
@@ -88,10 +99,14 @@ def _record(scope: str, data: Mapping[str, Any]) -> RecordKey | None:
 
 
 def _order(value: Any) -> RecordKey | None:
+    return _numbered("order", value)
+
+
+def _numbered(kind: str, value: Any) -> RecordKey | None:
     """Ids come as numbers or as text."""
     if isinstance(value, bool) or not ID.fullmatch(str(value)):
         return None
-    return RecordKey("order", str(value))
+    return RecordKey(kind, str(value))
 
 
 def _key(data: Mapping[str, Any], body: bytes, headers: Mapping[str, str]) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from bcapp.bigcommerce.b2b import is_b2b_scope
 from bcapp.bigcommerce.facts import read_order
 from bcapp.core.actions import ActionKind
 from bcapp.core.agreements import freeze_template
@@ -37,9 +39,21 @@ HOOK_SCOPES = (
     "store/order/transaction/created",
     "store/order/transaction/updated",
     "store/shipment/created",
+    "store/customer/created",
+    "store/customer/updated",
+    "store/customer/deleted",
+    "store/product/created",
     "store/information/updated",
     "store/app/uninstalled",
 )
+# What B2B Edition tells; its webhooks need its scope with the right to change (bigcommerce.md 2.4).
+B2B_HOOK_SCOPES = tuple(
+    f"store/company/{what}"
+    for what in (
+        "created", "updated", "statusUpdated", "deleted", "user/created", "user/updated", "user/deleted",
+        "address/created", "address/updated",
+    )
+)  # fmt: skip
 KEY_HEADER = "X-Countersign-Key"
 OPEN_STATUSES = (1, 7, 8, 9, 11, 12)  # placed, not shipped, not ended: what a rule going live could still touch
 SLICE = 25
@@ -122,6 +136,11 @@ async def test_account(work: Work) -> Outcome:
     return Outcome(why=why, intents=(SettleTasks(("credentials",)),) if good else (), look=False)
 
 
+def hook_scopes(granted: Iterable[str]) -> tuple[str, ...]:
+    """Return what a store's webhooks are about, by the scopes that its merchant accepted."""
+    return (*HOOK_SCOPES, *B2B_HOOK_SCOPES) if is_b2b_scope(" ".join(granted)) else HOOK_SCOPES
+
+
 async def register_hooks(work: Work) -> Outcome:
     """Make the store's webhooks what they should be: missing ones are made, drifted or silent ones are set right.
 
@@ -139,7 +158,7 @@ async def register_hooks(work: Work) -> Outcome:
     client = await work.vendors.bigcommerce(store_hash)
     there = {h["scope"]: h for h in await client.hooks() if h.get("destination") == destination}
     made, mended, refused, silent = list[str](), list[str](), list[str](), False
-    for scope in HOOK_SCOPES:
+    for scope in hook_scopes(work.store.scope):
         hook = there.get(scope)
         try:
             if hook is None:

@@ -1,0 +1,187 @@
+"""Companies and customers that apply for an account, from their events (or none) to what they may do afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+import pytest_asyncio
+
+from bcapp.core.model import RecordKey
+from bcapp.db.stores import fetch_store
+from bcapp.jobs.account_sweeps import check_b2b, sweep_companies
+from bcapp.jobs.rounds import Round
+from bcapp.jobs.vendors import Vendors
+from bcapp.sandbox.bigcommerce.shoppers import define_attribute, move
+from tests.fixtures.accounts import Accounts, form_is
+from tests.fixtures.world import World
+
+pytestmark = pytest.mark.journey
+
+CLEO = "cleo@northfield.test"
+TYPED = {"name_in_full_0": "Lena Hartmann", "title_0": "Director", "i_am_authorised_to_sign_0": True}
+
+
+@pytest_asyncio.fixture
+async def accounts(world: World) -> Accounts:
+    return Accounts(world)
+
+
+async def bring_sweep(world: World, name: str) -> None:
+    """Let a sweep run now; it may read from a moment ago."""
+    await world.raw("UPDATE sweeps SET due_at = $1 WHERE name = $2", world.services.clock.now(), name)
+
+
+async def test_a_company_is_approved_with_everything_that_was_signed(world: World, accounts: Accounts) -> None:
+    options = {
+        "applicants_group": "2", "approved_group": "3", "tiers": "20000 = 4", "payment_terms": "45",
+        "payment_methods": "cheque", "most_credit": "50000.00 USD",
+    }  # fmt: skip
+    await accounts.rule(options=options)
+    accounts.edition.required = ("Tax number",)
+    world.bc.webhooks.plan("duplicate", times=3, scope="store/company/.*", copies=2)
+    company = accounts.apply(extra={"Tax number": "DE123"}, group_id=3)
+    key = RecordKey("company", str(company.id))
+    agreement = await accounts.sent(company.id, "customer")
+    sheet = await accounts.sent(company.id, "internal")
+    await world.hold_is(company.id, "held")
+    assert (company.status, company.group_id) == (0, 2)
+
+    await world.sign(agreement, inputs=TYPED)
+    assert company.status == 0
+    await world.sign(sheet, CLEO, inputs={"credit_limit": "25,000.00"})
+    await accounts.status_is(company.id, 1)
+    await world.hold_is(company.id, "released")
+    assert company.credit["creditEnabled"] is True
+    assert (company.credit["availableCredit"], company.credit["creditCurrency"]) == (25000.0, "USD")
+    assert (company.terms, "cheque" in company.methods, company.group_id) == (45, True, 4)
+    user = next(u for u in accounts.edition.users.values() if u["companyId"] == company.id)
+    assert world.store.customers[user["customerId"]]["customer_group_id"] == 4
+
+    async def attached() -> bool:
+        return len(company.files) == 1
+
+    await world.until(attached, said="the signed agreement hangs on the company")
+    assert company.files[0]["content"].startswith(b"%PDF")
+    accounts.edition.add_user(company.id, first_name="Nils", last_name="Ito", email="nils@huber.example")
+    await world.quiet()
+    assert len(await world.requests(company.id)) == 2  # neither the second buyer nor an echo asks anew
+    assert await world.raw("SELECT 1 FROM tasks WHERE done_at IS NULL AND record_kind = 'company'") == []
+
+    await accounts.command("company", key, "undo")
+    await accounts.status_is(company.id, 0)
+    await world.quiet()
+    assert (company.credit["creditEnabled"], company.terms, company.group_id) == (False, None, 2)
+    assert "cheque" not in company.methods
+    assert (await world.task("set_back"))["record_id"] == str(company.id)
+    assert world.sandbox.spec_errors == []
+
+
+async def test_what_is_created_in_bulk_and_what_no_webhook_tells_is_found(world: World, accounts: Accounts) -> None:
+    await accounts.rule(internal=False)
+    company = accounts.apply("Red Canyon Tours", quiet=True)
+    await bring_sweep(world, "companies")
+    agreement = await accounts.sent(company.id, "customer")
+    await world.raw("UPDATE sweeps SET due_at = due_at + interval '1 hour' WHERE name = 'companies'")
+    # It is declined: nothing is rejected by itself, a person decides, and lets it in by hand.
+    email = (await world.raw("SELECT email FROM signers WHERE request_id = $1", agreement["id"]))[0]["email"]
+    document = str(agreement["provider_document"])
+    await asyncio.to_thread(world.sandbox.signature.decline, document, email, "Not now")
+    await world.hold_is(company.id, "kept")
+    assert (await world.task("not_signed"))["record_id"] == str(company.id)
+    assert company.status == 0
+    await accounts.command("company", RecordKey("company", str(company.id)), "release", why="Signed on paper")
+    await accounts.status_is(company.id, 1)
+    hold = await world.hold(company.id)
+    assert hold is not None
+    assert hold["state"] == "overridden"
+    # One that somebody lets in while it is unsigned is flagged and left alone.
+    other = accounts.apply("Wolf Creek Ski Patrol")
+    await accounts.sent(other.id, "customer")
+    await world.hold_is(other.id, "held")
+    accounts.edition.set_status(other.id, 1)
+    await world.hold_is(other.id, "bypassed")
+    await world.quiet()
+    assert other.status == 1
+    assert (await world.task("let_go"))["record_id"] == str(other.id)
+
+
+async def test_a_plain_customer_waits_in_the_applicants_group(world: World, accounts: Accounts) -> None:
+    options = {"applicants_group": "1", "approved_group": "3", "attribute": "Account state = approved"}
+    mark = form_is("Trade account", "yes")
+    await accounts.rule(kind="customer", groups=mark, options=options, internal=False)
+    state = define_attribute(world.store, "Account state")
+    plain = world.store.register(first_name="Ada", last_name="Ito", email="ada@ito.example")
+    with_mark = world.store.register(
+        first_name="Mara", last_name="Xu", email="mara@xu.example", company="Xu Trading",
+        form_fields={"Trade account": "yes"},
+    )  # fmt: skip
+    request = await accounts.sent(with_mark["id"], "customer")
+    await world.hold_is(with_mark["id"], "held")
+    assert (with_mark["customer_group_id"], plain["customer_group_id"]) == (1, 2)
+    await world.sign(request, inputs=TYPED)
+    await world.hold_is(with_mark["id"], "released")
+    assert with_mark["customer_group_id"] == 3
+    assert [(a["attribute_id"], a["attribute_value"]) for a in with_mark["attributes"]] == [(state, "approved")]
+    move(world.store, with_mark["id"], 2)
+    await world.quiet()
+    assert with_mark["customer_group_id"] == 2  # what staff do afterwards is theirs
+    assert await world.requests(plain["id"]) == []
+    # Who acts for a company comes in with it.
+    company = accounts.apply("Sierra Search", email="sierra@buyers.example")
+    buyer = next(u["customerId"] for u in accounts.edition.users.values() if u["companyId"] == company.id)
+    world.store.customers[buyer]["form_fields"] = [{"name": "Trade account", "value": "yes", "customer_id": buyer}]
+    move(world.store, buyer, 2)
+    await world.quiet()
+    assert await world.requests(buyer) == []
+    assert world.sandbox.spec_errors == []
+
+
+async def test_a_limit_that_is_none_and_a_store_without_credit_are_told(world: World, accounts: Accounts) -> None:
+    await accounts.rule(customer=False, options={"most_credit": "1000.00 USD", "payment_methods": "cheque, cash"})
+    for typed, problem in (
+        ("plenty", "cannot be read"),
+        ("1,500 USD", "higher than the rule"),
+        ("900", "switched off"),
+    ):
+        accounts.edition.credit_on = typed != "900"
+        company = accounts.apply(f"Company {typed}"[:11].strip(", "))
+        sheet = await accounts.sent(company.id, "internal")
+        await world.hold_is(company.id, "held")
+        await world.sign(sheet, CLEO, inputs={"credit_limit": typed})
+        await accounts.status_is(company.id, 1)
+        await world.hold_is(company.id, "released")
+        rows = await world.raw("SELECT text FROM tasks WHERE kind = 'not_all_set' AND record_id = $1", str(company.id))
+        assert problem in rows[0]["text"], rows
+        assert "no payment method cash" in rows[0]["text"]
+        assert company.credit["creditEnabled"] is False
+
+
+async def test_a_store_without_b2b_and_a_setup_that_lets_everybody_in_are_told(
+    world: World, accounts: Accounts
+) -> None:
+    await accounts.rule()
+
+    async def round_of() -> Round:
+        found = await fetch_store(world.db, world.store_hash)
+        assert found is not None
+        return Round(world.services, Vendors(world.services), found, world.services.clock.now(), None)
+
+    accounts.edition.auto_approve, accounts.edition.credit_on = True, False
+    accounts.edition.portal = set()
+    for name in ("One", "Two", "Three"):
+        accounts.apply(name, quiet=True)
+    await check_b2b(await round_of())
+    said = (await world.task("b2b_setup"))["text"]
+    assert all(part in said for part in ("automatic approval", "Company credit is switched off", "Buyer Portal is off"))
+    accounts.edition.auto_approve, accounts.edition.credit_on, accounts.edition.portal = False, True, {1}
+    for company in accounts.edition.companies.values():
+        company.status = 0
+    await check_b2b(await round_of())
+    assert (await world.task("b2b_setup"))["done_at"] is not None
+    accounts.edition.enabled = False
+    await sweep_companies(await round_of())
+    assert "has no B2B Edition" in (await world.task("b2b_missing"))["text"]
+    accounts.edition.enabled = True
+    await sweep_companies(await round_of())
+    assert (await world.task("b2b_missing"))["done_at"] is not None
