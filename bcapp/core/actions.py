@@ -21,6 +21,11 @@ class ActionKind(StrEnum):
     APPROVE_ACCOUNT = "approve_account"
     UNDO_ACCOUNT = "undo_account"
     ATTACH_TO_COMPANY = "attach_to_company"
+    HIDE_PRODUCTS = "hide_products"
+    SHOW_PRODUCTS = "show_products"
+    KEEP_AGREEMENT = "keep_agreement"
+    COUNT_PRODUCTS = "count_products"
+    IMPORT_SUPPLIERS = "import_suppliers"
     PREPARE_DOCUMENT = "prepare_document"
     CREATE_DOCUMENT = "create_document"
     SEND_REQUEST = "send_request"
@@ -88,6 +93,14 @@ def recovery(kind: ActionKind) -> Recovery:
             return Recovery.ABSOLUTE
         case ActionKind.SWITCH_OFF_PROMOTION | ActionKind.SWITCH_ON_PROMOTION:
             return Recovery.ABSOLUTE
+        case (
+            ActionKind.HIDE_PRODUCTS
+            | ActionKind.SHOW_PRODUCTS
+            | ActionKind.KEEP_AGREEMENT
+            | ActionKind.COUNT_PRODUCTS
+            | ActionKind.IMPORT_SUPPLIERS
+        ):
+            return Recovery.ABSOLUTE
         case ActionKind.HOLD_ACCOUNT | ActionKind.APPROVE_ACCOUNT | ActionKind.UNDO_ACCOUNT:
             return Recovery.ABSOLUTE
         case ActionKind.ATTACH_TO_COMPANY:  # looked up by its name, and by what was there before
@@ -146,6 +159,12 @@ def priority(kind: ActionKind) -> int:
             | ActionKind.DELIVER_WEBHOOK
         ):
             return 40
+        case ActionKind.KEEP_AGREEMENT:
+            return 30
+        case ActionKind.HIDE_PRODUCTS | ActionKind.SHOW_PRODUCTS | ActionKind.IMPORT_SUPPLIERS:
+            return 50
+        case ActionKind.COUNT_PRODUCTS:
+            return 60
         case ActionKind.COUNT_BACKLOG | ActionKind.TRY_RULE | ActionKind.IMPORT_ACCEPTANCES | ActionKind.ASK_CAMPAIGN:
             return 50
         case ActionKind.READ_PAST:
@@ -169,6 +188,10 @@ def lane(kind: ActionKind, request_id: int | None) -> str:
             return "attach"
         case ActionKind.SEND_MAIL:
             return "mail"
+        case ActionKind.HIDE_PRODUCTS | ActionKind.SHOW_PRODUCTS:
+            return "products"  # a thousand products must not keep the supplier waiting for its document
+        case ActionKind.KEEP_AGREEMENT | ActionKind.COUNT_PRODUCTS:
+            return str(kind)
         case ActionKind.TEST_ACCOUNT | ActionKind.COUNT_BACKLOG | ActionKind.REGISTER_HOOKS:
             return str(kind)
         case ActionKind.FOLLOW_REFUND:

@@ -9,8 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 from bcapp.core.directory import Directory, Person
+from bcapp.core.kinds.case import CaseFacts
 from bcapp.core.kinds.company import CompanyFacts
 from bcapp.core.kinds.customer import CustomerFacts
+from bcapp.core.kinds.supplier import SupplierFacts
 from bcapp.core.model import Money, OrderFacts, Signer
 from bcapp.core.money import RateTable, parse_money, written
 from bcapp.core.rules import Band, RuleDefinition
@@ -76,11 +78,24 @@ def account_holder(facts: CustomerFacts) -> Party | None:
     return Party(facts.name or facts.company or email, email) if "@" in email else None
 
 
+def supplier_signatory(facts: SupplierFacts) -> Party | None:
+    """Return who signs for the supplier."""
+    return Party(facts.signatory.name, facts.signatory.email) if facts.signatory else None
+
+
+def case_contact(facts: CaseFacts) -> Party | None:
+    """Return the customer whom a case is for."""
+    email = facts.contact_email.strip().lower()
+    return Party(facts.contact_name or email, email) if "@" in email else None
+
+
 # source -> who stands there. A workflow with another signatory (an applicant, a supplier) adds its own line.
 SOURCES: dict[str, Callable[[Any], Party | None]] = {
     "billing": billing_party,
     "applicant": company_applicant,
     "customer": account_holder,
+    "case_contact": case_contact,
+    "supplier": supplier_signatory,
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from bcapp.core.kinds.supplier import SupplierFacts
@@ -22,6 +22,7 @@ from bcapp.core.suppliers import (
 from bcapp.db import Database, audit
 from bcapp.db.deliveries import say_look
 
+LOOK_AGAIN = timedelta(minutes=10)  # a name that the store did not have is asked for again after so long
 SCOPES = ("all", "signed", "unsigned", "hidden", "inactive")
 
 
@@ -63,6 +64,26 @@ async def fetch_supplier(db: Database, store_hash: str, supplier_id: int) -> Sup
         hidden=row["hidden"],
         products=row["impact"].get("products"),
     )
+
+
+async def late_covers(db: Database, store_hash: str, supplier_id: int, now: datetime) -> list[Cover]:
+    """Return what it covers that was not found in the store so far and has to be looked for (again)."""
+    rows = await db.fetch_all("supplier_covers", {"store_hash": store_hash, "id": supplier_id})
+    before = now - LOOK_AGAIN
+    return [
+        Cover(r["kind"], r["name"])
+        for r in rows
+        if not r["ref"] and (r["looked_at"] is None or r["looked_at"] < before)
+    ]
+
+
+async def save_covers(
+    db: Database, store_hash: str, supplier_id: int, found: Mapping[Cover, int], now: datetime
+) -> None:
+    """Keep the numbers that covers have in the store; 0: not there."""
+    for cover, ref in found.items():
+        values = {"store_hash": store_hash, "id": supplier_id, "kind": cover.kind, "name": cover.name}
+        await db.execute("find_supplier_cover", {**values, "ref": ref, "now": now})
 
 
 def _item(name: str, row: Mapping[str, Any] | None) -> Item:

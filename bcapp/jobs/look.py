@@ -36,11 +36,13 @@ from bcapp.errors import AppError, CredentialsRefused, RemoteError, Stale, Token
 from bcapp.jobs.accepting import bearer_of, sign_once_agreements
 from bcapp.jobs.apply import READ_AGAIN, Writer
 from bcapp.jobs.asking import ask_person
+from bcapp.jobs.cases import look_at_refunds
 from bcapp.jobs.directory import read_directory
 from bcapp.jobs.escalate import read_escalation
 from bcapp.jobs.past import is_whole
 from bcapp.jobs.questions import rests
 from bcapp.jobs.reading import READERS, Ask
+from bcapp.jobs.suppliers import look_at_product
 from bcapp.jobs.vendors import Vendors
 from bcapp.services import Services
 from bcapp.workflows import kind_of, workflows_of
@@ -71,6 +73,10 @@ async def look(services: Services, vendors: Vendors, store_hash: str, record: Re
                 await _look_at_record(services, vendors, store, record, due)
             case "request":
                 await _look_at_request(services, vendors, store, record, due)
+            case "product":
+                await look_at_product(services, vendors, store, record, due)
+            case "refunds":
+                await _look_at_refunds(services, vendors, store, record, due)
             case "store":
                 await _look_at_store(services, store, record, due)
             case _:
@@ -370,6 +376,20 @@ async def _look_at_request(
             await say_look(db, store.hash, record, now, due_at=now + timedelta(seconds=2))
         if writer.changed:
             await say_look(db, store.hash, request.record, now)
+
+
+# Refunds --------------------------------------------------------------------------------------------------
+
+
+async def _look_at_refunds(
+    services: Services, vendors: Vendors, store: Store, record: RecordKey, due: Sequence[Due]
+) -> None:
+    """Something was refunded: whether it was approved, and for which case it counts. The order itself changed too."""
+    await look_at_refunds(services, vendors, store, int(record.id))
+    now = services.clock.now()
+    async with services.db.transaction():
+        await say_look(services.db, store.hash, RecordKey("order", record.id), now, source="bigcommerce")
+        await finish_deliveries(services.db, store.hash, list(due), now)
 
 
 # Stores ---------------------------------------------------------------------------------------------------

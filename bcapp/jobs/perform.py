@@ -26,7 +26,19 @@ from bcapp.db.deliveries import say_look
 from bcapp.db.requests import fetch_request
 from bcapp.db.stores import Store, fetch_store
 from bcapp.errors import AppError, CircuitOpen, CredentialsRefused, RefusedByUs, RemoteError, Stale, TokenRefused
-from bcapp.jobs import account_approval, campaigns, endpoints, importing, offers, orders, past, signing, upkeep
+from bcapp.jobs import (
+    account_approval,
+    campaigns,
+    cases,
+    endpoints,
+    importing,
+    offers,
+    orders,
+    past,
+    signing,
+    suppliers,
+    upkeep,
+)
 from bcapp.jobs.apply import Writer
 from bcapp.jobs.asking import ask_person
 from bcapp.jobs.look import ask_for_consent, tell_account_broken
@@ -42,6 +54,7 @@ LEAVING = frozenset({ActionKind.PROBE_UNINSTALL, ActionKind.FINISH_UNINSTALL})
 TELLING = frozenset({ActionKind.SEND_MAIL, ActionKind.DELIVER_WEBHOOK})
 ALARMING = frozenset({ActionKind.SWITCH_OFF_PROMOTION, ActionKind.SWITCH_ON_PROMOTION}) | frozenset(
     {ActionKind.HOLD_ORDER, ActionKind.RELEASE_ORDER, ActionKind.CAPTURE_ORDER, ActionKind.CHECK_COMPLETION}
+    | {ActionKind.HIDE_PRODUCTS, ActionKind.SHOW_PRODUCTS}
 )
 
 
@@ -70,6 +83,26 @@ async def do(work: Work) -> Outcome:
             return await orders.write_metafields(work)
         case ActionKind.WRITE_STAFF_NOTE:
             return await orders.write_staff_note(work)
+        case ActionKind.HIDE_PRODUCTS:
+            return await suppliers.hide_products(work)
+        case ActionKind.SHOW_PRODUCTS:
+            return await suppliers.show_products(work)
+        case ActionKind.KEEP_AGREEMENT:
+            return await suppliers.keep_agreement(work)
+        case ActionKind.COUNT_PRODUCTS:
+            return await suppliers.count_products(work)
+        case ActionKind.IMPORT_SUPPLIERS:
+            return await suppliers.import_suppliers(work)
+        case ActionKind.PREPARE_CASE:
+            return await cases.prepare_case(work)
+        case ActionKind.EXECUTE_REFUND:
+            return await cases.execute_refund(work)
+        case ActionKind.VOID_PAYMENT:
+            return await cases.void_payment(work)
+        case ActionKind.CANCEL_ORDER:
+            return await cases.cancel_order(work)
+        case ActionKind.FOLLOW_REFUND:
+            return await cases.follow_refund(work)
         case ActionKind.PREPARE_DOCUMENT:
             return await signing.prepare_document(work)
         case ActionKind.CREATE_DOCUMENT:

@@ -11,9 +11,12 @@ from bcapp.bigcommerce.client import BigCommerce
 from bcapp.bigcommerce.companies import parse_company, read_company
 from bcapp.bigcommerce.facts import Needs, read_customer, read_order, read_product
 from bcapp.bigcommerce.promotions import Seen, read_promotion
+from bcapp.bigcommerce.shelf import find_covers
 from bcapp.core.model import Gone, RecordKey
 from bcapp.db.sightings import fetch_sighting
 from bcapp.db.stores import Store
+from bcapp.db.suppliers import fetch_supplier, late_covers, save_covers
+from bcapp.jobs.case_reading import read_case
 from bcapp.jobs.vendors import Vendors
 from bcapp.services import Services
 
@@ -70,10 +73,25 @@ async def _promotion(ask: Ask) -> Any | Gone:
     return await read_promotion(client, int(ask.id), seen, currency, with_margins=ask.needs.catalog)
 
 
+async def _supplier(ask: Ask) -> Any | Gone:
+    """Read a supplier; what it covers is looked for in the store as long as it was not found there."""
+    db, store_hash, now, supplier_id = ask.services.db, ask.store.hash, ask.services.clock.now(), int(ask.id)
+    late = await late_covers(db, store_hash, supplier_id, now)
+    if late:
+        await save_covers(db, store_hash, supplier_id, await find_covers(await ask.client(), late), now)
+    return await fetch_supplier(db, store_hash, supplier_id) or Gone(RecordKey("supplier", ask.id))
+
+
+async def _case(ask: Ask) -> Any | Gone:
+    return await read_case(ask.services, ask.store.hash, int(ask.id), ask.client)
+
+
 READERS: dict[str, Callable[[Ask], Awaitable[Any | Gone]]] = {
     "order": _order,
     "customer": _customer,
     "company": _company,
     "product": _product,
     "promotion": _promotion,
+    "supplier": _supplier,
+    "case": _case,
 }

@@ -3,10 +3,12 @@
 from bcapp.core.kinds import KINDS
 from bcapp.core.kinds.kind import Kind
 from bcapp.core.rules import RuleDefinition
-from bcapp.workflows import account_approval, offer_approval, order_approval
+from bcapp.workflows import account_approval, case_approval, offer_approval, order_approval, supplier_agreement
 from bcapp.workflows.protocol import Workflow
 
-WORKFLOWS: dict[str, Workflow] = {w.SLUG: w for w in (order_approval, account_approval, offer_approval)}
+WORKFLOWS: dict[str, Workflow] = {
+    w.SLUG: w for w in (order_approval, account_approval, offer_approval, supplier_agreement, case_approval)
+}
 
 
 def workflows_of(record_kind: str) -> tuple[Workflow, ...]:

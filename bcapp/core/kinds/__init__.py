@@ -1,10 +1,12 @@
 """The kinds of records that rules know, one file each."""
 
+from bcapp.core.kinds.case import CASE
 from bcapp.core.kinds.company import COMPANY
 from bcapp.core.kinds.customer import CUSTOMER
 from bcapp.core.kinds.kind import Kind
 from bcapp.core.kinds.order import ORDER
 from bcapp.core.kinds.product import PRODUCT
 from bcapp.core.kinds.promotion import PROMOTION
+from bcapp.core.kinds.supplier import SUPPLIER
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (ORDER, CUSTOMER, COMPANY, PRODUCT, PROMOTION)}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (ORDER, CUSTOMER, COMPANY, PRODUCT, PROMOTION, SUPPLIER, CASE)}

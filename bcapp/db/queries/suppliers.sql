@@ -199,6 +199,10 @@ UPDATE supplier_products p SET state = m.state, why = m.why
        AS m(product_id, version, state, why)
  WHERE p.store_hash = :store_hash AND p.supplier_id = :id AND p.product_id = m.product_id AND p.version = m.version;
 
+-- drop_waiting_products --
+-- They were written down while its products came back.
+DELETE FROM supplier_products WHERE store_hash = :store_hash AND supplier_id = :id AND state = 'wanted';
+
 -- next_to_show --
 SELECT p.product_id FROM supplier_products p
  WHERE p.store_hash = :store_hash AND p.supplier_id = :id ORDER BY p.product_id LIMIT :most;
