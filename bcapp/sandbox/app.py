@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from bcapp.sandbox.bigcommerce import BigCommerceSandbox
 from bcapp.sandbox.ground import Call, Clock, Faults, Recorder, SandboxSettings, Service
+from bcapp.sandbox.receiver import Receiver
 from bcapp.sandbox.spec import make_checker
 
 log = logging.getLogger("bcapp.sandbox")
@@ -42,7 +43,8 @@ class Sandbox:
         self.checker = make_checker(self.settings.spec_dir, self.settings.spec_exceptions, self.spec_errors)
         self.bigcommerce = BigCommerceSandbox(self, self.checker)
         self.signature: Any = self._signature()
-        routes: list[BaseRoute] = [Route("/clock", self._clock, methods=["GET", "POST"])]
+        self.receiver = Receiver(self)
+        routes: list[BaseRoute] = [*self.receiver.routes, Route("/clock", self._clock, methods=["GET", "POST"])]
         for part in (self.bigcommerce, self.signature):
             if part is not None:
                 routes.extend(part.routes)

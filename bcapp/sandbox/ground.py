@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-Service = Literal["bigcommerce", "b2b", "signature"]
+Service = Literal["bigcommerce", "b2b", "signature", "receiver"]
 FaultKind = Literal["before", "after", "silent", "silent_before", "late", "throttle", "throttle_bare", "html"]
 
 FAULT_KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
@@ -216,6 +216,8 @@ def service_of(method: str, path: str, raw: bytes, content_type: str) -> Service
     """
     if path.startswith("/stores/"):
         return "bigcommerce"
+    if path.startswith("/receiver/"):
+        return "receiver"  # a system of the merchant's, which hears outgoing webhooks
     if path.startswith("/api/v3/io/"):
         return "b2b"
     if path == "/oauth2/token" and method == "POST":
