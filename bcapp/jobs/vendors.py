@@ -11,6 +11,7 @@ import httpx
 from bcapp.bigcommerce.b2b import B2B
 from bcapp.bigcommerce.client import BigCommerce
 from bcapp.bigcommerce.facts import CategoryTrees
+from bcapp.bigcommerce.quotes import Quotes
 from bcapp.bigcommerce.remembering import Remembering
 from bcapp.errors import CredentialsRefused, RefusedByUs, TokenRefused
 from bcapp.jobs.gates import RowGate
@@ -40,6 +41,12 @@ class Vendors:
         s = self._services
         gates = (RowGate(s.db, s.clock, store_hash, service) for service in ("b2b", "b2b_files"))
         return B2B(http, s.settings.bc_b2b_url, store_hash, token, *gates)
+
+    async def quotes(self, store_hash: str) -> Quotes:
+        """Return the client of the quotes of B2B Edition. Errors as above."""
+        http, _, _, token, _ = await self._access(store_hash)
+        s = self._services
+        return Quotes(http, s.settings.bc_b2b_url, store_hash, token, RowGate(s.db, s.clock, store_hash, "b2b"))
 
     async def _access(self, store_hash: str) -> tuple[httpx.AsyncClient, str, str, str, RowGate]:
         s = self._services

@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.routing import BaseRoute, Route
 
+from bcapp.sandbox.bigcommerce import quotes as _quotes  # noqa: F401 (its operations join those of B2B Edition)
 from bcapp.sandbox.bigcommerce.api import Api, Checker
 from bcapp.sandbox.bigcommerce.auth import Auth
 from bcapp.sandbox.bigcommerce.b2b import B2BApi, B2BEdition

@@ -82,8 +82,11 @@ class B2BEdition:
         self.companies: dict[int, Company] = {}
         self.users: dict[int, dict[str, Any]] = {}
         self.addresses: dict[int, dict[str, Any]] = {}
+        self.quotes: dict[int, dict[str, Any]] = {}
+        self.quote_mails: list[dict[str, Any]] = []
         self.windows: dict[str, tuple[datetime, int]] = {}
-        self.ids = {name: itertools.count(first) for name, first in (("company", 7001), ("user", 301), ("address", 51))}
+        firsts = (("company", 7001), ("user", 301), ("address", 51), ("quote", 501))
+        self.ids = {name: itertools.count(first) for name, first in firsts}
 
     @property
     def lock(self) -> Any:
@@ -298,6 +301,8 @@ class B2BApi:
         except ApiError as exc:
             return self._error(exc, headers or exc.more or {})
         data = {"code": 200, "data": answer.data, "meta": {"message": "SUCCESS"}}
+        if isinstance(answer.data, Said):
+            data = {"code": 200, "data": answer.data.data, "message": "SUCCESS"}
         if isinstance(answer.data, Paged):
             data = {"code": 200, "data": answer.data.rows, "meta": {"message": "SUCCESS", "pagination": answer.data.of}}
         if self.check is not None:
@@ -373,6 +378,13 @@ async def _upload(request: Request) -> dict[str, Any]:
             return {}
         file: UploadFile = sent
         return {"name": file.filename or "", "content": await file.read(), "type": file.content_type or ""}
+
+
+@dataclass(frozen=True)
+class Said:
+    """What comes with its message beside the data and not in "meta", as the calls about quotes do."""
+
+    data: Any
 
 
 @dataclass(frozen=True)
