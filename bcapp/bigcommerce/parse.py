@@ -266,6 +266,7 @@ def parse_order(
         customer_since=parse_date(since, "date_created") if _has_date(since) else None,
         metafields=parse_metafields(metafields),
         customer_metafields=parse_metafields(customer_metafields),
+        shipped_at=parse_date(shipped, "date_shipped") if _has_date(shipped := raw.get("date_shipped")) else None,
         unread=unread,
         staff_notes=text_in(raw, "staff_notes"),
         customer_message=text_in(raw, "customer_message"),

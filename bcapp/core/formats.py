@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -70,6 +70,11 @@ def number(value: int | Decimal, locale: Locale) -> str:
 def day(at: datetime, locale: Locale, zone: tzinfo) -> str:
     """Write the date in the store's zone, the month by its name."""
     shown: str = format_date(at.astimezone(zone).date(), "long", locale=locale)
+    return shown
+
+
+def date_only(on: date, locale: Locale) -> str:
+    shown: str = format_date(on, "long", locale=locale)
     return shown
 
 

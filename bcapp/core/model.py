@@ -118,6 +118,7 @@ class OrderFacts:
     customer_since: datetime | None = None  # None: a guest, or the account was not read
     metafields: tuple[tuple[str, str], ...] = ()  # "namespace.key", value
     customer_metafields: tuple[tuple[str, str], ...] = ()
+    shipped_at: datetime | None = None  # None: not shipped, or the store tells no day
     unread: frozenset[str] = frozenset()
     # Long, personal, and read by no rule: not kept with what is stored of past orders.
     staff_notes: str = field(default="", metadata={"stored": False})

@@ -777,6 +777,74 @@ CREATE TABLE supplier_import_lines (                        -- personal; the cel
     FOREIGN KEY (store_hash, import_id) REFERENCES supplier_imports (store_hash, id) ON DELETE CASCADE
 );
 
+-- Warranties ------------------------------------------------------------------------------------------------
+
+CREATE TABLE registrations (                                -- one covered piece; piece 0: a line of the order as a whole
+    store_hash   text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    id           bigint GENERATED ALWAYS AS IDENTITY,
+    order_id     text NOT NULL,
+    request_id   bigint NOT NULL DEFAULT 0,                 -- signed here; 0: a paper form
+    paper_id     bigint NOT NULL DEFAULT 0,
+    rule_id      bigint NOT NULL DEFAULT 0,
+    rule_version integer NOT NULL DEFAULT 0,
+    item_id      bigint NOT NULL,                           -- line of the order
+    piece        integer NOT NULL,
+    quantity     integer NOT NULL,
+    product_id   bigint NOT NULL,
+    sku          text NOT NULL,
+    name         text NOT NULL,                             -- of the product
+    cover        text NOT NULL CHECK (cover IN ('warranty', 'service')),
+    serial       text NOT NULL DEFAULT '',
+    serial_key   text NOT NULL DEFAULT '',                  -- bcapp/core/warranties.py: serial_key
+    serial_from  text NOT NULL DEFAULT '' CHECK (serial_from IN ('', 'signer', 'staff', 'file')),
+    starts_on    date NOT NULL,
+    ends_on      date,                                      -- the last day; null: without an end
+    renew_on     date,                                      -- when the next term is asked for
+    renewal_asked_at timestamptz,
+    state        text NOT NULL CHECK (state IN ('active', 'not_activated', 'ended', 'renewed')),
+    state_why    text NOT NULL DEFAULT '',
+    ended_on     date,
+    buyer        text NOT NULL DEFAULT '',                  -- name for lists; erasable, as are the next
+    name_digest  bytea,                                     -- keyed
+    email_digest bytea,
+    phone_digest bytea,
+    created_at   timestamptz NOT NULL,
+    PRIMARY KEY (store_hash, id),
+    UNIQUE (store_hash, request_id, paper_id, item_id, piece)
+);
+CREATE INDEX registrations_of_order ON registrations (store_hash, order_id);
+CREATE INDEX registrations_by_serial ON registrations (store_hash, serial_key) WHERE serial_key <> '';
+CREATE INDEX registrations_by_email ON registrations (store_hash, email_digest) WHERE email_digest IS NOT NULL;
+CREATE INDEX registrations_by_phone ON registrations (store_hash, phone_digest) WHERE phone_digest IS NOT NULL;
+CREATE INDEX registrations_by_name ON registrations (store_hash, name_digest) WHERE name_digest IS NOT NULL;
+CREATE INDEX registrations_renewing ON registrations (store_hash, renew_on)
+    WHERE renew_on IS NOT NULL AND renewal_asked_at IS NULL AND state = 'active';
+
+CREATE TABLE paper_forms (                                  -- a form that was signed on paper and uploaded by staff
+    store_hash text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    id         bigint GENERATED ALWAYS AS IDENTITY,
+    order_id   text NOT NULL,
+    rule_id    bigint NOT NULL,
+    content    bytea NOT NULL,                              -- SHA-256 of the PDF
+    signed_on  date NOT NULL,
+    serials    text NOT NULL DEFAULT '',                    -- one a line, in the order of the covered pieces
+    author     bigint NOT NULL,
+    state      text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'registered', 'refused')),
+    why        text NOT NULL DEFAULT '',
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (store_hash, id)
+);
+
+CREATE TABLE known_serials (                                -- given by a file before the buyer is asked
+    store_hash text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    order_id   text NOT NULL,
+    sku        text NOT NULL,
+    serial_key text NOT NULL,
+    serial     text NOT NULL,
+    given_at   timestamptz NOT NULL,
+    PRIMARY KEY (store_hash, order_id, sku, serial_key)
+);
+
 -- Cases: returns, exceptions, cancellations --------------------------------------------------------------------
 
 CREATE TABLE case_orders (                                  -- one row per order with a case: its lock, under which caps are reserved

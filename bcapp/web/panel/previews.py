@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from bcapp.core.agreements import (
+    COVERED,
     FIELDS,
     Price,
     PriceList,
@@ -27,6 +28,7 @@ from bcapp.core.kinds.order import ORDER
 from bcapp.core.markup import Block, Box, MarkupError
 from bcapp.core.merge import Source, parse_profile
 from bcapp.core.model import Address, LineItem, Money, OrderFacts, Signer
+from bcapp.core.warranties import CoverTable, Serials, Terms, covered_items, ends_on, pieces_of
 from bcapp.db import chunks, panel_requests
 from bcapp.db.agreements import Text, fetch_version, newest_past
 from bcapp.db.past import fetch_past
@@ -41,6 +43,7 @@ from bcapp.web.refusals import Refusal, not_found
 
 MOST_PICTURES = 4
 CHECKED_RECORDS = 200
+SHOWN_PIECES = 12
 SAMPLE_SIGNERS = (
     Signer(0, 1, "Ann Lee", "ann@lee-outdoor.example"),
     Signer(1, 2, "Bo Day", "bo@lee-outdoor.example"),
@@ -145,6 +148,7 @@ async def preview(
         page = agreement_page(
             title=title, body=body, facts=facts, profile=profile, signers=signers, language=language,
             document_id="sample", made_at=now, simulated=True, price_list=_prices_for(blocks, currency),
+            cover=_cover_for(blocks, facts, now),
         )  # fmt: skip
         pictures = await picture(page, most=MOST_PICTURES)
     except RefusedByUs as exc:
@@ -159,6 +163,14 @@ async def preview(
 def _prices_for(blocks: Sequence[Block], currency: str) -> PriceList | None:
     names = {getattr(b, "name", "") for b in blocks}
     return sample_prices(currency) if "price_list.items" in names else None
+
+
+def _cover_for(blocks: Sequence[Block], facts: OrderFacts, now: datetime) -> CoverTable | None:
+    """Return what a warranty of 24 months from today would cover of the order."""
+    if not any(getattr(b, "name", "") == COVERED for b in blocks):
+        return None
+    pieces = pieces_of(covered_items(facts, Terms()), Serials.REQUIRED)[:SHOWN_PIECES]
+    return CoverTable(pieces, Serials.REQUIRED, now.date(), ends_on(now.date(), Terms().months))
 
 
 async def stored_order(services: Services, store_hash: str, number: str) -> OrderFacts | None:
@@ -251,7 +263,8 @@ async def agreement_preview(services: Services, store_hash: str, subject: str, n
     if text.source == "text":
         blocks = parse_agreement(text.body)
         prices = _prices_for(blocks, currency)
-        page = agreement_page(body=text.body, signers=_signers(blocks), price_list=prices, **shared)
+        cover = _cover_for(blocks, sample_order(currency), now)
+        page = agreement_page(body=text.body, signers=_signers(blocks), price_list=prices, cover=cover, **shared)
         return name, (await render(page)).pdf
     content = await uploaded(services, store_hash, text)
     upload = await inspect_upload(content)
