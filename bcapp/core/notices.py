@@ -6,7 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from bcapp.core.model import SignatureRequest, Signer
-from bcapp.core.states import Purpose, RequestStatus, SignerRole, SignerState
+from bcapp.core.states import RequestStatus, SignerRole, SignerState
 
 MOST_A_DAY = 5  # mails of ours to one address
 DAY = timedelta(days=1)
@@ -47,12 +47,15 @@ OF_END: dict[RequestStatus, NoticeKind] = {
 }
 
 
-def of_cancel(why: str, request: SignatureRequest, *, in_time: bool) -> NoticeKind | None:
-    """Return what a cancel is told as, None when the service's own mail says enough.
+def of_cancel(why: str) -> NoticeKind | None:
+    """Return what a cancel is told as, None when the service's own mail says enough, or a newer round will.
 
-    why: staff | record | superseded | released. in_time: no step of the rule asked somebody else because time ran out.
+    why: staff | record | superseded | released.
     """
-    if why == "superseded":
-        replaced_person = request.purpose is Purpose.INTERNAL and not in_time
-        return NoticeKind.PASSED_ON if replaced_person else NoticeKind.REPLACED
     return NoticeKind.OVERRIDDEN if why == "released" else None
+
+
+def of_newer_round(*, in_time: bool) -> NoticeKind:
+    """Return what the signers of the round before are told. in_time: it is not that somebody else is asked because
+    nobody answered."""
+    return NoticeKind.REPLACED if in_time else NoticeKind.PASSED_ON

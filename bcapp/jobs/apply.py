@@ -29,7 +29,7 @@ from bcapp.core.intents import (
 )
 from bcapp.core.model import Hold, RecordKey
 from bcapp.core.news import OF_CHECK, OF_HOLD, OF_NOTE, OF_STATUS
-from bcapp.core.notices import OF_END, NoticeKind, of_cancel
+from bcapp.core.notices import OF_END, NoticeKind, of_cancel, of_newer_round
 from bcapp.core.requests import first_reminder
 from bcapp.core.settings import SHIPPING_TOOLS
 from bcapp.core.states import HoldEvent, HoldState, RequestEvent, RequestStatus, advance_hold, advance_request
@@ -60,7 +60,6 @@ class Writer:
         self._of = {"store_hash": store.hash, "record_kind": record.kind, "record_id": record.id}
         self.changed = False
         self._opened: list[int] = []
-        self._late: set[int] = set()  # requests that somebody else was asked for because time ran out
 
     async def write(self, intents: Iterable[Intent]) -> None:
         """Write every intent in its order. What is opened is sent behind the hold; the record's metafields follow."""
@@ -133,8 +132,6 @@ class Writer:
             case TakeStep():
                 of = {"store_hash": self._store.hash, "request_id": intent.request_id, "position": intent.position}
                 await self._db.execute("take_step", {**of, "how": intent.how, "now": self._now})
-                if intent.how == "replaced":
-                    self._late.add(intent.request_id)
             case PauseRule():
                 await self._db.execute(
                     "pause_rule", {"store_hash": self._store.hash, "id": intent.rule_id, "why": intent.why}
@@ -235,6 +232,11 @@ class Writer:
             await self._end_steps(intent.steps_from, "carried")
         self._opened.append(request_id)
         self.changed = True
+        if intent.round > 1:
+            before = {**self._of, "rule_id": intent.rule_id, "purpose": str(intent.purpose), "round": intent.round}
+            earlier = await self._db.fetch_val("round_before", before)
+            if earlier is not None:
+                await self._notify(of_newer_round(in_time=intent.steps_from != earlier), earlier)
         await self._note(
             "request_opened",
             request_id,
@@ -251,10 +253,7 @@ class Writer:
         self.changed = True
         await self._act(ActionKind.CANCEL_REQUEST, intent.request_id, {})
         await self._note("cancel_wanted", intent.request_id, {"why": intent.why})
-        request = await fetch_request(self._db, self._store.hash, intent.request_id)
-        if request is not None:
-            kind = of_cancel(intent.why, request, in_time=intent.request_id not in self._late)
-            await self._notify(kind, intent.request_id)
+        await self._notify(of_cancel(intent.why), intent.request_id)
 
     async def _move_hold(self, intent: MoveHold) -> None:
         hold = await fetch_hold(self._db, self._store.hash, self._record)

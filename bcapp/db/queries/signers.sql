@@ -108,6 +108,14 @@ UPDATE notices SET outcome = 'begun', address = :address, mailed_at = :now
 UPDATE notices SET outcome = :outcome, mailed_at = CASE WHEN :outcome IN ('mailed', 'unclear') THEN mailed_at END
  WHERE store_hash = :store_hash AND request_id = :request_id AND position = :position AND kind = :kind;
 
+-- round_before --
+-- The round before this one, when it was open until now: whoever was asked in it is to know that another follows.
+SELECT id FROM (SELECT id, status FROM requests
+                 WHERE store_hash = :store_hash AND record_kind = :record_kind AND record_id = :record_id
+                   AND rule_id = :rule_id AND purpose = :purpose AND round < :round
+                 ORDER BY round DESC LIMIT 1) r
+ WHERE r.status IN ('sent', 'viewed', 'partly_signed', 'cancelled');
+
 -- open_requests_of_record --
 SELECT id FROM requests
  WHERE store_hash = :store_hash AND record_kind = :record_kind AND record_id = :record_id
