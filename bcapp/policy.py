@@ -227,7 +227,9 @@ def lint_rules(made: PolicyPlan, present: Present) -> list[lint.LintRule]:
 
 
 def _lint_rule(rule: PolicyRule) -> lint.LintRule:
-    return lint.LintRule(rule.id, rule.name, rule.mode, kind_of(WORKFLOWS[rule.workflow], rule.definition).name, rule.definition)
+    workflow = WORKFLOWS[rule.workflow]
+    kind = kind_of(workflow, rule.definition).name
+    return lint.LintRule(rule.id, rule.name, rule.mode, kind, rule.definition, holds=workflow.HOLDS)
 
 
 async def lint_store(services: Services, store: Store) -> list[lint.Finding]:

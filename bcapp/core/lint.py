@@ -23,13 +23,14 @@ MOST_PAIRS = 20_000  # of rules compared for overlap: 200 live rules
 
 @dataclass(frozen=True)
 class LintRule:
-    """A rule as lint sees it. kind: the name of its kind of record."""
+    """A rule as lint sees it. kind: the name of its kind of record. holds: whether its workflow holds the record."""
 
     id: int
     name: str
     mode: str
     kind: str
     definition: RuleDefinition
+    holds: bool = True
 
 
 @dataclass(frozen=True)
@@ -297,7 +298,7 @@ def band_gaps(name: str, definition: RuleDefinition, currencies: frozenset[str])
 
 def _uncovered(rules: Sequence[LintRule], setup: Setup) -> Iterator[Finding]:
     """Yield the channels and groups that live rules part between them, but for some that nobody named."""
-    live = [r for r in rules if r.mode == "live" and r.kind == "order"]
+    live = [r for r in rules if r.mode == "live" and r.kind == "order" and r.holds]
     if not live:
         return
     if all(r.definition.channels for r in live):
@@ -331,7 +332,7 @@ def _list(names: Sequence[str]) -> str:
 
 def _ways_around(rules: Sequence[LintRule], setup: Setup) -> Iterator[Finding]:
     """Yield how a record could slip by although a rule is live: by the store's set-up or by splitting."""
-    live = [r for r in rules if r.mode == "live" and r.kind == "order"]
+    live = [r for r in rules if r.mode == "live" and r.kind == "order" and r.holds]
     if live and setup.settings.hold_method == "none":
         text = "Orders are asked about but not held: name the shipping tool and the payment mode in Settings."
         yield Finding("way_around", tuple(r.id for r in live), text)

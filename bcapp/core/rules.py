@@ -169,9 +169,9 @@ def check_definition(definition: RuleDefinition, kind: Kind, options: Sequence[O
             if problem:
                 problems.append((f"groups.{g}.{c}", problem))
     if not definition.internal and not definition.customer:
-        problems.append(("signers", "Choose who signs: approvers, the buyer, or both."))
+        problems.append(("signers", f"Choose who signs: approvers, {kind.signer}, or both."))
     if definition.customer and not definition.agreement_id:
-        problems.append(("agreement", "Choose the agreement that the buyer signs."))
+        problems.append(("agreement", f"Choose the agreement that {kind.signer} signs."))
     if not definition.account_id:
         problems.append(("account", "Choose the signature account."))
     if definition.sequence not in ("together", "internal_first", "customer_first"):
@@ -180,8 +180,8 @@ def check_definition(definition: RuleDefinition, kind: Kind, options: Sequence[O
         problems.append(("expiry_days", "Expiry is between 1 and 365 days."))
     if not 1 <= definition.most_per_hour <= 100_000 or not 1 <= definition.most_per_day <= 1_000_000:
         problems.append(("limits", "The limits per hour and per day are at least 1."))
-    problems += [*_sign_once_problems(definition), *_people_problems(definition)]
-    problems += [*_band_problems(definition), *_step_problems(definition)]
+    problems += [*_sign_once_problems(definition, kind.signer), *_people_problems(definition)]
+    problems += [*_band_problems(definition), *_step_problems(definition, kind.signer)]
     if problems:
         raise InvalidRule(problems)
 
@@ -224,7 +224,7 @@ def _band_problems(definition: RuleDefinition) -> Iterator[tuple[str, str]]:
             highest[limit.currency] = limit
 
 
-def _step_problems(definition: RuleDefinition) -> Iterator[tuple[str, str]]:
+def _step_problems(definition: RuleDefinition, signer: str) -> Iterator[tuple[str, str]]:
     if len(definition.steps) > MOST_STEPS:
         yield "steps", f"There are at most {MOST_STEPS} steps."
     for i, step in enumerate(definition.steps):
@@ -233,7 +233,7 @@ def _step_problems(definition: RuleDefinition) -> Iterator[tuple[str, str]]:
         elif step.do in ("escalate", "alternate") and not step.person:
             yield f"steps.{i}", "Name the person of this step."
         elif step.do == "alternate" and not definition.internal:
-            yield f"steps.{i}", "Nobody can sign in the buyer's place. Choose another step."
+            yield f"steps.{i}", f"Nobody can sign in place of {signer}. Choose another step."
         elif step.do == "outcome" and step.outcome not in STEP_OUTCOMES:
             yield f"steps.{i}", "Choose what follows without a signature."
         if not 0 <= step.after_days <= MOST_STEP_DAYS:
@@ -244,13 +244,13 @@ def _step_problems(definition: RuleDefinition) -> Iterator[tuple[str, str]]:
         yield "steps", "Only one step decides without a signature."
 
 
-def _sign_once_problems(definition: RuleDefinition) -> list[tuple[str, str]]:
+def _sign_once_problems(definition: RuleDefinition, signer: str) -> list[tuple[str, str]]:
     once = definition.sign_once
     problems = []
     if once.scope not in SCOPES:
         problems.append(("sign_once", "Choose for whom one signature counts."))
     elif once.scope and not definition.customer:
-        problems.append(("sign_once", "Only what the buyer signs can count for later records."))
+        problems.append(("sign_once", f"Only what {signer} signs can count for later records."))
     if not 0 <= once.months <= 120:
         problems.append(("sign_once.months", "A signature counts for 1 to 120 months, or for good."))
     if once.until:
@@ -503,8 +503,12 @@ def unread_keys(kind: Kind, definitions: Iterable[RuleDefinition]) -> frozenset[
 # Said -----------------------------------------------------------------------------------------------------
 
 
-def sentence(definition: RuleDefinition, kind: Kind, names: Mapping[str, str] | None = None) -> str:
-    """Return the rule as one sentence. names: agreement and people names by "agreement:3", "person:7"."""
+def sentence(definition: RuleDefinition, kind: Kind, names: Mapping[str, str] | None = None, when: str = "") -> str:
+    """Return the rule as one sentence. names: agreement and people names by "agreement:3", "person:7".
+
+    when: how it begins, where the workflow says it otherwise than the kind of record.
+    """
+    begins = when or kind.when
     names = names or {}
     inner, outer = (" or ", " and ") if definition.match == "all" else (" and ", " or ")
     parts = []
@@ -512,16 +516,16 @@ def sentence(definition: RuleDefinition, kind: Kind, names: Mapping[str, str] | 
         said = [say(c, kind.fields) for c in group]
         if said:
             parts.append(said[0] if len(said) == 1 else f"({inner.join(said)})")
-    when = kind.when + (" and " + outer.join(parts) if parts else "")
+    when = begins + (" and " + outer.join(parts) if parts else "")
     if definition.match == "any" and len(parts) > 1:
-        when = f"{kind.when} and ({outer.join(parts)})"
+        when = f"{begins} and ({outer.join(parts)})"
     asks = []
     if definition.internal:
         asks.append(_who_approves(definition, names))
     if definition.customer:
         agreement = names.get(f"agreement:{definition.agreement_id}", "the agreement")
         once = f", once per {definition.sign_once.scope}" if definition.sign_once.scope else ""
-        asks.append(f"ask the buyer to sign {agreement}{once}")
+        asks.append(f"ask {kind.signer} to sign {agreement}{once}")
     if definition.sequence == "customer_first":
         asks.reverse()
     joint = " and " if definition.sequence == "together" else ", then "

@@ -14,6 +14,7 @@ from bcapp.core.rules import RuleDefinition, dump_definition, parse_definition
 from bcapp.db import Database, audit
 from bcapp.db.actions import queue_action
 from bcapp.db.calendars import fetch_calendars
+from bcapp.db.store_names import fetch_names
 from bcapp.errors import Stale
 
 HITS = timedelta(days=30)
@@ -245,6 +246,13 @@ class Choices:
     people: list[dict[str, Any]]
     agreements: list[dict[str, Any]]
     calendars: Mapping[int, Calendar] = field(default_factory=dict)
+    store_names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # what -> number -> name
+
+    def named(self, field_name: str) -> Mapping[str, str]:
+        """Return the names by number that the store has for the values of a field; empty where none are known."""
+        if field_name == "channel":
+            return {str(c["id"]): str(c["name"]) for c in self.channels}
+        return self.store_names.get(field_name, {})
 
     @property
     def has_limits(self) -> bool:
@@ -267,4 +275,5 @@ async def list_choices(db: Database, store_hash: str) -> Choices:
         people=await db.fetch_all("panel_people", of),
         agreements=await db.fetch_all("panel_agreement_names", of),
         calendars=await fetch_calendars(db, store_hash),
+        store_names=await fetch_names(db, store_hash),
     )

@@ -1,4 +1,4 @@
-"""Reading what a store calls what its rules know by number: customer groups and categories."""
+"""Reading what a store calls what its rules know by number: customer groups, categories, price lists."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def read_names(services: Services, vendors: Vendors, store: Store) -> dict
     """Read the names and keep them; return how many of each. What the app may not read keeps no names."""
     client = await vendors.bigcommerce(store.hash)
     counts: dict[str, int] = {}
-    for what, read in (("customer_group", _groups), ("category", _categories)):
+    for what, read in (("customer_group", _groups), ("category", _categories), ("price_list", _price_lists)):
         try:
             names = await read(client)
         except TokenRefused:
@@ -47,6 +47,10 @@ async def _categories(client: BigCommerce) -> dict[int, str]:
     names = dict(_named(rows, "category_id"))
     above = {int(row["category_id"]): int(row.get("parent_id") or 0) for row in rows}
     return {number: JOINT.join(_way(number, names, above))[-NAME_CHARACTERS:] for number in names}
+
+
+async def _price_lists(client: BigCommerce) -> dict[int, str]:
+    return dict(_named(await client.list_price_lists(), "id"))
 
 
 def _way(number: int, names: Mapping[int, str], above: Mapping[int, int]) -> list[str]:

@@ -18,7 +18,7 @@ TO_NINE = 33 * 3_600  # whenever an order is placed, nine o'clock of the next da
 
 def _people(driver: Driver) -> dict[str, str]:
     """Return the numbers of the two approvers, as the editor offers them."""
-    html = driver.page("/rules/new").html
+    html = driver.page("/rules/new?workflow=order_approval").html
     found = {name: re.search(rf'<option value="(\d+)"[^>]*>{name}', html) for name in ("Dana Lead", "Cleo Chief")}
     missing = [name for name, match in found.items() if match is None]
     if missing:

@@ -114,26 +114,41 @@ class Driver:
         """Make a rule in the editor and let it go live past the boundary."""
         self.go_live(self.save_rule(name, amount, **values))
 
-    def save_rule(self, name: str, amount: str, **values: Any) -> Page:
-        """Make a rule in the editor, which is off, and return its page."""
-        new = self.page("/rules/new")
+    def save_rule(
+        self, name: str, amount: str = "", *, workflow: str = "order_approval", kind: str = "", **values: Any
+    ) -> Page:
+        """Make a rule in the editor, which is off, and return its page.
+
+        amount: the least total of an order; a rule of another workflow begins without a condition.
+        """
+        new = self.page(f"/rules/new?workflow={workflow}&kind={kind}")
         agreement = re.search(r'<option value="(\d+)"[^>]*>\s*Terms of sale', new.html)
         given = {
             "name": name,
-            "c__0__0__field": "total",
-            "c__0__0__operator": "at_least",
-            "c__0__0__value": amount,
-            "c__0__0__currency": "USD",
+            **(self._least_total(amount) if workflow == "order_approval" else {}),
             "approver_how": "limit",
             "agreement_id": agreement[1] if agreement else "",
             **values,
         }
         return self.sure(self.browser.submit(new, "/rules/new", "Save", **given))
 
+    @staticmethod
+    def _least_total(amount: str) -> dict[str, str]:
+        return {
+            "c__0__0__field": "total",
+            "c__0__0__operator": "at_least",
+            "c__0__0__value": amount,
+            "c__0__0__currency": "USD",
+        }
+
     def go_live(self, shown: Page) -> Page:
-        """Have what exists counted from a rule's page, and go live without it; return the boundary's page."""
-        counted = self.sure(self.browser.submit(shown, "/count"))
-        live = counted.url.split("?")[0]
+        """Have what exists counted from a rule's page, and go live without it; return the boundary's page.
+
+        Only orders are counted; for other records the boundary's page opens at once.
+        """
+        counts = re.search(r'action="[^"]*/count"', shown.html) is not None
+        counted = self.sure(self.browser.submit(shown, "/count")) if counts else None
+        live = (counted or shown).url.split("?")[0] + ("" if counted else "/live")
 
         def is_counted() -> Page | None:
             page = self.browser.open(live)

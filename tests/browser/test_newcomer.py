@@ -82,6 +82,7 @@ async def make_rule(app: FrameLocator) -> None:
     await app.get_by_role("navigation", name="Main").get_by_role("link", name="Home").click()
     await app.get_by_role("link", name="Continue").click()
     await app.get_by_role("link", name="Make a rule").click()
+    await app.get_by_role("link", name="Make a rule: Order approval").click()
     await app.get_by_label("Name of the rule").fill("Large orders")
     await app.get_by_label("Value").fill("500")
     await app.get_by_label("The buyer signs an agreement").check()

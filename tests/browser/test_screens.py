@@ -263,6 +263,17 @@ def unfold(summary: str, then: Step) -> Step:
     return step
 
 
+def choose_field(label: str, shown: str) -> Step:
+    """Choose another field of the first condition, and wait for what it brings."""
+
+    async def step(app: FrameLocator) -> None:
+        await app.locator("[name='c.0.0.field']").select_option(label=label)
+        await app.locator(shown).first.wait_for()
+
+    return step
+
+
+NEW_RULE = "rules/new?workflow=order_approval"
 REFUSED = "[role=alert] .message__title"
 
 EMPTY = [
@@ -276,7 +287,9 @@ EMPTY = [
     Screen("requests", "requests"),
     Screen("orders", "orders"),
     Screen("rules", "rules"),
-    Screen("rule-new", "rules/new"),
+    Screen("rule-new", NEW_RULE),
+    Screen("approvals", "approvals"),
+    Screen("companies", "companies"),
     Screen("agreements", "agreements"),
     Screen("acceptances", "acceptances"),
     Screen("exemptions", "acceptances/exemptions"),
@@ -301,6 +314,9 @@ FILLED = [
     Screen("ask-again", "requests/{request_declined}", dialog("Ask again")),
     Screen("mend", "requests/{request_bounced}", dialog("Correct address")),
     Screen("mend-refused", "requests/{request_bounced}", dialog("Correct address", "Ask at this address")),
+    Screen("approvals", "approvals"),
+    Screen("promotions", "promotions"),
+    Screen("promotion-unseen", "promotions/99999"),
     Screen("orders", "orders"),
     Screen("order-sent", "orders/{order_sent}"),
     Screen("order-released", "orders/{order_released}"),
@@ -328,11 +344,14 @@ FILLED = [
     Screen("what-if", "what-if"),
     Screen("what-if-order", "what-if?number={order_sent}&draft={tried}"),
     Screen("what-if-refused", "what-if?number={order_sent}", fill("Order total", "", press("What if", shown=REFUSED))),
-    Screen("rule-new", "rules/new"),
-    Screen("rule-condition", "rules/new", press("Or …", shown="[name='c.0.1.field']")),
+    Screen("rule-choose", "rules/new"),
+    Screen("rule-new", NEW_RULE),
+    Screen("rule-new-account", "rules/new?workflow=account_approval"),
+    Screen("rule-pick", NEW_RULE, choose_field("Category", "select[multiple]")),
+    Screen("rule-condition", NEW_RULE, press("Or …", shown="[name='c.0.1.field']")),
     Screen("rule-check", "rules/check"),
-    Screen("rule-band", "rules/new", unfold("Limits table", press("Add a line", shown="[name='b.0.up_to']"))),
-    Screen("rule-step", "rules/new", unfold("While nobody signs", press("Add a step", shown="[name='s.0.do']"))),
+    Screen("rule-band", NEW_RULE, unfold("Limits table", press("Add a line", shown="[name='b.0.up_to']"))),
+    Screen("rule-step", NEW_RULE, unfold("While nobody signs", press("Add a step", shown="[name='s.0.do']"))),
     Screen("agreements", "agreements"),
     Screen("agreement-new", "agreements/new"),
     Screen("agreement-text", "agreements/new?source=text"),

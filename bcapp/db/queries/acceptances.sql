@@ -92,7 +92,7 @@ SELECT a.id, a.party_kind, a.party_id, a.label, a.agreement_id, g.name AS agreem
 SELECT a.id, a.party_kind, a.party_id, a.label, a.agreement_id, g.name AS agreement, a.agreement_version, a.scope,
        a.scope_id, a.valid_from, a.valid_until, a.request_id, a.import_id, a.document_sha256, a.recorded_at,
        a.revoked_at, a.revoked_by, a.revoked_why, i.author AS imported_by, i.created_at AS imported_at,
-       i.file_name AS imported_from, q.record_id AS signed_on
+       i.file_name AS imported_from, q.record_id AS signed_on, q.record_kind AS signed_kind
   FROM acceptances a
   LEFT JOIN agreements g ON g.store_hash = a.store_hash AND g.id = a.agreement_id
   LEFT JOIN imports i ON i.store_hash = a.store_hash AND i.id = a.import_id

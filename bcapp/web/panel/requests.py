@@ -163,7 +163,7 @@ async def show_request(request: Request, visit: Visit) -> Response:
     trace = next((t for t in row["trace"] if t["rule_id"] == found.rule_id), None) if found.rule_id else None
     why = ""
     if row["definition"] is not None:
-        why = said(parse_definition(row["definition"]), await list_choices(db, store_hash))
+        why = said(found.workflow, parse_definition(row["definition"]), await list_choices(db, store_hash))
     kind = KINDS.get(found.record.kind)
     kind_label = kind.label if kind else one(found.record.kind).capitalize()
     now_snapshot = row["facts"].get("snapshot") if row["facts"] else None

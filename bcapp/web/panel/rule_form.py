@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -13,9 +13,11 @@ from starlette.datastructures import FormData
 from bcapp.core.calendars import EVERY_DAY, zone_or_utc
 from bcapp.core.conditions import Condition
 from bcapp.core.escalation import escalation_dates
-from bcapp.core.fields import OPERATORS, FieldType
-from bcapp.core.kinds.order import ORDER
+from bcapp.core.fields import OPERATORS, Field, FieldType
+from bcapp.core.kinds import KINDS
+from bcapp.core.kinds.kind import Kind
 from bcapp.core.money import parse_money
+from bcapp.core.options import MOST_TEXT, Option, OptionType
 from bcapp.core.rules import (
     MOST_BANDS,
     MOST_STEPS,
@@ -29,6 +31,8 @@ from bcapp.core.rules import (
 )
 from bcapp.db.rules import Choices
 from bcapp.web.panel.screen import Given
+from bcapp.web.panel.workflow_words import FIRST, known_workflow, options_of, rule_kind, when_of, words_of
+from bcapp.workflows import WORKFLOWS
 
 NOTHING_YET = "…"
 NAME_CHARACTERS = 120
@@ -39,20 +43,8 @@ MOST_COPIES = 3
 MOST_DECIDERS = 2
 TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 ROW = re.compile(r"c\.([0-9]{1,3})\.([0-9]{1,3})\.field")
-SEQUENCES = (
-    ("together", "Both at the same time"),
-    ("internal_first", "Approvers first"),
-    ("customer_first", "The buyer first"),
-)
 MATCHES = (("all", "All of these hold"), ("any", "Any one of these holds"))
 UNJUDGED = (("ask", "Ask all the same"), ("pass", "Let the record pass"))
-ONCE = (
-    ("", "Every time"),
-    ("customer", "Once per customer"),
-    ("company", "Once per company"),
-    ("channel", "Once per customer and storefront"),
-    ("order", "Once per order, also after it is edited"),
-)
 STEPS = (
     ("remind", "Remind who has not signed"),
     ("escalate", "Tell somebody else too"),
@@ -63,10 +55,33 @@ STEP_OUTCOMES = (("keep", "Keep it held, and give a person the task"), ("release
 HOW = ("limit", "named", "bands")
 
 
+def sequences(kind: Kind) -> list[tuple[str, str]]:
+    signer = kind.signer[:1].upper() + kind.signer[1:]
+    return [
+        ("together", "Both at the same time"),
+        ("internal_first", "Approvers first"),
+        ("customer_first", f"{signer} first"),
+    ]
+
+
+def once_options(kind: Kind) -> list[tuple[str, str]]:
+    return [
+        ("", "Every time"),
+        ("customer", "Once per customer"),
+        ("company", "Once per company"),
+        ("channel", "Once per customer and storefront"),
+        ("order", f"Once per {kind.label.lower()}, also after it is edited"),
+    ]
+
+
 @dataclass(frozen=True)
 class Row:
-    """One condition as it is typed. text: the value, several parted by commas; currency: of a money value."""
+    """One condition as it is typed. text: the value, several parted by commas; currency: of a money value.
 
+    kind: the name of the kind of record.
+    """
+
+    kind: str = "order"
     field: str = "total"
     operator: str = "at_least"
     text: str = ""
@@ -74,9 +89,12 @@ class Row:
     argument: str = ""
 
     @property
+    def known(self) -> Field | None:
+        return KINDS[self.kind].fields.get(self.field)
+
+    @property
     def type(self) -> FieldType | None:
-        known = ORDER.fields.get(self.field)
-        return known.type if known else None
+        return self.known.type if self.known else None
 
     @property
     def operators(self) -> tuple[str, ...]:
@@ -93,8 +111,7 @@ class Row:
         return replace(self, operator=self.operators[0])
 
     def condition(self) -> Condition:
-        known = ORDER.fields.get(self.field)
-        argument = self.argument.strip() if known and known.argument else ""
+        argument = self.argument.strip() if self.known and self.known.argument else ""
         match self.type:
             case FieldType.FLAG:
                 values: tuple[str, ...] = ()
@@ -114,9 +131,9 @@ class Row:
         return f"{amount} {(currency or self.currency).strip().upper()}"
 
 
-def row_of(condition: Condition) -> Row:
+def row_of(condition: Condition, kind: Kind) -> Row:
     """Return a stored condition as the editor shows it."""
-    known = ORDER.fields.get(condition.field)
+    known = kind.fields.get(condition.field)
     text, currency = ", ".join(condition.values), ""
     if known and known.type is FieldType.MONEY and len(condition.values) == 1:
         try:
@@ -125,7 +142,7 @@ def row_of(condition: Condition) -> Row:
             text = condition.values[0]
         else:
             text, currency = f"{money.amount:f}", money.currency
-    return Row(condition.field, condition.operator, text, currency, condition.argument)
+    return Row(kind.name, condition.field, condition.operator, text, currency, condition.argument)
 
 
 @dataclass(frozen=True)
@@ -163,8 +180,15 @@ class StepRow:
 
 @dataclass(frozen=True)
 class RuleForm:
-    """The whole form as typed. groups: rows by group; approvers: person ids in turn, "" for an empty select."""
+    """The whole form as typed. groups: rows by group; approvers: person ids in turn, "" for an empty select.
 
+    kind: the name of the kind of record, one of the workflow's. options: settings of the workflow by name, "" for an
+    empty one; what is absent has its default.
+    """
+
+    workflow: str = FIRST
+    kind: str = "order"
+    options: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
     match: str = "all"
     unjudged: str = "ask"
@@ -195,6 +219,14 @@ class RuleForm:
     channels: tuple[str, ...] = ()
     errors: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def record(self) -> Kind:
+        return KINDS[self.kind]
+
+    def option(self, option: Option) -> str:
+        """Return what is typed for a setting, its default when nothing was said."""
+        return self.options.get(option.name, option.default)
+
     def changed(self, do: str, currency: str) -> RuleForm:
         """Return the form after a button that only changes its rows.
 
@@ -205,7 +237,7 @@ class RuleForm:
         groups = [list(g) for g in self.groups]
         room = sum(map(len, groups)) < MOST_ROWS
         if what == "group" and room:
-            groups.append([Row(currency=currency)])
+            groups.append([first_row(self.record, currency)])
         elif what == "or" and room and len(at) == 1 and at[0] < len(groups):
             groups[at[0]].append(replace(groups[at[0]][-1], text=""))
         elif what == "remove" and len(at) == 2 and at[0] < len(groups) and at[1] < len(groups[at[0]]):
@@ -223,20 +255,41 @@ class RuleForm:
         return replace(self, groups=kept, bands=tuple(bands), steps=tuple(steps), errors={})
 
 
-def new_form(choices: Choices, currency: str) -> RuleForm:
+def first_row(kind: Kind, currency: str) -> Row:
+    """Return the row that a new condition starts as: the kind's first field."""
+    return Row(kind.name, next(iter(kind.fields)), currency=currency).fitted()
+
+
+def kind_named(workflow: str, name: str) -> Kind:
+    """Return a kind of record of a workflow by its name, the workflow's first for what is none of its own."""
+    flow = known_workflow(workflow)
+    return KINDS[name if name in flow.KINDS and name in KINDS else flow.KINDS[0]]
+
+
+def new_form(choices: Choices, currency: str, workflow: str = FIRST, kind: str = "") -> RuleForm:
     """Return the form of a new rule, with what can be guessed filled in."""
+    words, record = words_of(workflow), kind_named(workflow, kind)
     return RuleForm(
-        groups=((Row(currency=currency),),),
+        workflow=workflow,
+        kind=record.name,
+        # Most rules about orders part them by amount; the others mostly ask always.
+        groups=((first_row(record, currency),),) if record.name == "order" and workflow == FIRST else (),
+        internal=words.internal,
+        customer=words.customer,
         approver_how="limit" if choices.has_limits else "named",  # by limit nobody would be found
         account_id=str(choices.accounts[0]["id"]) if len(choices.accounts) == 1 else "",
     )
 
 
-def form_of(name: str, definition: RuleDefinition) -> RuleForm:
+def form_of(name: str, workflow: str, definition: RuleDefinition) -> RuleForm:
     """Return a stored rule as the editor shows it."""
+    kind = rule_kind(workflow, definition)
     return RuleForm(
         name=name,
-        groups=tuple(tuple(row_of(c) for c in group) for group in definition.groups if group),
+        workflow=workflow,
+        kind=kind.name,
+        options=dict(definition.options),
+        groups=tuple(tuple(row_of(c, kind) for c in group) for group in definition.groups if group),
         internal=definition.internal,
         approver_how="named" if definition.approvers else "bands" if definition.bands else "limit",
         approvers=tuple(str(p) for p in definition.approvers),
@@ -277,9 +330,14 @@ def _step_row(step: Step) -> StepRow:
     )
 
 
-def read_form(data: FormData) -> RuleForm:
-    """Return the form as it came, every value bounded; rows of one group stay together, in their order."""
+def read_form(data: FormData, workflow: str = "", kind: str = "") -> RuleForm:
+    """Return the form as it came, every value bounded; rows of one group stay together, in their order.
+
+    workflow, kind: of the rule that is saved; a new one says its own.
+    """
     given = Given(data)
+    workflow = workflow or (given.raw("workflow") if given.raw("workflow") in WORKFLOWS else FIRST)
+    record = kind_named(workflow, kind or given.raw("kind"))
 
     def short(name: str, most: int = 80) -> str:
         return given.raw(name)[:most]
@@ -290,6 +348,7 @@ def read_form(data: FormData) -> RuleForm:
         at = f"c.{g}.{c}"
         several = [str(v)[:30] for v in data.getlist(f"{at}.values")[:200]]
         row = Row(
+            kind=record.name,
             field=short(f"{at}.field"),
             operator=short(f"{at}.operator"),
             text=", ".join(several) if several else short(f"{at}.value", 2000),
@@ -298,6 +357,9 @@ def read_form(data: FormData) -> RuleForm:
         )
         groups.setdefault(g, []).append(row.fitted())
     return RuleForm(
+        workflow=workflow,
+        kind=record.name,
+        options={o.name: short(f"o.{o.name}", MOST_TEXT + 1) for o in options_of(workflow)},
         name=short("name", NAME_CHARACTERS + 1).strip(),
         groups=tuple(tuple(rows) for rows in groups.values()),
         internal=given.ticked("internal"),
@@ -348,6 +410,15 @@ def read_form(data: FormData) -> RuleForm:
     )
 
 
+def _stored(form: RuleForm) -> Iterator[tuple[str, str]]:
+    """Yield (name, value) of each setting that is not at its default; an amount with its currency in capitals."""
+    for option in options_of(form.workflow):
+        text = form.option(option).strip()
+        value = text.upper() if option.type is OptionType.MONEY else text
+        if value != option.default:
+            yield option.name, value
+
+
 def definition_of(form: RuleForm) -> RuleDefinition:
     """Return the definition as far as the form gives one; what is no number counts as 0."""
     named = tuple(_whole(p) for p in form.approvers if p)
@@ -375,6 +446,8 @@ def definition_of(form: RuleForm) -> RuleDefinition:
         most_per_hour=_whole(form.most_per_hour),
         most_per_day=_whole(form.most_per_day),
         channels=tuple(_whole(c) for c in form.channels),
+        kind="" if form.kind == known_workflow(form.workflow).KINDS[0] else form.kind,
+        options=tuple(sorted(_stored(form))),
     )
 
 
@@ -392,21 +465,22 @@ def _whole(text: str) -> int:
     return int(text) if text.isascii() and text.strip().isdecimal() and len(text) < 16 else 0
 
 
-def said(definition: RuleDefinition, choices: Choices) -> str:
-    """Return the rule as a sentence with the names of people, agreements and channels; a gap where a value lacks."""
-    channels = {str(c["id"]): str(c["name"]) for c in choices.channels}
+def said(workflow: str, definition: RuleDefinition, choices: Choices) -> str:
+    """Return the rule as a sentence with the names of people, agreements and of what is numbered; a gap where a value
+    lacks.
+    """
+    kind = rule_kind(workflow, definition)
 
     def shown(condition: Condition) -> Condition:
-        known = ORDER.fields.get(condition.field)
-        values = condition.values
-        if condition.field == "channel":
-            values = tuple(channels.get(v, v) for v in values)
+        known = kind.fields.get(condition.field)
+        names = choices.named(condition.field)
+        values = tuple(names.get(v, v) for v in condition.values)
         if not values and known and known.type is not FieldType.FLAG:
             values = (NOTHING_YET,)
         return replace(condition, values=values)
 
     groups = tuple(tuple(shown(c) for c in group) for group in definition.groups)
-    return sentence(replace(definition, groups=groups), ORDER, choices.names)
+    return sentence(replace(definition, groups=groups), kind, choices.names, when_of(workflow))
 
 
 def step_dates(
@@ -444,7 +518,7 @@ def check_form(form: RuleForm, choices: Choices) -> tuple[RuleDefinition, dict[s
     elif len(form.name) > NAME_CHARACTERS:
         errors["name"] = f"The name has at most {NAME_CHARACTERS} characters."
     try:
-        check_definition(definition, ORDER)
+        check_definition(definition, form.record, options_of(form.workflow))
     except InvalidRule as exc:
         for where, text in exc.problems:
             errors.setdefault(_place(where), text)
@@ -481,6 +555,8 @@ def check_form(form: RuleForm, choices: Choices) -> tuple[RuleDefinition, dict[s
 def _place(where: str) -> str:
     """Return the form's field for a place of check_definition: groups.0.1 is c.0.1.value, bands.2 is b.2.up_to."""
     first, _, rest = where.partition(".")
+    if first == "options" and rest:
+        return f"o.{rest}"
     if first == "groups" and rest:
         return f"c.{rest}.value"
     if first == "bands":

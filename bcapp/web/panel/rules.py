@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from starlette.routing import Route
 
 from bcapp.core.changes import Subject
 from bcapp.core.fields import OPERATOR_WORDS
-from bcapp.core.kinds.order import ORDER
+from bcapp.core.options import Option, OptionType
 from bcapp.core.policy import PolicyRule, rule_differences
 from bcapp.core.rules import RuleDefinition, dump_definition, parse_definition
 from bcapp.db import rules
@@ -30,8 +31,6 @@ from bcapp.web.panel.rule_form import (
     MOST_DECIDERS,
     MOST_OF_A_BAND,
     MOST_ROWS,
-    ONCE,
-    SEQUENCES,
     STEP_OUTCOMES,
     STEPS,
     UNJUDGED,
@@ -39,15 +38,27 @@ from bcapp.web.panel.rule_form import (
     check_form,
     definition_of,
     form_of,
+    kind_named,
     new_form,
+    once_options,
     said,
+    sequences,
     step_dates,
 )
 from bcapp.web.panel.rule_form import read_form as read_rule
 from bcapp.web.panel.screen import Given, answer, frame, path_id, query_text
+from bcapp.web.panel.tried_kinds import TRIED
+from bcapp.web.panel.workflow_words import (
+    cards,
+    options_of,
+    rule_kind,
+    rule_words,
+    when_of,
+    workflow_label,
+)
 from bcapp.web.refusals import not_found
 from bcapp.web.render import go
-from bcapp.workflows.order_approval import SLUG
+from bcapp.workflows import WORKFLOWS
 
 # kind of finding -> a word for it and how it is shown
 FINDINGS = {
@@ -60,6 +71,7 @@ FINDINGS = {
     "uncovered": ("Not covered", "warning"),
     "way_around": ("Way around", "warning"),
 }
+COUNTED = frozenset({"order"})  # kinds of which the worker counts what exists before a rule goes live
 WAITS = "It applies when a second manager approves it, or in 24 hours."
 MEANWHILE = (
     "Somebody else saved this rule meanwhile. Open it again to see what they changed; what you typed is still here."
@@ -72,12 +84,18 @@ async def show_rules(request: Request, visit: Visit) -> Response:
     archived = query_text(request, "show") == "archived"
     found = await rules.list_rules(db, store_hash, visit.now, archived=archived)
     choices = await rules.list_choices(db, store_hash)
+    order = [*WORKFLOWS, *dict.fromkeys(r.workflow for r in found)]
+    groups = [
+        (workflow_label(slug), [(r, said(r.workflow, r.definition, choices)) for r in found if r.workflow == slug])
+        for slug in dict.fromkeys(order)
+    ]
     return answer(
         request,
         visit,
         "panel/rules.html",
         active="rules",
-        rules=[(rule, said(rule.definition, choices)) for rule in found],
+        groups=[group for group in groups if group[1]],
+        has_several=len(WORKFLOWS) > 1,
         archived=archived,
     )
 
@@ -117,19 +135,27 @@ async def show_editor(
         errors=form.errors,
         version=rule.version if rule else 0,
         action=url(f"rules/{rule.id}" if rule else "rules/new"),
-        sentence=said(definition_of(form), choices),
-        fields=ORDER.fields,
+        sentence=said(form.workflow, definition_of(form), choices),
+        workflow_label=workflow_label(form.workflow),
+        words=rule_words(form.workflow, definition_of(form)),
+        when=when_of(form.workflow) or form.record.when,
+        options=options_of(form.workflow),
+        option_picks={o.name: picked(o, choices) for o in options_of(form.workflow)},
+        exposures=await exposures(visit, form),
+        can_try=form.kind in TRIED,
+        has_backlog=form.kind in COUNTED,
+        fields=form.record.fields,
         operator_words=OPERATOR_WORDS,
-        sequences=SEQUENCES,
+        sequences=sequences(form.record),
         matches=MATCHES,
         unjudged_options=UNJUDGED,
-        once_options=ONCE,
+        once_options=once_options(form.record),
         step_options=STEPS,
         step_outcomes=STEP_OUTCOMES,
         step_dates=step_dates(definition_of(form), choices, visit.store.timezone, visit.now),
         calendar_options=[("", "Every day is a working day"), *[(c.id, c.name) for c in choices.calendars.values()]],
         channels=choices.channels,
-        channel_values=[(str(c["id"]), c["name"]) for c in choices.channels],
+        picks={name: list(choices.named(name).items()) for name in form.record.fields},
         agreement_options=[("", "Choose"), *[(a["id"], a["name"]) for a in live]],
         account_options=[("", "Choose"), *[(a["id"], a["name"]) for a in choices.accounts]],
         person_options=[("", "Nobody"), *[(p["id"], p["name"]) for p in people]],
@@ -148,6 +174,30 @@ async def show_editor(
     )
 
 
+# (workflow, option) -> what switching it on would change in the store now, as a sentence; for options that say so.
+EXPOSURES: dict[tuple[str, str], Callable[[Visit, RuleForm], Awaitable[str]]] = {}
+
+
+NAMED = {"group": "customer_group", "category": "category", "price_list": "price_list"}
+
+
+def picked(option: Option, choices: Choices) -> list[tuple[str, str]]:
+    """Return (number, name) of what a setting that is a number of the store's can be; empty where none are known."""
+    if option.type is not OptionType.NUMBER:
+        return []
+    what = next((w for last, w in NAMED.items() if option.name.endswith(last)), "")
+    return [(number, name) for number, name in choices.named(what).items() if number != "0"]
+
+
+async def exposures(visit: Visit, form: RuleForm) -> dict[str, str]:
+    """Return, by option, how much of the store it would change; only for those that can be counted."""
+    return {
+        o.name: await EXPOSURES[form.workflow, o.name](visit, form)
+        for o in options_of(form.workflow)
+        if o.changes_store and (form.workflow, o.name) in EXPOSURES
+    }
+
+
 async def _fetch(visit: Visit, rule_id: int) -> Rule:
     rule = await rules.fetch_rule(visit.services.db, visit.store.hash, rule_id)
     if rule is None:
@@ -157,9 +207,15 @@ async def _fetch(visit: Visit, rule_id: int) -> Rule:
 
 @panel("rules.edit")
 async def new_rule(request: Request, visit: Visit) -> Response:
+    """Let the workflow be chosen first, then show the editor with what its rules usually start with."""
+    workflow, kind = query_text(request, "workflow"), query_text(request, "kind")
+    if request.method != "POST" and workflow not in WORKFLOWS and len(WORKFLOWS) > 1:
+        return answer(request, visit, "panel/rule_new.html", active="rules", cards=cards())
     choices = await rules.list_choices(visit.services.db, visit.store.hash)
     if request.method != "POST":
-        return await show_editor(request, visit, None, new_form(choices, _currency(visit)), choices)
+        workflow = workflow if workflow in WORKFLOWS else next(iter(WORKFLOWS))
+        form = new_form(choices, _currency(visit), workflow, kind_named(workflow, kind).name)
+        return await show_editor(request, visit, None, form, choices)
     return await _save(request, visit, None, choices)
 
 
@@ -168,7 +224,7 @@ async def show_rule(request: Request, visit: Visit) -> Response:
     """The editor for who may change rules; the rule in words for everybody else."""
     rule = await _fetch(visit, path_id(request))
     choices = await rules.list_choices(visit.services.db, visit.store.hash)
-    return await show_editor(request, visit, rule, form_of(rule.name, rule.definition), choices)
+    return await show_editor(request, visit, rule, form_of(rule.name, rule.workflow, rule.definition), choices)
 
 
 @panel("rules.edit")
@@ -181,7 +237,8 @@ async def _save(request: Request, visit: Visit, rule: Rule | None, choices: Choi
     """Save a version, or only change the form's rows when one of its own buttons was pressed."""
     data = await read_form(request)
     given = Given(data)
-    form = read_rule(data)
+    kept = (rule.workflow, rule_kind(rule.workflow, rule.definition).name) if rule else ("", "")
+    form = read_rule(data, *kept)
     do = given.raw("do")
     if do:
         return await show_editor(request, visit, rule, form.changed(do, _currency(visit)), choices)
@@ -201,7 +258,7 @@ async def _save(request: Request, visit: Visit, rule: Rule | None, choices: Choi
     url = frame(request).url
     if rule is None:
         rule_id = await rules.add_rule(
-            db, store_hash, name=form.name, workflow=SLUG, definition=definition, author=author, now=visit.now
+            db, store_hash, name=form.name, workflow=form.workflow, definition=definition, author=author, now=visit.now
         )
         return go(request, url(f"rules/{rule_id}"), toast="Saved. The rule is off until you switch it on.")
     back = url(f"rules/{rule.id}")
@@ -249,7 +306,7 @@ async def _put(visit: Visit, rule: Rule, name: str, definition: RuleDefinition, 
     """Save a version of the rule; a live one is left to a second manager. Return whether it applies already."""
     if rule.mode == "live":
         payload = {"what": "save", "name": name, "definition": dump_definition(definition), "version": rule.version}
-        summary = f"Change the live rule “{rule.name}”. It would read: {said(definition, choices)}"
+        summary = f"Change the live rule “{rule.name}”. It would read: {said(rule.workflow, definition, choices)}"
         return await save(visit, Change(Subject.RULE, str(rule.id), payload, summary))
     await rules.save_rule(
         visit.services.db, visit.store.hash, rule.id,
@@ -283,7 +340,7 @@ async def show_versions(request: Request, visit: Visit) -> Response:
     versions = [
         (
             row["version"],
-            said(definition, choices),
+            said(rule.workflow, definition, choices),
             who.get(row["author"], "The operator" if row["author"] == rules.OPERATOR else f"User {row['author']}"),
             row["created_at"],
             rule_differences(_as_policy(rule, before), _as_policy(rule, definition), names) if before else [],
@@ -309,7 +366,7 @@ async def restore_version(request: Request, visit: Visit) -> Response:
     back = frame(request).url(f"rules/{rule.id}")
     definition = parse_definition(row["definition"])
     choices = await rules.list_choices(visit.services.db, visit.store.hash)
-    _, errors = check_form(form_of(rule.name, definition), choices)
+    _, errors = check_form(form_of(rule.name, rule.workflow, definition), choices)
     if errors:
         text = f"Version {version} cannot be restored as it is: {next(iter(errors.values()))}"
         return go(request, back, toast=text, toast_kind="danger")
@@ -386,7 +443,8 @@ async def count_backlog(request: Request, visit: Visit) -> Response:
     """Have the worker count what exists, then show the boundary."""
     await read_form(request)
     rule = await _fetch(visit, path_id(request))
-    await rules.count_backlog(visit.services.db, visit.store.hash, rule.id, visit.now)
+    if rule_kind(rule.workflow, rule.definition).name in COUNTED:
+        await rules.count_backlog(visit.services.db, visit.store.hash, rule.id, visit.now)
     return go(request, frame(request).url(f"rules/{rule.id}/live"))
 
 
@@ -398,7 +456,8 @@ async def go_live(request: Request, visit: Visit) -> Response:
     url = frame(request).url
     if rule.archived or rule.mode == "live":
         return go(request, url(f"rules/{rule.id}"), toast="The rule is live already." if rule.mode == "live" else "")
-    backlog = await rules.fetch_backlog(db, store_hash, rule.id)
+    words = rule_words(rule.workflow, rule.definition)
+    backlog = await rules.fetch_backlog(db, store_hash, rule.id) if words.name in COUNTED else None
     groups = [
         {**g, "label": g.get("label") or status_name(g["key"]) or g["key"]}
         for g in (backlog.groups if backlog and backlog.state == "counted" else ())
@@ -410,8 +469,8 @@ async def go_live(request: Request, visit: Visit) -> Response:
             request, visit, rule,
             {"what": "mode", "mode": "live", "records": records, "version": rule.version}, "The rule is live.",
             f"Switch on the rule “{rule.name}”"
-            + (f" and include {len(records)} older orders" if records else "")
-            + f". It reads: {said(rule.definition, await rules.list_choices(db, store_hash))}",
+            + (f" and include {len(records)} older {words.many}" if records else "")
+            + f". It reads: {said(rule.workflow, rule.definition, await rules.list_choices(db, store_hash))}",
         )  # fmt: skip
     return answer(
         request,
@@ -420,7 +479,10 @@ async def go_live(request: Request, visit: Visit) -> Response:
         "backlog",
         active="rules",
         rule=rule,
-        sentence=said(rule.definition, await rules.list_choices(db, store_hash)),
+        sentence=said(rule.workflow, rule.definition, await rules.list_choices(db, store_hash)),
+        words=words,
+        has_backlog=words.name in COUNTED,
+        holds=rule.workflow == "order_approval",
         backlog=backlog,
         groups=groups,
         changes=await waiting(visit, Subject.RULE, str(rule.id)),

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from bcapp.core.model import RecordKey
 from bcapp.db import panel_requests
 from bcapp.web.panel import Visit
-from bcapp.web.panel.kinds import name_of, shown_kinds
+from bcapp.web.panel.kinds import name_of, record_path, shown_kinds
 from bcapp.web.refusals import not_found
 from bcapp.web.render import Frame, frame_of, page
 from bcapp.workflows.protocol import Command
@@ -43,6 +43,8 @@ def answer(
         "csrf": visit.csrf,
         "once": secrets.token_urlsafe(16),
         "record_kinds": shown_kinds(),
+        "place_of": lambda kind, record_id: record_path(RecordKey(kind, str(record_id))),
+        "name_of": lambda kind, record_id: name_of(RecordKey(kind, str(record_id))),
         **context,
     }
     return page(request, name, block, status, **given)

@@ -17,9 +17,9 @@ from starlette.routing import Route
 from bcapp.core.conditions import Condition, condition_problem
 from bcapp.core.decisions import nearest
 from bcapp.core.fields import OPERATOR_WORDS, OPERATORS, FieldType
-from bcapp.core.kinds import KINDS
 from bcapp.core.kinds.kind import Kind
 from bcapp.core.kinds.order import ORDER
+from bcapp.core.model import RecordKey
 from bcapp.core.rules import RuleDefinition, RuleInForce, RuleTrace, decide_rule, parse_definition, sentence
 from bcapp.core.tryout import DAYS, MONTH, draft, report, share_of
 from bcapp.core.whatif import editable, edited
@@ -29,11 +29,14 @@ from bcapp.db.readings import fetch_reading
 from bcapp.db.rules import Rule
 from bcapp.web.forms import read_form
 from bcapp.web.panel import Visit, panel
+from bcapp.web.panel.kinds import one, record_path
 from bcapp.web.panel.records import DECISIONS
 from bcapp.web.panel.rule_form import check_form, said
 from bcapp.web.panel.rule_form import read_form as read_rule
 from bcapp.web.panel.rules import show_editor
 from bcapp.web.panel.screen import Given, answer, frame, path_id, query_text
+from bcapp.web.panel.tried_kinds import TRIED
+from bcapp.web.panel.workflow_words import rule_kind
 from bcapp.web.refusals import not_found
 from bcapp.web.render import go, wants_part
 from bcapp.workflows import WORKFLOWS, kind_of, workflows_of
@@ -51,26 +54,33 @@ async def _rule(visit: Visit, rule_id: int) -> Rule:
 
 
 def _kind_of(rule: Rule) -> Kind:
-    """Return which kind of record a rule's workflow looks at."""
-    workflow = WORKFLOWS.get(rule.workflow)
-    return kind_of(workflow, rule.definition) if workflow is not None else ORDER
+    """Return which kind of record a rule is about; the refusal 404 for one whose past is not kept."""
+    kind = rule_kind(rule.workflow, rule.definition)
+    if kind.name not in TRIED:
+        raise not_found()
+    return kind
 
 
 def _asked_kind(request: Request) -> Kind:
-    return KINDS.get(query_text(request, "kind"), ORDER)
+    return TRIED.get(query_text(request, "kind"), ORDER)
 
 
 def _pills(request: Request, path: str, chosen: Kind) -> list[tuple[str, str, None, bool]]:
     """Return one pill per kind of record, as the macro takes them."""
     url = frame(request).url
-    return [(k.plural, url(path, kind="" if k is ORDER else k.name), None, k is chosen) for k in KINDS.values()]
+    return [(k.plural, url(path, kind="" if k is ORDER else k.name), None, k is chosen) for k in TRIED.values()]
 
 
-async def _said(visit: Visit, kind: Kind, definition: RuleDefinition) -> str:
+async def _said(visit: Visit, kind: Kind, definition: RuleDefinition, workflow: str = "") -> str:
     """Return a draft as a sentence; of conditions alone, only what they say."""
-    if kind is ORDER and (definition.internal or definition.customer):
-        return said(definition, await rules.list_choices(visit.services.db, visit.store.hash))
-    return sentence(definition, kind).removesuffix(", .") + "."
+    if workflow and (definition.internal or definition.customer):
+        return said(workflow, definition, await rules.list_choices(visit.services.db, visit.store.hash))
+    return sentence(definition, kind).removesuffix(", .").removesuffix(".") + "."
+
+
+def _usual(kind: Kind) -> str:
+    """Return the workflow by which a draft without a rule is said, "" for a kind without any."""
+    return next((w.SLUG for w in workflows_of(kind.name) if w.KINDS[0] == kind.name), "")
 
 
 # On the past ------------------------------------------------------------------------------------------------
@@ -86,7 +96,7 @@ async def show_try(request: Request, visit: Visit) -> Response:
         return go(request, url(f"tries/{found.id}"))
     return answer(
         request, visit, "panel/tryout_begin.html", active="rules", rule=rule, kind=kind, days=DAYS,
-        sentence=await _said(visit, kind, rule.definition), can_try=visit.may("rules.edit"),
+        sentence=await _said(visit, kind, rule.definition, rule.workflow), can_try=visit.may("rules.edit"),
     )  # fmt: skip
 
 
@@ -111,12 +121,14 @@ async def begin_draft(request: Request, visit: Visit) -> Response:
     definition, errors = check_form(form, choices)
     rule_id = given.number("rule_id", "The rule", 0, 2**53, default=0)
     rule = await rules.fetch_rule(visit.services.db, visit.store.hash, rule_id) if rule_id else None
+    if form.kind not in TRIED:
+        raise not_found()
     wrong = {where: text for where, text in errors.items() if where.startswith(("c.", "match", "channel"))}
     if wrong:
         return await show_editor(request, visit, rule, replace(form, errors=wrong), choices, 422)
     same = rule is not None and rule.definition == definition
     number = await past.begin_tryout(
-        visit.services.db, visit.store.hash, ORDER.name, definition,
+        visit.services.db, visit.store.hash, form.kind, definition,
         author=visit.user.id, now=visit.now, name=form.name or (rule.name if rule else ""),
         rule_id=rule.id if rule else 0, rule_version=rule.version if rule and same else 0,
     )  # fmt: skip
@@ -125,7 +137,7 @@ async def begin_draft(request: Request, visit: Visit) -> Response:
 
 async def _fetch(visit: Visit, number: int) -> past.Tryout:
     tryout = await past.fetch_tryout(visit.services.db, visit.store.hash, number)
-    if tryout is None or tryout.kind not in KINDS:
+    if tryout is None or tryout.kind not in TRIED:
         raise not_found()
     return tryout
 
@@ -135,7 +147,7 @@ async def show_tryout(request: Request, visit: Visit) -> Response:
     """Show what a try counted, and how far it is; the block asks again until it is done."""
     db, store_hash = visit.services.db, visit.store.hash
     tryout = await _fetch(visit, path_id(request))
-    kind = KINDS[tryout.kind]
+    kind = TRIED[tryout.kind]
     reading = await fetch_reading(db, visit.store, visit.now)
     names = {r["id"]: r["name"] for r in await db.fetch_all("panel_rule_names", {"store_hash": store_hash})}
     rule = await rules.fetch_rule(db, store_hash, tryout.rule_id) if tryout.rule_id else None
@@ -161,7 +173,7 @@ async def show_tryout(request: Request, visit: Visit) -> Response:
             key=lambda row: -row[2],
         ),
         share_of=share_of,
-        sentence=await _said(visit, kind, tryout.definition),
+        sentence=await _said(visit, kind, tryout.definition, rule.workflow if rule else _usual(kind)),
         read=read,
         is_reading=is_reading,
         running=running,
@@ -320,7 +332,7 @@ async def show_monitor(request: Request, visit: Visit) -> Response:
         live=_monitored(found, visit.now),
         tried=tried,
         past=past_side,
-        sentence=await _said(visit, kind, rule.definition),
+        sentence=await _said(visit, kind, rule.definition, rule.workflow),
         sees_facts=visit.may("requests.facts"),
         can_switch=visit.may("rules.live") and not rule.archived,
         can_try=visit.may("rules.edit"),
@@ -409,6 +421,8 @@ async def what_if(request: Request, visit: Visit) -> Response:
         fields=kind.fields,
         operator_words=OPERATOR_WORDS,
         newest=newest,
+        path=record_path(RecordKey(kind.name, number)) if number.isascii() and number.isdecimal() else None,
+        one=one(kind.name),
         draft=tried,
         has_rules=bool(workflows_of(kind.name)),
         action=url("what-if", kind="" if kind is ORDER else kind.name, number=number, draft=draft_id if tried else ""),

@@ -96,7 +96,9 @@ async def test_a_new_rule_asks_named_people_until_somebody_has_a_limit(house: Ho
     owner = house.as_("owner")
 
     async def chosen() -> list[str]:
-        inputs = re.findall(r'<input[^>]*name="approver_how"[^>]*>', (await owner.get("rules/new")).text)
+        inputs = re.findall(
+            r'<input[^>]*name="approver_how"[^>]*>', (await owner.get("rules/new?workflow=order_approval")).text
+        )
         return [re.findall(r'value="(\w+)"', text)[0] for text in inputs if " checked" in text]
 
     assert await chosen() == ["named"]
@@ -385,3 +387,61 @@ async def test_steps_are_shown_as_dates_before_they_are_saved(house: House) -> N
     assert "If it were sent now:" in shown
     assert "10:30" in shown.partition("If it were sent now:")[2]
     assert "The request has expired by then." in shown
+
+
+async def test_the_workflow_is_chosen_first(house: House) -> None:
+    text = (await house.as_("owner").get("rules/new")).text
+    assert "Choose what needs a signature." in text
+    for label in ("Order approval", "Account approval"):
+        assert f"Make a rule: {label}" in text or f": {label}" in text
+    text = (await house.as_("owner").get("rules/new?workflow=account_approval&kind=customer")).text
+    assert 'name="kind" value="customer"' in text
+    assert "Choose what needs a signature." in (await house.as_("owner").get("rules/new?workflow=nonsense")).text
+
+
+async def test_a_rule_of_another_workflow_keeps_its_kind_and_its_settings(house: House) -> None:
+    await alone(house)
+    await house.run(
+        "INSERT INTO store_names (store_hash, what, id, name) VALUES ($1, 'customer_group', 3, 'Dealers')", house.store
+    )
+    account, owner = await add_account(house), house.as_("owner")
+    text = (await owner.get("rules/new?workflow=account_approval")).text
+    assert '<option value="3">Dealers</option>' in text
+    settings = {
+        "workflow": "account_approval", "kind": "customer", "o.approved_group": "3", "o.most_credit": "500 usd",
+        "o.payment_terms": "", "c.0.0.field": "customer_group", "c.0.0.operator": "is_any_of", "c.0.0.values": "3",
+    }  # fmt: skip
+    rule = await make_rule(house, **settings)
+    stored = await house.run("SELECT definition FROM rule_versions WHERE rule_id = $1", rule)
+    assert stored["kind"] == "customer"
+    assert stored["options"] == [["approved_group", "3"], ["most_credit", "500 USD"]]
+    text = (await owner.get("rules")).text
+    assert "customer group is any of Dealers" in text
+    assert text.index("Account approval") < text.index("Large orders")
+    # What the form says of workflow and kind does not move a rule that exists.
+    data = filled(account, **settings | {"version": "1", "workflow": "order_approval", "o.most_credit": "much"})
+    answer = await owner.post(f"rules/{rule}", data, part=True)
+    assert answer.status_code == 422
+    assert "much" in answer.text
+    answer = await owner.post(f"rules/{rule}", data | {"o.most_credit": ""}, part=True)
+    assert "HX-Location" in answer.headers
+    stored = await house.run("SELECT definition FROM rule_versions WHERE rule_id = $1 AND version = 2", rule)
+    assert stored["options"] == [["approved_group", "3"]]
+    assert (await owner.get(f"rules/{rule}/live")).status_code == 200
+    answer = await owner.post(f"rules/{rule}/live")
+    assert answer.status_code == 303
+    assert await house.run("SELECT mode FROM rules WHERE id = $1", rule) == "live"
+
+
+async def test_many_names_are_picked_from_a_list_and_unknown_ones_stay(house: House) -> None:
+    await house.run(
+        "INSERT INTO store_names (store_hash, what, id, name)"
+        " SELECT $1, 'category', n, 'Tents › ' || n FROM generate_series(1, 20) n", house.store,
+    )  # fmt: skip
+    rule = await make_rule(
+        house, **{"c.0.0.field": "category", "c.0.0.operator": "has_any_of", "c.0.0.values": ["7", "99"]}
+    )
+    text = (await house.as_("owner").get(f"rules/{rule}")).text
+    assert re.search(r'<option value="7" selected>Tents › 7</option>', text)
+    assert "Number 99, not in the store any more" in text
+    assert "category has any of Tents › 7, 99" in text

@@ -1,0 +1,113 @@
+"""Workflows as people choose them: one sentence each, and what a new rule of theirs starts with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bcapp.core.kinds import KINDS
+from bcapp.core.kinds.kind import Kind
+from bcapp.core.options import Option
+from bcapp.core.rules import RuleDefinition
+from bcapp.web.panel.kinds import RecordKind, shown_kinds
+from bcapp.web.status_words import N_
+from bcapp.workflows import WORKFLOWS, kind_of
+from bcapp.workflows.protocol import Workflow
+
+FIRST = next(iter(WORKFLOWS))  # a form that names no workflow is of this one
+
+
+@dataclass(frozen=True)
+class Words:
+    """text: what the workflow is for, in one sentence. internal, customer: who signs in a new rule.
+
+    when: how the sentence of a rule begins, where it is not how it does for every record of its kind.
+    """
+
+    text: str
+    picture: str = "assignment"
+    internal: bool = True
+    customer: bool = False
+    when: str = ""
+
+
+WORDS: dict[str, Words] = {
+    "account_approval": Words(
+        N_("A new business customer waits until the application is signed, then gets group, prices, credit and terms."),
+        "storefront", customer=True,
+    ),
+    "order_approval": Words(
+        N_("A large or regulated order waits until it is approved by signature, then goes on by itself."), "receipt",
+    ),
+    "customer_terms": Words(
+        N_("Customers sign your terms once, and later orders name that signature."), "draft",
+        internal=False, customer=True,
+    ),
+    "supplier_agreement": Words(
+        N_("Suppliers sign their agreement before their products are sold, and again before it ends."), "products",
+        internal=False, customer=True,
+    ),
+    "case_approval": Words(
+        N_("A return, a refund exception or a cancellation is carried out only after it is approved."), "undo",
+    ),
+    "warranty": Words(
+        N_("Buyers of covered products register their warranty or service agreement by signing it."), "check_circle",
+        internal=False, customer=True, when="When an order with a covered product is sent",
+    ),
+    "offer_approval": Words(
+        N_("Promotions, quotes and price lists reach customers only after discount and margin are approved."),
+        "insert_chart",
+    ),
+}  # fmt: skip
+
+
+def words_of(slug: str) -> Words:
+    """Return the words of a workflow; one without any is called by its name alone."""
+    return WORDS.get(slug, Words(""))
+
+
+@dataclass(frozen=True)
+class Card:
+    """A workflow to choose, with the kinds of records that its rules may be about."""
+
+    slug: str
+    label: str
+    words: Words
+    kinds: tuple[Kind, ...]
+
+
+def cards() -> list[Card]:
+    return [
+        Card(slug, w.LABEL, words_of(slug), tuple(KINDS[k] for k in w.KINDS if k in KINDS))
+        for slug, w in WORKFLOWS.items()
+    ]
+
+
+def workflow_label(slug: str) -> str:
+    """Return what a workflow is called; one of another release by its own name."""
+    known = WORKFLOWS.get(slug)
+    return known.LABEL if known else slug.replace("_", " ").capitalize()
+
+
+def known_workflow(slug: str) -> Workflow:
+    """Return a workflow by its slug; the first for what is none."""
+    return WORKFLOWS.get(slug) or WORKFLOWS[FIRST]
+
+
+def options_of(slug: str) -> tuple[Option, ...]:
+    known = WORKFLOWS.get(slug)
+    return known.OPTIONS if known else ()
+
+
+def rule_kind(slug: str, definition: RuleDefinition) -> Kind:
+    """Return the kind of record that a rule is about."""
+    return kind_of(known_workflow(slug), definition)
+
+
+def rule_words(slug: str, definition: RuleDefinition) -> RecordKind:
+    """Return the panel's words for the kind of record that a rule is about."""
+    kind = rule_kind(slug, definition)
+    return next(r for r in shown_kinds() if r.name == kind.name)
+
+
+def when_of(slug: str) -> str:
+    return words_of(slug).when
