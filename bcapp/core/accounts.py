@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from bcapp.core.inputs import parse_sum, typed_inputs
@@ -14,7 +14,7 @@ from bcapp.core.options import Option, Options, OptionType
 from bcapp.core.sheets import CREDIT_LIMIT
 from bcapp.core.states import Purpose
 
-TIER = re.compile(r"\s*([0-9][0-9.,]*)\s*[:=]\s*([0-9]{1,9})\s*")
+TIER = re.compile(r"([0-9][0-9.,]*)\s*[:=]\s*([0-9]{1,9})")
 CODE = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 DAYS = (0, 5, 15, 30, 45, 60)  # the only payment terms that B2B Edition knows
 
@@ -87,11 +87,13 @@ OPTIONS: tuple[Option, ...] = (
 
 
 def parse_tiers(text: str) -> tuple[tuple[Decimal, int], ...]:
-    """Return (from which limit on, group number), lowest first. What is no tier is left out; see tiers_problem."""
+    """Return (from which limit on, group number), lowest first. What is no tier is left aside."""
     found = []
-    for part in re.split(r"[,;]\s+|[;\n]|,(?=\s*[0-9.]+\s*[:=])", text):
-        if match := TIER.fullmatch(part):
-            found.append((Decimal(match[1].replace(",", "").rstrip(".")), int(match[2])))
+    for match in TIER.finditer(text):
+        try:
+            found.append((Decimal(match[1].replace(",", "")), int(match[2])))
+        except InvalidOperation:
+            continue
     return tuple(sorted(found))
 
 

@@ -191,7 +191,12 @@ COSTS = {
         "orders_so_far": "history", "paid_total": "history", "attribute": "attributes", "metafield": "metafields",
     },
     "product": {"category": "catalog", "brand": "catalog", "metafield": "metafields"},
+    "company": {
+        "country": "company_address", "region": "company_address", "channel": "company_users",
+        "buyers": "company_users",
+    },
     "promotion": {"margin": "catalog"},
+    "quote": {},
 }  # fmt: skip
 UNKNOWN = object()
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from bcapp.core.conditions import Condition, evaluate
 from bcapp.core.fields import Reading
 from bcapp.core.kinds import KINDS
+from bcapp.core.kinds.company import CompanyFacts
 from bcapp.core.kinds.customer import CustomerFacts
 from bcapp.core.kinds.order import ORDER
 from bcapp.core.kinds.product import ProductFacts
@@ -27,7 +28,7 @@ from tests.core.second import CUSTOMER_FACTS, ORDER_FACTS, PRODUCT_FACTS, anythi
 
 READING = Reading(NOW, storefront_channels=frozenset({1, 2}))
 
-FACTS = {"order": OrderFacts, "customer": CustomerFacts, "product": ProductFacts}
+FACTS = {"order": OrderFacts, "customer": CustomerFacts, "company": CompanyFacts, "product": ProductFacts}
 
 
 def same(seen: Any, facts: Any) -> bool:
