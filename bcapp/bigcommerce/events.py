@@ -87,6 +87,8 @@ def _record(scope: str, data: Mapping[str, Any]) -> RecordKey | None:
         return _numbered("customer", address.get("customer_id") if isinstance(address, dict) else None)
     if scope.startswith("store/customer/"):
         return _numbered("customer", data.get("id") or data.get("customer_id"))
+    if scope.startswith("store/quote/"):
+        return _numbered("quote", data.get("quote_id"))
     if scope.startswith("store/company/"):
         return _numbered("company", data.get("company_id"))
     if scope == "store/product/created":

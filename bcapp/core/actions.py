@@ -12,6 +12,9 @@ class ActionKind(StrEnum):
     CAPTURE_ORDER = "capture_order"
     SWITCH_OFF_PROMOTION = "switch_off_promotion"
     SWITCH_ON_PROMOTION = "switch_on_promotion"
+    SHUT_QUOTE = "shut_quote"
+    OPEN_QUOTE = "open_quote"
+    SEND_QUOTE = "send_quote"
     PREPARE_CASE = "prepare_case"
     EXECUTE_REFUND = "execute_refund"
     VOID_PAYMENT = "void_payment"
@@ -91,8 +94,15 @@ def recovery(kind: ActionKind) -> Recovery:
             | ActionKind.DELIVER_WEBHOOK  # its id stays the same: who gets it twice knows it
         ):
             return Recovery.ABSOLUTE
-        case ActionKind.SWITCH_OFF_PROMOTION | ActionKind.SWITCH_ON_PROMOTION:
+        case (
+            ActionKind.SWITCH_OFF_PROMOTION
+            | ActionKind.SWITCH_ON_PROMOTION
+            | ActionKind.SHUT_QUOTE
+            | ActionKind.OPEN_QUOTE
+        ):
             return Recovery.ABSOLUTE
+        case ActionKind.SEND_QUOTE:
+            return Recovery.AT_MOST_ONCE
         case (
             ActionKind.HIDE_PRODUCTS
             | ActionKind.SHOW_PRODUCTS
@@ -121,8 +131,15 @@ def recovery(kind: ActionKind) -> Recovery:
 def priority(kind: ActionKind) -> int:
     """Return the urgency, small first: hold and release, then send, write-back, upkeep, bulk."""
     match kind:
-        case ActionKind.SWITCH_OFF_PROMOTION | ActionKind.SWITCH_ON_PROMOTION:
+        case (
+            ActionKind.SWITCH_OFF_PROMOTION
+            | ActionKind.SWITCH_ON_PROMOTION
+            | ActionKind.SHUT_QUOTE
+            | ActionKind.OPEN_QUOTE
+        ):
             return 10
+        case ActionKind.SEND_QUOTE:
+            return 30
         case ActionKind.HOLD_ORDER | ActionKind.RELEASE_ORDER | ActionKind.CAPTURE_ORDER | ActionKind.CHECK_COMPLETION:
             return 10
         case ActionKind.EXECUTE_REFUND | ActionKind.VOID_PAYMENT | ActionKind.CANCEL_ORDER:
@@ -186,7 +203,7 @@ def lane(kind: ActionKind, request_id: int | None) -> str:
             return "writeback"
         case ActionKind.ATTACH_TO_COMPANY:
             return "attach"
-        case ActionKind.SEND_MAIL:
+        case ActionKind.SEND_MAIL | ActionKind.SEND_QUOTE:
             return "mail"
         case ActionKind.HIDE_PRODUCTS | ActionKind.SHOW_PRODUCTS:
             return "products"  # a thousand products must not keep the supplier waiting for its document

@@ -9,6 +9,7 @@ from typing import Any
 
 from bcapp.core.acceptances import Counts, Named
 from bcapp.core.actions import ActionKind
+from bcapp.core.cases import CaseEvent
 from bcapp.core.model import Signer
 from bcapp.core.rules import RuleTrace
 from bcapp.core.states import HoldEvent, Purpose, RequestEvent
@@ -185,6 +186,14 @@ class Note:
     actor: str = "app"
 
 
+@dataclass(frozen=True)
+class MoveCase:
+    """Move the case whose record this is."""
+
+    event: CaseEvent
+    why: str
+
+
 Intent = (
     OpenRequest
     | CancelRequest
@@ -201,6 +210,7 @@ Intent = (
     | NameCovers
     | TakeStep
     | PauseRule
+    | MoveCase
     | Note
 )
 

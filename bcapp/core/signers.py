@@ -12,6 +12,7 @@ from bcapp.core.directory import Directory, Person
 from bcapp.core.kinds.case import CaseFacts
 from bcapp.core.kinds.company import CompanyFacts
 from bcapp.core.kinds.customer import CustomerFacts
+from bcapp.core.kinds.quote import QuoteFacts
 from bcapp.core.kinds.supplier import SupplierFacts
 from bcapp.core.model import Money, OrderFacts, Signer
 from bcapp.core.money import RateTable, parse_money, written
@@ -89,6 +90,11 @@ def case_contact(facts: CaseFacts) -> Party | None:
     return Party(facts.contact_name or email, email) if "@" in email else None
 
 
+def quote_buyer(facts: QuoteFacts) -> Party | None:
+    """Return the buyer whom a quote is for."""
+    return Party(facts.contact_name or facts.contact_email, facts.contact_email) if "@" in facts.contact_email else None
+
+
 # source -> who stands there. A workflow with another signatory (an applicant, a supplier) adds its own line.
 SOURCES: dict[str, Callable[[Any], Party | None]] = {
     "billing": billing_party,
@@ -96,6 +102,7 @@ SOURCES: dict[str, Callable[[Any], Party | None]] = {
     "customer": account_holder,
     "case_contact": case_contact,
     "supplier": supplier_signatory,
+    "quote_buyer": quote_buyer,
 }
 
 

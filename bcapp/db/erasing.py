@@ -122,11 +122,19 @@ async def _erase(
             "erase_tryouts", {"store_hash": store_hash, "pattern": pattern, "names": names}
         ),
         "requests": await _erase_requests(db, store_hash, theirs),
+        # Before the signers: it is by them that questions are known.
+        "questions": await db.fetch_val(
+            "erase_questions",
+            {"store_hash": store_hash, "email": email, "person_id": person_id or None, "pattern": pattern},
+        ),
         "signers": await db.fetch_val("erase_signers", signer),
         "people": await _erase_person(db, store_hash, person_id, user),
         "acceptances": await db.fetch_val("erase_acceptances", {**party, "digest": digest, "requests": ids}),
         "exemptions": await db.fetch_val("erase_exemptions", party),
         "texts for one customer": await db.fetch_val("erase_bindings", party),
+        "cases": await db.fetch_val(
+            "erase_cases", {"store_hash": store_hash, "email": email, "pattern": pattern}
+        ),
         "rows of imports": await db.fetch_val("erase_import_rows", {"store_hash": store_hash, "pattern": pattern})
         + await db.fetch_val("erase_supplier_lines", {"store_hash": store_hash, "pattern": pattern}),
         "contacts of suppliers": await db.fetch_val(

@@ -17,6 +17,7 @@ from bcapp.core.intents import (
     JudgeRequest,
     MendAddress,
     MissDocument,
+    MoveCase,
     MoveHold,
     MoveRequest,
     NameCovers,
@@ -37,6 +38,7 @@ from bcapp.core.unnamed import without_addresses
 from bcapp.db import audit
 from bcapp.db.acceptances import name_covers
 from bcapp.db.actions import queue_action
+from bcapp.db.cases import move_case
 from bcapp.db.deliveries import say_look
 from bcapp.db.requests import fetch_hold, fetch_request
 from bcapp.db.steps import plan_steps, read_in_time
@@ -137,6 +139,10 @@ class Writer:
                     "pause_rule", {"store_hash": self._store.hash, "id": intent.rule_id, "why": intent.why}
                 )
                 await self._note("rule_paused", None, {"rule": intent.rule_id})
+            case MoveCase():
+                await move_case(
+                    self._db, self._store.hash, int(self._record.id), intent.event, intent.why, self._now
+                )
             case Note():
                 await self._note(intent.event, intent.request_id, intent.detail, intent.actor)
             case _:

@@ -52,7 +52,10 @@ log = structlog.get_logger(__name__)
 LEAVING = frozenset({ActionKind.PROBE_UNINSTALL, ActionKind.FINISH_UNINSTALL})
 # Even while BigCommerce refuses our token: that is what the mail tells, and others may need to know what happened.
 TELLING = frozenset({ActionKind.SEND_MAIL, ActionKind.DELIVER_WEBHOOK})
-ALARMING = frozenset({ActionKind.SWITCH_OFF_PROMOTION, ActionKind.SWITCH_ON_PROMOTION}) | frozenset(
+OFFERS = frozenset(
+    {ActionKind.SWITCH_OFF_PROMOTION, ActionKind.SWITCH_ON_PROMOTION, ActionKind.SHUT_QUOTE, ActionKind.OPEN_QUOTE}
+)
+ALARMING = OFFERS | frozenset(
     {ActionKind.HOLD_ORDER, ActionKind.RELEASE_ORDER, ActionKind.CAPTURE_ORDER, ActionKind.CHECK_COMPLETION}
     | {ActionKind.HIDE_PRODUCTS, ActionKind.SHOW_PRODUCTS}
 )
@@ -71,6 +74,12 @@ async def do(work: Work) -> Outcome:
             return await offers.switch_off_promotion(work)
         case ActionKind.SWITCH_ON_PROMOTION:
             return await offers.switch_on_promotion(work)
+        case ActionKind.SHUT_QUOTE:
+            return await offers.shut_quote(work)
+        case ActionKind.OPEN_QUOTE:
+            return await offers.open_quote(work)
+        case ActionKind.SEND_QUOTE:
+            return await offers.send_quote(work)
         case ActionKind.HOLD_ACCOUNT:
             return await account_approval.hold_account(work)
         case ActionKind.APPROVE_ACCOUNT:

@@ -11,6 +11,7 @@ from bcapp.bigcommerce.client import BigCommerce
 from bcapp.bigcommerce.companies import parse_company, read_company
 from bcapp.bigcommerce.facts import Needs, read_customer, read_order, read_product
 from bcapp.bigcommerce.promotions import Seen, read_promotion
+from bcapp.bigcommerce.quotes import read_quote
 from bcapp.bigcommerce.shelf import find_covers
 from bcapp.core.model import Gone, RecordKey
 from bcapp.db.sightings import fetch_sighting
@@ -86,12 +87,17 @@ async def _case(ask: Ask) -> Any | Gone:
     return await read_case(ask.services, ask.store.hash, int(ask.id), ask.client)
 
 
+async def _quote(ask: Ask) -> Any | Gone:
+    return await read_quote(await ask.vendors.quotes(ask.store.hash), int(ask.id), ask.store.currency or "USD")
+
+
 READERS: dict[str, Callable[[Ask], Awaitable[Any | Gone]]] = {
     "order": _order,
     "customer": _customer,
     "company": _company,
     "product": _product,
     "promotion": _promotion,
+    "quote": _quote,
     "supplier": _supplier,
     "case": _case,
 }

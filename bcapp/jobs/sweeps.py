@@ -16,12 +16,15 @@ from bcapp.db.actions import queue_action
 from bcapp.db.rates import keep_store_rates
 from bcapp.db.stores import fetch_store
 from bcapp.errors import AppError, TokenRefused
+from bcapp.jobs.account_sweeps import check_b2b, sweep_companies, sweep_customers
+from bcapp.jobs.cases import sweep_declined, sweep_refunds
 from bcapp.jobs.extensions import keep_extensions
 from bcapp.jobs.look import ask_for_consent
 from bcapp.jobs.names import read_names
-from bcapp.jobs.offers import sweep_promotions
+from bcapp.jobs.offers import sweep_promotions, sweep_quotes
 from bcapp.jobs.past import keep_current
 from bcapp.jobs.rounds import Round, Swept, look_at_changed, since
+from bcapp.jobs.suppliers import sweep_suppliers
 from bcapp.jobs.vendors import Vendors
 from bcapp.services import Services
 
@@ -83,10 +86,6 @@ async def _rates(of: Round) -> Swept:
     return of.now, {"read": len(rates)}
 
 
-async def _promotions(of: Round) -> Swept:
-    return await sweep_promotions(of.services, of.vendors, of.store, of.now, of.since)
-
-
 async def _names(of: Round) -> Swept:
     """Read what the store calls its customer groups and categories, for the editor of rules."""
     return of.now, await read_names(of.services, of.vendors, of.store)
@@ -95,9 +94,16 @@ async def _names(of: Round) -> Swept:
 # name -> how often, and what a round does. Every store has a row of each; the hooks' round adds those of a new release.
 SWEEPS: dict[str, tuple[timedelta, Callable[[Round], Awaitable[Swept]]]] = {
     "orders": (timedelta(minutes=5), _orders),
+    "customers": (timedelta(minutes=5), sweep_customers),
+    "companies": (timedelta(minutes=5), sweep_companies),
+    "b2b": (timedelta(hours=6), check_b2b),
     "hooks": (timedelta(minutes=30), _hooks),
     "rates": (timedelta(days=1), _rates),
     "extensions": (timedelta(days=1), keep_extensions),
     "names": (timedelta(hours=1), _names),
-    "promotions": (timedelta(minutes=2), _promotions),
+    "promotions": (timedelta(minutes=2), sweep_promotions),
+    "quotes": (timedelta(minutes=5), sweep_quotes),
+    "suppliers": (timedelta(minutes=15), sweep_suppliers),
+    "refunds": (timedelta(minutes=5), sweep_refunds),
+    "declined": (timedelta(minutes=5), sweep_declined),
 }

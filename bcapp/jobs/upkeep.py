@@ -36,6 +36,7 @@ HOOK_SCOPES = (
     "store/order/updated",
     "store/order/statusUpdated",
     "store/order/archived",
+    "store/order/refund/created",
     "store/order/transaction/created",
     "store/order/transaction/updated",
     "store/shipment/created",
@@ -48,10 +49,11 @@ HOOK_SCOPES = (
 )
 # What B2B Edition tells; its webhooks need its scope with the right to change (bigcommerce.md 2.4).
 B2B_HOOK_SCOPES = tuple(
-    f"store/company/{what}"
+    f"store/{what}"
     for what in (
-        "created", "updated", "statusUpdated", "deleted", "user/created", "user/updated", "user/deleted",
-        "address/created", "address/updated",
+        "company/created", "company/updated", "company/statusUpdated", "company/deleted", "company/user/created",
+        "company/user/updated", "company/user/deleted", "company/address/created", "company/address/updated",
+        "quote/created", "quote/updated", "quote/statusUpdated", "quote/deleted",
     )
 )  # fmt: skip
 KEY_HEADER = "X-Countersign-Key"

@@ -26,6 +26,7 @@ def body(scope: str = "store/order/updated", data: Any = None, **more: Any) -> b
 
 
 ORDER = RecordKey("order", "250")
+REFUNDS = RecordKey("refunds", "250")
 STORE = RecordKey("store", "")
 
 
@@ -37,14 +38,14 @@ STORE = RecordKey("store", "")
         ("store/order/statusUpdated", {"id": 250, "status": {"previous_status_id": 0, "new_status_id": 11}}, ORDER),
         ("store/order/archived", {"id": 250}, ORDER),
         ("store/order/message/created", {"id": 250, "message": {"order_message_id": 3}}, ORDER),
-        ("store/order/refund/created", {"id": 250, "refund": {"refund_id": 3}}, ORDER),
+        ("store/order/refund/created", {"id": 250, "refund": {"refund_id": 3}}, REFUNDS),
         ("store/order/transaction/created", {"type": "transaction", "order_id": "250", "transaction_id": 9}, ORDER),
         ("store/order/transaction/updated", {"order_id": 250}, ORDER),
         ("store/order/metafield/updated", {"metafield_id": 7, "resource_id": "250"}, ORDER),
         ("store/shipment/created", {"type": "shipment", "id": 9, "orderId": 250}, ORDER),
         ("store/cart/converted", {"type": "cart", "id": "u-1", "orderId": 250}, ORDER),
         ("store/channel/3/order/statusUpdated", {"id": 250}, ORDER),
-        ("store/channel/3/order/refund/created", {"id": 250}, ORDER),
+        ("store/channel/3/order/refund/created", {"id": 250}, REFUNDS),
         ("store/information/updated", {"type": "store"}, STORE),
         ("store/app/uninstalled", {"type": "store"}, STORE),
         ("store/hook/deliveryException", {"type": "webhook", "id": 3, "error_code": 90002}, STORE),

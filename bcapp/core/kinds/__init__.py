@@ -7,6 +7,9 @@ from bcapp.core.kinds.kind import Kind
 from bcapp.core.kinds.order import ORDER
 from bcapp.core.kinds.product import PRODUCT
 from bcapp.core.kinds.promotion import PROMOTION
+from bcapp.core.kinds.quote import QUOTE
 from bcapp.core.kinds.supplier import SUPPLIER
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (ORDER, CUSTOMER, COMPANY, PRODUCT, PROMOTION, SUPPLIER, CASE)}
+KINDS: dict[str, Kind] = {
+    kind.name: kind for kind in (ORDER, CUSTOMER, COMPANY, PRODUCT, PROMOTION, QUOTE, SUPPLIER, CASE)
+}
