@@ -69,6 +69,18 @@ async def fill(db: Database, secrets: Secrets, store: str) -> None:
             seal("signature_accounts", "client_secret", account),
             seal("signature_accounts", "token", account),
         )
+        endpoint = await connection.fetchval(
+            """INSERT INTO webhook_endpoints (store_hash, url, created_by, created_at) VALUES ($1, '', 1, $2)
+               RETURNING id""",
+            store,
+            NOW,
+        )
+        await connection.execute(
+            "UPDATE webhook_endpoints SET secret = $2, previous_secret = $3 WHERE id = $1",
+            endpoint,
+            seal("webhook_endpoints", "secret", endpoint),
+            seal("webhook_endpoints", "previous_secret", endpoint),
+        )
         await connection.execute(
             "INSERT INTO records (store_hash, kind, id, created_at) VALUES ($1, 'order', '1', $2)", store, NOW
         )

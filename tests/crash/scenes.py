@@ -13,16 +13,20 @@ from bcapp.core.actions import ActionKind, Recovery, recovery
 from bcapp.core.conditions import Condition
 from bcapp.core.kinds.order import ORDER
 from bcapp.core.model import RecordKey
+from bcapp.core.news import TEST
 from bcapp.db.acceptances import add_import, apply_import
 from bcapp.db.accounts import ask_once
 from bcapp.db.actions import queue_action
+from bcapp.db.endpoints import add_endpoint
 from bcapp.db.past import begin_read, fetch_read, fetch_tryout, keep_past
 from bcapp.db.rules import count_backlog
+from bcapp.jobs.news import tell_one
 from bcapp.jobs.past import FRESH
 from bcapp.sandbox.bigcommerce.promotions import edit_promotion
+from bcapp.sandbox.bigcommerce.quotes import raise_quote
 from tests.core.facts import order
 from tests.crash.stage import Moment, Stage, WorldOf, open_store
-from tests.fixtures.offers import offer_rule, promote, promotion_is, sweep_soon
+from tests.fixtures.offers import checkout_is, offer_rule, promote, promotion_is, sweep_soon
 from tests.fixtures.world import PATIENCE, World, set_up
 
 K = ActionKind
@@ -415,6 +419,46 @@ class SendMail(OrderScene):
         self.once([m for m in self.stage.mails(self.told, "app") if "came back" in m.text], "mailed")
 
 
+class DeliverWebhook(Scene):
+    """A test message to a system of the merchant's. It may get it twice, and then knows it by its id."""
+
+    kind = K.DELIVER_WEBHOOK
+
+    async def prepare(self) -> None:
+        s = self.world.services
+        made = await add_endpoint(
+            s.db,
+            s.secrets,
+            self.world.store_hash,
+            f"{self.world.server.url}/receiver/crash",
+            "crash",
+            [],
+            user_id=self.world.store.owner.id,
+            now=s.clock.now(),
+        )
+        assert made is not None
+        self.endpoint = made.id
+        await self.world.raw("UPDATE webhook_endpoints SET events = '{request.question}' WHERE id = $1", made.id)
+
+    async def go(self) -> None:
+        self.stage.catch(self.name, "receiver", "POST", "/receiver/crash$")
+        async with self.world.db.transaction():
+            now = self.world.services.clock.now()
+            await tell_one(self.world.db, self.world.store_hash, self.endpoint, TEST, now)
+        rows = await self.world.raw("SELECT id FROM webhook_sends WHERE endpoint_id = $1", self.endpoint)
+        self.record = RecordKey("webhook", str(rows[0]["id"]))
+
+    async def finish(self) -> None:
+        rows = await self.world.raw("SELECT state FROM webhook_sends WHERE endpoint_id = $1", self.endpoint)
+        assert [r["state"] for r in rows] == ["delivered"]
+
+    def check(self) -> None:
+        taken = self.world.sandbox.receiver.of("crash")
+        assert len({m.headers["webhook-id"] for m in taken}) == 1
+        assert len({m.body for m in taken}) == 1
+        assert 1 <= len(taken) <= 2
+
+
 class TestAccount(Scene):
     __test__ = False
     kind = K.TEST_ACCOUNT
@@ -758,6 +802,70 @@ class SwitchOnPromotion(SwitchOffPromotion):
         await self.world.hold_is(self.number, "released")
 
 
+class ShutQuote(Scene):
+    """A quote with a deep discount is closed for checkout until it is signed."""
+
+    kind = K.SHUT_QUOTE
+
+    async def prepare(self) -> None:
+        name = f"{self.kind}, {self.stage.moment}"
+        sku = f"{self.kind}-{self.stage.moment}"
+        store = self.world.store
+        product = store.product_named(self.world.dear)
+        number = store.next_id("product")
+        store.products[number] = {**product, "id": number, "sku": sku, "name": name}
+        await offer_rule(self.world, name, kind="quote", groups=((Condition("sku", "has_any_of", (sku,)),),))
+        self.number = raise_quote(store, [(sku, 2, 25)], quiet=True)
+        self.record = RecordKey("quote", str(self.number))
+        self.path = f"/api/v3/io/rfq/{self.number}$"
+
+    async def go(self) -> None:
+        self.stage.catch(self.name, "bigcommerce", "PUT", self.path)
+        self.announce()
+
+    def announce(self) -> None:
+        self.world.store.emit("store/quote/created", {"quote_id": self.number, "quote_uuid": ""})
+
+    async def finish(self) -> None:
+        await checkout_is(self.world, self.number, False)
+        await self.world.hold_is(self.number, "held")
+        self.request = await self.world.request_is(self.number, "sent")
+
+
+class OpenQuote(ShutQuote):
+    """The checkout of a signed quote is opened again."""
+
+    kind = K.OPEN_QUOTE
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        self.announce()
+        await ShutQuote.finish(self)
+
+    async def go(self) -> None:
+        self.stage.catch(self.name, "bigcommerce", "PUT", self.path)
+        await self.world.sign(self.request, "dana@northfield.test")
+
+    async def finish(self) -> None:
+        await checkout_is(self.world, self.number, True)
+        await self.world.hold_is(self.number, "released")
+
+
+class SendQuote(OpenQuote):
+    """A signed quote is mailed to its buyer."""
+
+    kind = K.SEND_QUOTE
+
+    async def go(self) -> None:
+        body = f'"quoteId":"{self.number}"'
+        self.stage.catch(self.name, "bigcommerce", "POST", "/api/v3/io/rfq/emails$", body)
+        await self.world.sign(self.request, "dana@northfield.test")
+
+    def check(self) -> None:
+        mails = [m for m in self.world.store.b2b.quote_mails if m["quoteId"] == str(self.number)]
+        self.once(mails, "mailed the quote")
+
+
 SCENES: dict[ActionKind, type[Scene]] = {
     scene.kind: scene
     for scene in (
@@ -775,6 +883,7 @@ SCENES: dict[ActionKind, type[Scene]] = {
         WriteMetafields,
         WriteStaffNote,
         SendMail,
+        DeliverWebhook,
         TestAccount,
         RegisterHooks,
         CountBacklog,
@@ -786,5 +895,8 @@ SCENES: dict[ActionKind, type[Scene]] = {
         FinishUninstall,
         SwitchOffPromotion,
         SwitchOnPromotion,
+        ShutQuote,
+        OpenQuote,
+        SendQuote,
     )
 }

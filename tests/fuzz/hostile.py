@@ -29,10 +29,16 @@ PANEL = (
     "people", "settings", "settings/accounts", "agreements", "logout", "requests/1/cancel", "tasks/1/done", "users",
     "help",
 )  # fmt: skip
+API = (
+    "/api/v1/requests", "/api/v1/requests/1", "/api/v1/requests/999999999999999999999", "/api/v1/records/order",
+    "/api/v1/requests/1/documents/signed_document", "/api/v1/records/order/250", "/api/v1/records/order/250/look",
+    "/api/v1/openapi.json", "/api/v1", "/api", "/api/v1/../../s/n0rthf1eld/", "/api/v1/records/%00/%00",
+)  # fmt: skip
 PLACES = (
     "/auth", "/load", "/uninstall", "/remove_user", "/webhooks/bigcommerce", "/webhooks/core-signature/x", "/healthz",
     "/readyz", "/metrics", "/static/css/all.css", "/signed", "/s/n0rthf1eld/", "/", "/favicon.ico", "/robots.txt",
-    "/api/v1/requests", "/sign/x", "/w/x/widget.js", "/storefront/n0rthf1eld/session",
+    "/api/v1/requests", "/api/v1/records/order/1", "/api/v1/openapi.json",
+    "/sign/x", "/w/x/widget.js", "/storefront/n0rthf1eld/session",
 )  # fmt: skip
 
 
@@ -277,6 +283,40 @@ def panel(random: Random) -> Hostile:
         given.append((b"x-app-session", f"n0rthf1eld.{token}".encode()))
     body = junk(random) if random.random() < 0.5 else b"csrf=x&name=" + on_wire(random, text(random))
     return Hostile(random.choice(METHODS), target, given, chunks(random, body))
+
+
+def api(random: Random, key: str = "") -> Hostile:
+    """A call of the API with a key that was never given, or with one that was."""
+    path = random.choice(API) if random.random() < 0.7 else f"/api/v1/{text(random)}"
+    if random.random() < 0.3:
+        path += "/" + text(random)
+    target = quote_from_bytes(path.encode("utf-8", "replace").replace(b"?", b"").replace(b"#", b""), safe="/%").encode()
+    if random.random() < 0.6:
+        target += b"?" + query(random, ("limit", "after", "status", "record_kind", "record_id", "created_since"))
+    made = base64.urlsafe_b64encode(random.randbytes(32)).decode()[:43]
+    shown = key or random.choice((f"n0rthf1eld.{made}", f"n0rthf1eld.{text(random)}", text(random)))
+    given = headers(random, ("content-length", "accept-encoding"))
+    given.append(
+        (b"authorization", b"Bearer " + bytes(c for c in shown.encode("utf-8", "replace") if c not in (0, 10, 13)))
+    )
+    body = spoil(random, json.dumps(value(random)).encode("utf-8", "replace"))
+    return Hostile(random.choice(METHODS), target, given, chunks(random, body), random.random() < 0.02)
+
+
+def signer(random: Random, token: str = "") -> Hostile:
+    """A signer's page with a token that was never given, or with one that was."""
+    made = base64.urlsafe_b64encode(random.randbytes(32)).decode()[:43]
+    shown = token or random.choice((f"n0rthf1eld.{made}", f"n0rthf1eld.{text(random)}", text(random)))
+    target = b"/sign/" + on_wire(random, shown) if not token else f"/sign/{token}".encode()
+    target = target.replace(b"?", b"").replace(b"#", b"")
+    target += random.choice(
+        (b"", b"", b"/resend", b"/question", b"/" + quote_from_bytes(junk(random, 20), safe="").encode())
+    )
+    if random.random() < 0.5:
+        target += b"?" + query(random, ("from", "n", "said", "x"))
+    body = junk(random) if random.random() < 0.5 else b"question=" + on_wire(random, text(random))
+    given = headers(random, ("x-app-session", "content-length", "hx-request"))
+    return Hostile(random.choice(METHODS), target, given, chunks(random, body), random.random() < 0.02)
 
 
 def anywhere(random: Random) -> Hostile:

@@ -29,7 +29,8 @@ TABLES = (
     "pending_changes", "signature_accounts", "agreements", "agreement_versions", "agreement_texts",
     "agreement_bindings", "rules", "rule_versions", "records",
     "requests", "signers", "holds", "evidence", "chunks", "deliveries", "actions", "sweeps", "hooks", "tasks",
-    "audit_log", "refusals", "counters",
+    "audit_log", "refusals", "counters", "sign_links", "questions", "notices", "api_keys", "webhook_endpoints",
+    "webhook_messages", "webhook_sends", "webhook_tries",
 )  # fmt: skip
 
 

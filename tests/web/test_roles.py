@@ -61,6 +61,9 @@ def test_an_approver_decides_no_settings() -> None:
         "people.edit",
         "users.edit",
         "changes.decide",
+        "api.view",
+        "api.edit",
+        "endpoints.edit",
     )
     assert not [name for name in settings if may(Role.APPROVER, name)]
 

@@ -142,6 +142,16 @@ async def fill_store(web: Web, store_hash: str) -> int:
     await add("actions", "store_hash, id, kind, record_kind, record_id, seq, priority, due_at, created_at, state",
               store_hash, record_id, "write_metafields", "order", ORDER, 1, 30, now, now, "failed")  # fmt: skip
     await add("tasks", "store_hash, id, kind, text, created_at", store_hash, record_id, "look", "Look", now)
+    await add("questions", "store_hash, id, request_id, position, text, asked_at",
+              store_hash, record_id, record_id, 0, "Victim's question", now)  # fmt: skip
+    await add("api_keys", "store_hash, id, name, digest, hint, role, created_by, created_at",
+              store_hash, record_id, "Victim's ERP", b"d", "abcd", "read", 1, now)  # fmt: skip
+    await add("webhook_endpoints", "store_hash, id, url, description, created_by, created_at",
+              store_hash, record_id, "https://erp.victim.com/", "Victim's ERP", 1, now)  # fmt: skip
+    await web.rows("INSERT INTO webhook_messages (store_hash, id, event, body, made_at) VALUES ($1, 'm', 'e', '{}', $2)",
+                   store_hash, now)  # fmt: skip
+    await add("webhook_sends", "store_hash, id, endpoint_id, message_id, made_at, state",
+              store_hash, record_id, record_id, "m", now, "delivered")  # fmt: skip
     await add(
         "pending_changes", "store_hash, id, subject, subject_id, payload, summary, asked_by, asked_at, applies_at",
         store_hash, record_id, "limit", "1", sealed, "Limit", 1, now, now,

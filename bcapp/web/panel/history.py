@@ -16,6 +16,9 @@ ACTION_WORDS: dict[ActionKind, str] = {
     ActionKind.CAPTURE_ORDER: N_("Capture the payment"),
     ActionKind.SWITCH_OFF_PROMOTION: N_("Switch the promotion off"),
     ActionKind.SWITCH_ON_PROMOTION: N_("Switch the promotion on"),
+    ActionKind.SHUT_QUOTE: N_("Close the quote’s checkout"),
+    ActionKind.OPEN_QUOTE: N_("Open the quote’s checkout"),
+    ActionKind.SEND_QUOTE: N_("Send the quote to its buyer"),
     ActionKind.PREPARE_DOCUMENT: N_("Prepare the document"),
     ActionKind.CREATE_DOCUMENT: N_("Upload the document"),
     ActionKind.SEND_REQUEST: N_("Send the request"),
@@ -27,6 +30,7 @@ ACTION_WORDS: dict[ActionKind, str] = {
     ActionKind.WRITE_METAFIELDS: N_("Write to the order"),
     ActionKind.WRITE_STAFF_NOTE: N_("Write a staff note"),
     ActionKind.SEND_MAIL: N_("Send a mail"),
+    ActionKind.DELIVER_WEBHOOK: N_("Tell another system"),
     ActionKind.TEST_ACCOUNT: N_("Test the account"),
     ActionKind.REGISTER_HOOKS: N_("Register webhooks"),
     ActionKind.COUNT_BACKLOG: N_("Count what exists"),
@@ -53,6 +57,10 @@ EVENT_WORDS: dict[str, tuple[str, str, str]] = {
     "document_downloaded": (N_("Document downloaded"), "file_download", "neutral"),
     "document_gone": (N_("The document is gone at the signature service"), "error", "bad"),
     "reminded": (N_("Reminded"), "notifications", "info"),
+    "resend_asked": (N_("The signer asked for the mail again"), "refresh", "neutral"),
+    "question_asked": (N_("The signer asked something"), "info", "info"),
+    "question_answered": (N_("The question was answered"), "check", "good"),
+    "notice_mailed": (N_("A signer was told by mail"), "send", "neutral"),
     "escalated": (N_("Nobody signed; somebody else is told"), "notifications", "warning"),
     "escalation_mailed": (N_("Told by mail that it waits"), "send", "info"),
     "alternate_asked": (N_("An alternate is asked instead"), "assignment", "warning"),
@@ -135,7 +143,7 @@ def actor(text: str, names: Mapping[int, str]) -> str:
     kind, _, number = text.partition(":")
     if kind == "user" and number.isdecimal():
         return names.get(int(number), f"User {number}")
-    return {"app": "", "provider": "Signature service", "bigcommerce": "BigCommerce"}.get(text, text)
+    return {"app": "", "signer": "Signer", "provider": "Signature service", "bigcommerce": "BigCommerce"}.get(text, text)
 
 
 def action_word(kind: str) -> str:
