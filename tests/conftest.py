@@ -2,9 +2,14 @@
 
 import os
 
+import structlog
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.fixtures.database", "tests.fixtures.world", "tests.fixtures.processes"]
+
+# The traceback of a failure in plain lines: set in colours with all local names, one of a page takes seconds.
+PLAIN = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+structlog.configure(processors=[*structlog.get_config()["processors"][:-1], PLAIN])
 
 # A busy machine is no failure, and a red run is red again: HYPOTHESIS_PROFILE=search looks for what is not known yet.
 settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
