@@ -236,20 +236,24 @@ class BigCommerce(ExtensionCalls, RefundCalls):
                 return self._first(await self._call("PUT", f"{path}/{int(row['id'])}", body=changed))
         raise BigCommerceError(f"metafield {namespace}.{key} exists but is not listed", status=409)
 
-    async def set_metafields(self, order_id: int, namespace: str, wanted: Mapping[str, tuple[str, str]]) -> int:
+    async def set_metafields(
+        self, owner: int, namespace: str, wanted: Mapping[str, tuple[str, str]], *, resource: str = "orders"
+    ) -> int:
         """Make the namespace's keys say this, {key: (value, permission_set)}; return how many had to be written.
 
         One read, and a write per key that differs. Other keys are left alone.
         """
-        there = {row.get("key"): row for row in await self.metafields(order_id, namespace=namespace)}
+        there = {row.get("key"): row for row in await self.metafields(owner, namespace=namespace, resource=resource)}
         written = 0
         for key, (value, permission_set) in wanted.items():
             row = there.get(key)
             if row is None:
-                await self.put_metafield(order_id, namespace, key, value, permission_set=permission_set)
+                await self.put_metafield(
+                    owner, namespace, key, value, permission_set=permission_set, resource=resource
+                )
             elif (row.get("value"), row.get("permission_set")) != (value, permission_set):
                 changed = {"value": value, "permission_set": permission_set}
-                await self._call("PUT", f"/v3/orders/{order_id}/metafields/{int(row['id'])}", body=changed)
+                await self._call("PUT", f"/v3/{resource}/{owner}/metafields/{int(row['id'])}", body=changed)
             else:
                 continue
             written += 1

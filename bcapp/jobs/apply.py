@@ -15,6 +15,7 @@ from bcapp.core.intents import (
     ConfirmRequest,
     Intent,
     JudgeRequest,
+    LeaveRegistration,
     MendAddress,
     MissDocument,
     MoveCase,
@@ -28,6 +29,7 @@ from bcapp.core.intents import (
     TakeStep,
     UpdateRequest,
 )
+from bcapp.core.formats import zone_for
 from bcapp.core.model import Hold, RecordKey
 from bcapp.core.news import OF_CHECK, OF_HOLD, OF_NOTE, OF_STATUS
 from bcapp.core.notices import OF_END, NoticeKind, of_cancel, of_newer_round
@@ -43,6 +45,7 @@ from bcapp.db.deliveries import say_look
 from bcapp.db.requests import fetch_hold, fetch_request
 from bcapp.db.steps import plan_steps, read_in_time
 from bcapp.db.stores import Store
+from bcapp.db.warranties import leave
 from bcapp.jobs.accepting import record_acceptance
 from bcapp.jobs.asking import ask_person
 from bcapp.jobs.news import tell
@@ -50,6 +53,7 @@ from bcapp.jobs.notices import fetch_and_notify
 from bcapp.services import Services
 
 READ_AGAIN = timedelta(minutes=15)
+WRITTEN_BACK = frozenset({"order", "customer", "product"})  # kinds that have metafields: jobs/writeback.py
 WRITE_BACK_WAITS = timedelta(seconds=2)  # what happens in quick succession is written back once
 
 
@@ -143,6 +147,8 @@ class Writer:
                 await move_case(
                     self._db, self._store.hash, int(self._record.id), intent.event, intent.why, self._now
                 )
+            case LeaveRegistration():
+                await self._leave(intent)
             case Note():
                 await self._note(intent.event, intent.request_id, intent.detail, intent.actor)
             case _:
@@ -399,6 +405,13 @@ class Writer:
         if request is not None:
             await record_acceptance(self._db, self._services.secrets, self._store, request, self._now)
 
+    async def _leave(self, intent: LeaveRegistration) -> None:
+        today = self._now.astimezone(zone_for(self._store.timezone)).date()
+        of = intent.registration_id
+        if await leave(self._db, self._store.hash, of, intent.quantity, intent.why, today):
+            event = "registration_shrunk" if intent.quantity else "registration_ended"
+            await self._note(event, None, {"registration": of})
+
     async def _ask_person(self, intent: AskPerson) -> None:
         await ask_person(
             self._db,
@@ -413,7 +426,7 @@ class Writer:
 
     async def _write_back(self) -> None:
         """Queue one write of the record's metafields; one that has not begun yet will see what is newest."""
-        if self._record.kind != "order" or self._store.settings.test_mode:
+        if self._record.kind not in WRITTEN_BACK or self._store.settings.test_mode:
             return
         waiting = await self._db.fetch_all("open_actions", self._of)
         if not any(a["kind"] == ActionKind.WRITE_METAFIELDS and a["state"] == "pending" for a in waiting):

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from typing import Any
-
 from bcapp.core.actions import ActionKind
-from bcapp.core.escalation import NO_ANSWER, RELEASED
+from bcapp.core.escalation import NO_ANSWER
 from bcapp.core.intents import AskPerson, MoveHold, SettleTasks
-from bcapp.core.model import Hold, SignatureRequest
+from bcapp.core.model import Hold
 from bcapp.core.release import DIGITAL_DONE, ENDED, SHIPPED, release_order
-from bcapp.core.states import HoldEvent, HoldState, RequestStatus, Wanted
-from bcapp.db.requests import fetch_hold, requests_of
+from bcapp.core.states import HoldEvent, HoldState
+from bcapp.db.requests import fetch_hold
 from bcapp.errors import BigCommerceError
 from bcapp.jobs.outcome import Outcome, Work, conflict, skipped
 
@@ -167,79 +163,6 @@ async def capture_order(work: Work) -> Outcome:
 def _not_captured(work: Work, why: str) -> Outcome:
     text = f"Order {work.order_id} is signed, but its payment could not be captured. {why} Ask the buyer to pay anew."
     return conflict(why, AskPerson("release_failed", text, alarm=True))
-
-
-async def write_metafields(work: Work) -> Outcome:
-    """Write on the order how its signatures stand: one readable key for others, the detail for us."""
-    if work.store.settings.test_mode:
-        return skipped("Test mode writes nothing to the store.", look=False)
-    client = await work.vendors.bigcommerce(work.store.hash)
-    if await client.fetch_order(work.order_id) is None:
-        return skipped(GONE, look=False)
-    hold = await _hold(work)
-    requests = [r for r in await requests_of(work.services.db, work.store.hash, work.action.record) if not r.simulated]
-    of = {"store_hash": work.store.hash, "record_kind": work.action.record.kind, "record_id": work.action.record.id}
-    covers = await work.services.db.fetch_all("covers_of_record", of)
-    state = _state_word(hold, requests)
-    if covers and state == "no signature wanted":
-        state = "covered"
-    detail: dict[str, Any] = {
-        "hold": str(hold.state) if hold else "none",
-        "covered_by": [
-            {"acceptance": c["acceptance_id"] or None, "exemption": c["exemption_id"] or None, "says": c["sentence"]}
-            for c in covers
-        ],
-        "requests": [
-            {
-                "id": r.id,
-                "round": r.round,
-                "purpose": str(r.purpose),
-                "status": str(r.status),
-                "document_sha256": r.document_sha256.hex() if r.document_sha256 else None,
-            }
-            for r in requests[-20:]
-        ],
-        "link": f"/s/{work.store.hash}/orders/{work.order_id}",
-    }
-    text = json.dumps(detail, separators=(",", ":"))
-    wanted = {"state": (state, "read"), "detail": (text, "app_only")}
-    await client.set_metafields(work.order_id, NAMESPACE, wanted)
-    return Outcome(left_as={"state": state}, look=False)
-
-
-def _state_word(hold: Hold | None, requests: Sequence[SignatureRequest]) -> str:
-    """Return how the newest round of every signature wanted stands together, in a word for others."""
-    newest = {(r.rule_id, r.purpose): r for r in requests if _counts(r)}.values()
-    if hold is not None and hold.state is HoldState.KEPT:
-        return "not signed"
-    if not newest:
-        return "no signature wanted"
-    if all(r.is_good for r in newest):
-        return "signed"
-    is_waiting = any(r.is_open or (r.status is RequestStatus.COMPLETED and not r.checked) for r in newest)
-    return "waiting for signature" if is_waiting else "not signed"
-
-
-def _counts(request: SignatureRequest) -> bool:
-    """Tell whether a request says something: it is wanted, or was; one let go unanswered is wanted, and not signed."""
-    return request.is_good or request.wanted is Wanted.OPEN or request.wanted_why == RELEASED
-
-
-async def write_staff_note(work: Work) -> Outcome:
-    """Add one line to the staff notes. They can only be overwritten whole, so they are read right before."""
-    line = str(work.action.payload["line"])
-    client = await work.vendors.bigcommerce(work.store.hash)
-    order = await client.fetch_order(work.order_id)
-    if order is None:
-        return skipped(GONE, look=False)
-    notes = str(order.get("staff_notes") or "")
-    if line in notes.splitlines():
-        return Outcome(why="The line is there already.", look=False)
-    text = f"{notes.rstrip()}\n{line}".lstrip()
-    if len(text) > 65535:
-        return skipped("The staff notes are full.", look=False)
-    await client.put_order(work.order_id, staff_notes=text)
-    return Outcome(look=False)
 
 
 RELEASES = frozenset({ActionKind.RELEASE_ORDER, ActionKind.CAPTURE_ORDER})

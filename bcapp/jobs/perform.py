@@ -38,6 +38,7 @@ from bcapp.jobs import (
     signing,
     suppliers,
     upkeep,
+    writeback,
 )
 from bcapp.jobs.apply import Writer
 from bcapp.jobs.asking import ask_person
@@ -89,9 +90,9 @@ async def do(work: Work) -> Outcome:
         case ActionKind.ATTACH_TO_COMPANY:
             return await account_approval.attach_to_company(work)
         case ActionKind.WRITE_METAFIELDS:
-            return await orders.write_metafields(work)
+            return await writeback.write_metafields(work)
         case ActionKind.WRITE_STAFF_NOTE:
-            return await orders.write_staff_note(work)
+            return await writeback.write_staff_note(work)
         case ActionKind.HIDE_PRODUCTS:
             return await suppliers.hide_products(work)
         case ActionKind.SHOW_PRODUCTS:
