@@ -37,6 +37,7 @@ class ActionKind(StrEnum):
     MEND_ADDRESS = "mend_address"
     CHECK_COMPLETION = "check_completion"
     FETCH_EVIDENCE = "fetch_evidence"
+    REGISTER_WARRANTY = "register_warranty"
     WRITE_METAFIELDS = "write_metafields"
     WRITE_STAFF_NOTE = "write_staff_note"
     SEND_MAIL = "send_mail"
@@ -80,6 +81,7 @@ def recovery(kind: ActionKind) -> Recovery:
             | ActionKind.CANCEL_REQUEST
             | ActionKind.CHECK_COMPLETION
             | ActionKind.FETCH_EVIDENCE
+            | ActionKind.REGISTER_WARRANTY
             | ActionKind.WRITE_METAFIELDS
             | ActionKind.WRITE_STAFF_NOTE
             | ActionKind.TEST_ACCOUNT
@@ -163,6 +165,7 @@ def priority(kind: ActionKind) -> int:
         case (
             ActionKind.RESEND_REQUEST
             | ActionKind.FETCH_EVIDENCE
+            | ActionKind.REGISTER_WARRANTY
             | ActionKind.WRITE_METAFIELDS
             | ActionKind.WRITE_STAFF_NOTE
             | ActionKind.SEND_MAIL
@@ -203,6 +206,8 @@ def lane(kind: ActionKind, request_id: int | None) -> str:
             return "writeback"
         case ActionKind.ATTACH_TO_COMPANY:
             return "attach"
+        case ActionKind.REGISTER_WARRANTY:
+            return "register"
         case ActionKind.SEND_MAIL | ActionKind.SEND_QUOTE:
             return "mail"
         case ActionKind.HIDE_PRODUCTS | ActionKind.SHOW_PRODUCTS:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterable
 from datetime import datetime, timedelta
 from typing import Any
 
+from bcapp.bigcommerce.b2b import is_b2b_scope
 from bcapp.bigcommerce.client import BigCommerce
 from bcapp.bigcommerce.promotions import EditedMeanwhile, Seen, digest, parse_promotion, switch
-from bcapp.core.intents import AskPerson, MoveHold, SettleTasks
+from bcapp.bigcommerce.quotes import EditedQuote, allow_checkout, read_quote
+from bcapp.bigcommerce.raw import parse_date
+from bcapp.core.actions import ActionKind
+from bcapp.core.intents import Act, AskPerson, Intent, MoveHold, SettleTasks
+from bcapp.core.kinds.kind import Kind
 from bcapp.core.kinds.promotion import LONG_AGO, PROMOTION, PromotionFacts
-from bcapp.core.model import Hold, RecordKey
-from bcapp.core.offers import DISABLED, ENABLED, StartPassed, exposure, opening
+from bcapp.core.kinds.quote import ENDED, ORDERED, QUOTE
+from bcapp.core.model import Gone, Hold, OrderFacts, RecordKey
+from bcapp.core.offers import DISABLED, ENABLED, QuoteCover, StartPassed, exposure, opening, order_differs
 from bcapp.core.snapshot import fingerprint
 from bcapp.core.states import HoldEvent, HoldState
 from bcapp.db.deliveries import say_look
 from bcapp.db.requests import fetch_hold, requests_of
 from bcapp.db.sightings import all_sightings, drop_sighting, fetch_sighting, save_sighting
 from bcapp.db.stores import Store
-from bcapp.errors import UnreadableInput
+from bcapp.errors import B2BRefused, UnreadableInput
 from bcapp.jobs.outcome import Outcome, Work, skipped
+from bcapp.jobs.rounds import Round, Swept, look_at_changed, since
 from bcapp.jobs.vendors import Vendors
 from bcapp.services import Services
 
@@ -27,18 +35,17 @@ GONE = "The promotion does not exist any more."
 SLICE = timedelta(0)  # an action that met an edit reads again at once
 
 
-async def sweep_promotions(
-    services: Services, vendors: Vendors, store: Store, now: datetime, since: datetime | None
-) -> tuple[datetime, dict[str, Any]]:
+async def sweep_promotions(of: Round) -> Swept:
     """Read all promotions and have those looked at that are new, changed or gone: nothing else tells of them.
 
-    since: when they were last read; None or LONG_AGO for the first time, when what is there is older than every rule.
+    The first time, what is there is older than every rule. The cursor is when they were last read, LONG_AGO: never.
     """
+    store, now = of.store, of.now
     if MARKETING.isdisjoint(store.scope):
-        return since or LONG_AGO, {"skipped": "The app may not read promotions in this store."}
-    before = since if since is not None and since > LONG_AGO else None
-    db, kind = services.db, PROMOTION.name
-    client = await vendors.bigcommerce(store.hash)
+        return of.since or LONG_AGO, {"skipped": "The app may not read promotions in this store."}
+    before = of.since if of.since is not None and of.since > LONG_AGO else None
+    db, kind = of.services.db, PROMOTION.name
+    client = await of.vendors.bigcommerce(store.hash)
     known = await all_sightings(db, store.hash, kind)
     rows = await client.list_promotions()
     found = 0
@@ -60,7 +67,23 @@ async def sweep_promotions(
     return now, {"read": len(rows), "missed": found, "recovered": found}
 
 
-# Switching ------------------------------------------------------------------------------------------------
+async def sweep_quotes(of: Round) -> Swept:
+    """Have the quotes looked at that changed since; a store without B2B Edition has none."""
+    if not is_b2b_scope(" ".join(of.store.scope)):
+        return of.now, {"skipped": "The app may not read quotes in this store."}
+    client = await of.vendors.quotes(of.store.hash)
+
+    async def changed() -> AsyncIterable[tuple[str, datetime]]:
+        async for row in client.list_quotes(modified_since=since(of), newest_first=False):
+            yield str(row["quoteId"]), parse_date(int(row["updatedAt"]), "updatedAt")
+
+    try:
+        return await look_at_changed(of, QUOTE.name, changed())
+    except B2BRefused:
+        return of.now, {"skipped": "B2B Edition is not there, or not for this app."}
+
+
+# Promotions -----------------------------------------------------------------------------------------------
 
 
 async def _hold(work: Work) -> Hold | None:
@@ -130,11 +153,11 @@ def _long(seconds: int) -> str:
     return f"{seconds} seconds"
 
 
-def _edited(work: Work, edit: EditedMeanwhile, what: str) -> Outcome:
+def _edited(work: Work, edit: EditedMeanwhile | EditedQuote, what: str) -> Outcome:
     """Tell that somebody edited it in the same moment, and read it again: an edit is never overwritten."""
     text = (
         f"Somebody edited {work.named} in the moment in which it was to be {what} ({', '.join(edit.fields)}). It was "
-        "read again, and their edit was kept. Look at the promotion in your control panel."
+        "read again, and their edit was kept. Look at it in your control panel."
     )
     return Outcome(why=str(edit), intents=(AskPerson("offer_conflict", text, alarm=True),), again_in=SLICE)
 
@@ -151,7 +174,7 @@ async def switch_on_promotion(work: Work) -> Outcome:
     raw, facts = read
     payload, now = work.action.payload, work.services.clock.now()
     is_signed = payload.get("because") == "signed"
-    if is_signed and not await _is_as_signed(work, facts):
+    if is_signed and not await _is_as_signed(work, PROMOTION, facts):
         why = "It was edited after it was signed, so it stays off until it is signed anew."
         return skipped(why, MoveHold(HoldEvent.REVIEW, why))
     found = await work.found(status=facts.status)
@@ -182,16 +205,131 @@ def _on(why: str) -> tuple[MoveHold | SettleTasks, ...]:
     return MoveHold(HoldEvent.OPENED, why), SettleTasks(settled)
 
 
-async def _is_as_signed(work: Work, facts: PromotionFacts) -> bool:
+async def _is_as_signed(work: Work, kind: Kind, facts: Any) -> bool:
     """Return whether every signature that opens it was given for the terms that it has now."""
     wanted = {int(number) for number in work.action.payload.get("requests", ())}
     requests = await requests_of(work.services.db, work.store.hash, work.action.record)
     for request in requests:
         if request.id in wanted:
             try:
-                same = fingerprint(PROMOTION.snapshot(facts, request.projection)) == request.fingerprint
+                same = fingerprint(kind.snapshot(facts, request.projection)) == request.fingerprint
             except KeyError as exc:
-                raise UnreadableInput(f"no projection {request.projection} of promotions") from exc
+                raise UnreadableInput(f"no projection {request.projection} of {kind.name}") from exc
             if not same:
                 return False
     return True
+
+
+# Quotes ---------------------------------------------------------------------------------------------------
+
+QUOTE_GONE = "The quote does not exist any more."
+
+
+async def shut_quote(work: Work) -> Outcome:
+    """Close the checkout of a quote until it is signed."""
+    hold = await _hold(work)
+    if hold is None or hold.state is not HoldState.HOLDING:
+        return skipped("The hold is not wanted any more.")
+    client, currency = await work.vendors.quotes(work.store.hash), work.store.currency or "USD"
+    facts = await read_quote(client, int(work.action.record.id), currency)
+    if isinstance(facts, Gone):
+        return skipped(QUOTE_GONE, MoveHold(HoldEvent.LEFT_AS_IS, QUOTE_GONE))
+    if facts.status in ENDED:
+        why = "It was ordered, or ended, before its checkout could be closed."
+        text = f"{work.named}: {why[0].lower()}{why[1:]} Look at its order."
+        return skipped(why, MoveHold(HoldEvent.TOO_LATE, why), AskPerson("hold_late", text, alarm=True))
+    found = await work.found(allow_checkout=facts.allow_checkout)
+    try:
+        left = await allow_checkout(client, facts, False, currency)
+    except EditedQuote as edit:
+        return _edited(work, edit, "closed for checkout")
+    if left is None:
+        return skipped(QUOTE_GONE, MoveHold(HoldEvent.LEFT_AS_IS, QUOTE_GONE))
+    kept = {**found, **(hold.found or {})}
+    why = "Its checkout is closed until it is signed."
+    placed = MoveHold(HoldEvent.PLACED, why, found=kept, left={"allow_checkout": False})
+    return Outcome(left_as={"allow_checkout": False}, intents=(placed,))
+
+
+async def open_quote(work: Work) -> Outcome:
+    """Open the checkout of a quote as it was found, and have the quote sent when it was signed."""
+    hold = await _hold(work)
+    if hold is None or hold.state not in (HoldState.RELEASING, HoldState.OVERRIDDEN):
+        return skipped("The hold is not to be opened any more.")
+    client, currency = await work.vendors.quotes(work.store.hash), work.store.currency or "USD"
+    facts = await read_quote(client, int(work.action.record.id), currency)
+    if isinstance(facts, Gone):
+        return skipped(QUOTE_GONE, MoveHold(HoldEvent.LEFT_AS_IS, QUOTE_GONE))
+    payload, now = work.action.payload, work.services.clock.now()
+    is_signed = payload.get("because") == "signed"
+    if is_signed and not await _is_as_signed(work, QUOTE, facts):
+        why = "It was edited after it was signed, so its checkout stays closed until it is signed anew."
+        return skipped(why, MoveHold(HoldEvent.REVIEW, why))
+    if facts.status in ENDED or (facts.expires_at is not None and facts.expires_at <= now):
+        why = "It was ordered, or ended, meanwhile."
+        text = f"{work.named} is signed, and it expired meanwhile. Give it a new date, and it is asked anew."
+        tasks = (AskPerson("offer_kept_off", text),) if is_signed and facts.status != ORDERED else ()
+        return skipped(why, MoveHold(HoldEvent.LEFT_AS_IS, why), *tasks)
+    found = await work.found(allow_checkout=facts.allow_checkout)
+    was_open = (hold.found or found).get("allow_checkout") is not False
+    if not was_open and not (is_signed and payload.get("drafts")):
+        why = "Its checkout was closed when it was found, and is left so."
+        return skipped(why, MoveHold(HoldEvent.LEFT_AS_IS, why))
+    try:
+        left = await allow_checkout(client, facts, True, currency)
+    except EditedQuote as edit:
+        return _edited(work, edit, "opened for checkout")
+    if left is None:
+        return skipped(QUOTE_GONE, MoveHold(HoldEvent.LEFT_AS_IS, QUOTE_GONE))
+    follows: list[Intent] = [MoveHold(HoldEvent.OPENED, "It is signed." if is_signed else "It was let go.")]
+    follows.append(SettleTasks(("offer_kept_off", "failed:open_quote", "failed:shut_quote")))
+    if is_signed and payload.get("send"):
+        follows.append(Act(ActionKind.SEND_QUOTE))
+    return Outcome(left_as={"allow_checkout": True}, intents=tuple(follows))
+
+
+async def send_quote(work: Work) -> Outcome:
+    """Have the signed quote mailed to its buyer, with a link to its checkout. At most once."""
+    client = await work.vendors.quotes(work.store.hash)
+    facts = await read_quote(client, int(work.action.record.id), work.store.currency or "USD")
+    if isinstance(facts, Gone):
+        return skipped(QUOTE_GONE, look=False)
+    if facts.status in ENDED or not facts.allow_checkout:
+        return skipped("It was ordered or closed again before it was sent.", look=False)
+    if not facts.contact_email:
+        text = f"{work.named} is signed, and it names no e-mail address to send it to. Send it to its buyer yourself."
+        return skipped("It names no e-mail address.", AskPerson("offer_not_sent", text), look=False)
+    language = str(work.store.profile.get("language") or "en")
+    await client.mail_quote(facts.id, facts.contact_email, language)
+    return Outcome(why="Sent to its buyer, with a link to its checkout.", look=False)
+
+
+QUOTE_CHANGES = timedelta(hours=1)  # the store joins a quote and its order when the order is placed
+
+
+async def signed_quote_of(services: Services, vendors: Vendors, store: Store, order: OrderFacts) -> QuoteCover | None:
+    """Return how an order stands to the quote that it was made from; None when it comes from none that was asked for.
+
+    A quote that no rule ever asked to sign covers nothing and holds nothing. For the workflow of orders: an order
+    that is covered needs no further signature, one from an unsigned quote waits for it.
+    """
+    if not is_b2b_scope(" ".join(store.scope)):
+        return None
+    if not await services.db.fetch_val("has_asked_for_quotes", {"store_hash": store.hash}):
+        return None
+    client = await vendors.quotes(store.hash)
+    try:
+        number = await client.quote_of_order(order.id, order.created_at - QUOTE_CHANGES)
+    except B2BRefused:
+        return None
+    if number is None:
+        return None
+    requests = await requests_of(services.db, store.hash, RecordKey(QUOTE.name, str(number)))
+    newest = {(r.rule_id, r.purpose): r for r in requests if not r.simulated}
+    if not newest:
+        return None
+    good = [r for r in newest.values() if r.is_good]
+    if len(good) < len(newest):
+        return QuoteCover(str(number))
+    latest = max(good, key=lambda r: r.id)
+    return QuoteCover(str(number), latest.id, order_differs(latest.snapshot, order))

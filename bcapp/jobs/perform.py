@@ -38,6 +38,7 @@ from bcapp.jobs import (
     signing,
     suppliers,
     upkeep,
+    warranties,
     writeback,
 )
 from bcapp.jobs.apply import Writer
@@ -89,6 +90,8 @@ async def do(work: Work) -> Outcome:
             return await account_approval.undo_account(work)
         case ActionKind.ATTACH_TO_COMPANY:
             return await account_approval.attach_to_company(work)
+        case ActionKind.REGISTER_WARRANTY:
+            return await warranties.register_warranty(work)
         case ActionKind.WRITE_METAFIELDS:
             return await writeback.write_metafields(work)
         case ActionKind.WRITE_STAFF_NOTE:

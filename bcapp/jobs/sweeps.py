@@ -26,6 +26,7 @@ from bcapp.jobs.past import keep_current
 from bcapp.jobs.rounds import Round, Swept, look_at_changed, since
 from bcapp.jobs.suppliers import sweep_suppliers
 from bcapp.jobs.vendors import Vendors
+from bcapp.jobs.warranties import ask_renewals
 from bcapp.services import Services
 
 log = structlog.get_logger(__name__)
@@ -105,5 +106,6 @@ SWEEPS: dict[str, tuple[timedelta, Callable[[Round], Awaitable[Swept]]]] = {
     "quotes": (timedelta(minutes=5), sweep_quotes),
     "suppliers": (timedelta(minutes=15), sweep_suppliers),
     "refunds": (timedelta(minutes=5), sweep_refunds),
+    "renewals": (timedelta(hours=1), ask_renewals),
     "declined": (timedelta(minutes=5), sweep_declined),
 }

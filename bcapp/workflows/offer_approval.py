@@ -1,4 +1,4 @@
-"""Offer approval: a promotion stays off until its depth, margin, dates and budget are signed, then it is on."""
+"""Offer approval: a promotion stays off, and a quote closed for checkout, until discount and margin are signed."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bcapp.core.actions import ActionKind
-from bcapp.core.intents import Act, Intent, Plan
+from bcapp.core.intents import Act, AskPerson, Intent, Plan
 from bcapp.core.kinds.promotion import PROMOTION, PromotionFacts
+from bcapp.core.kinds.quote import ENDED, ORDERED, QUOTE, STATUS_WORDS, QuoteFacts
 from bcapp.core.model import Gone
 from bcapp.core.offers import StartPassed
-from bcapp.core.options import Option, Options, OptionType
+from bcapp.core.options import YES, Option, Options, OptionType
 from bcapp.core.rules import RuleDefinition, RuleInForce, RuleTrace, decide_rule
-from bcapp.core.signers import NO_ADDRESS, Nobody
+from bcapp.core.signers import NO_ADDRESS, Nobody, signer_from
 from bcapp.core.states import HoldState
 from bcapp.workflows import gate
-from bcapp.workflows.asking import Past, Subject, ask_for_signatures, end_all, rule_traces
+from bcapp.workflows.asking import Past, Standing, Subject, ask_for_signatures, end_all, rule_traces
 from bcapp.workflows.gate import Gate
 from bcapp.workflows.protocol import Situation
 
 SLUG, LABEL = "offer_approval", "Offer approval"
-KINDS: tuple[str, ...] = (PROMOTION.name,)
+KINDS: tuple[str, ...] = (PROMOTION.name, QUOTE.name)
 HOLDS = True
 OPTIONS: tuple[Option, ...] = (
     Option(
@@ -35,7 +36,15 @@ OPTIONS: tuple[Option, ...] = (
         "drafts",
         OptionType.FLAG,
         "Also ask for promotions that are switched off, and switch them on when they are signed",
-        "Set a promotion up switched off, and nobody can use it before it is signed.",
+        "Set a promotion up switched off, and nobody can use it before it is signed. Likewise, the checkout of a quote "
+        "that was closed is opened when it is signed.",
+    ),
+    Option(
+        "send_quote",
+        OptionType.FLAG,
+        "Send a quote to its buyer when it is signed",
+        "By the store’s own mail for quotes, with a link to the checkout.",
+        default=YES,
     ),
     Option(
         "start_passed",
@@ -59,7 +68,9 @@ def decide(situation: Situation) -> Plan:
     """Compare what the offer is with what was asked about it, and return what has to happen now."""
     facts = situation.facts
     if isinstance(facts, Gone):
-        return Plan(tuple(end_all(situation, "The promotion does not exist any more.")))
+        return Plan(tuple(end_all(situation, "The offer does not exist any more.")))
+    if isinstance(facts, QuoteFacts):
+        return _quote(situation, facts)
     return _promotion(situation, facts)
 
 
@@ -76,8 +87,7 @@ def _promotion(s: Situation, facts: PromotionFacts) -> Plan:
     if standing.overridden or s.store.test_mode:
         return Plan(standing.intents, traces)
     held = gate.hold(asked, subject, standing, _gate(s, facts))
-    settings = _settings(n.rule for n in standing.needs if n.rule is not None)
-    return Plan((*standing.intents, *_with(held, settings)), traces)
+    return Plan((*standing.intents, *_with(held, standing)), traces)
 
 
 def _for_its_state(s: Situation, facts: PromotionFacts) -> tuple[Situation, tuple[RuleTrace, ...]]:
@@ -157,15 +167,48 @@ def _settings(rules: Iterable[RuleInForce]) -> dict[str, str | bool]:
     return {
         "start_passed": next((c for c in order if c in chosen), StartPassed.ALERT),
         "drafts": bool(options) and all(o.flag("drafts") for o in options),
+        "send": any(o.flag("send_quote") for o in options),
     }
 
 
-def _with(intents: Iterable[Intent], settings: dict[str, str | bool]) -> Iterator[Intent]:
+def _with(intents: Iterable[Intent], standing: Standing) -> Iterator[Intent]:
+    settings = _settings(n.rule for n in standing.needs if n.rule is not None)
     for intent in intents:
-        if isinstance(intent, Act) and intent.kind in (
-            ActionKind.SWITCH_OFF_PROMOTION,
-            ActionKind.SWITCH_ON_PROMOTION,
-        ):
-            yield replace(intent, payload={**intent.payload, **settings})
-        else:
-            yield intent
+        yield replace(intent, payload={**intent.payload, **settings}) if isinstance(intent, Act) else intent
+
+
+# Quotes ---------------------------------------------------------------------------------------------------
+
+
+def _quote(s: Situation, facts: QuoteFacts) -> Plan:
+    label = QUOTE.named(str(facts.id))
+    subject = Subject(
+        kind=QUOTE,
+        facts=facts,
+        label=label,
+        signers=lambda rule: signer_from("quote_buyer", facts, label, may_forward=rule.buyer_may_forward),
+        ends=lambda days: _quote_expiry(s, facts, days),
+        amount=facts.total,
+        emails=frozenset({e for e in (facts.rep_email, facts.contact_email) if e}),
+        opens=lambda _: ActionKind.OPEN_QUOTE,
+    )
+    is_held = s.hold is not None and s.hold.state in (HoldState.HELD, HoldState.KEPT)
+    if facts.status in ENDED:
+        intents = list(end_all(s, f"The quote is {STATUS_WORDS[facts.status].lower()}."))
+        if is_held and facts.status == ORDERED:
+            order = f"order {facts.order_id}" if facts.order_id else "an order"
+            text = f"{label} was turned into {order} before it was signed. Look at the order before it is shipped."
+            intents.append(AskPerson("quote_ordered_unsigned", text, alarm=True))
+        return Plan(tuple(intents), rule_traces(s, subject))
+    standing = ask_for_signatures(s, subject)
+    if standing.overridden or s.store.test_mode:
+        return Plan(standing.intents, standing.traces)
+    let_go = "Somebody opened its checkout before it was signed." if is_held and facts.allow_checkout else ""
+    shut = Gate(open=ActionKind.OPEN_QUOTE, shut=ActionKind.SHUT_QUOTE, let_go=let_go)
+    held = gate.hold(s, subject, standing, shut)
+    return Plan((*standing.intents, *_with(held, standing)), standing.traces)
+
+
+def _quote_expiry(s: Situation, facts: QuoteFacts, days: int) -> datetime:
+    ends = s.now + timedelta(days=days)
+    return max(min(ends, facts.expires_at or ends), s.now + LEAST_TIME)

@@ -180,7 +180,8 @@ ORDER_FACTS, CUSTOMER_FACTS, PRODUCT_FACTS = orders(), customers(), products()
 
 # The evaluator ------------------------------------------------------------------------------------------------
 
-COSTS = {
+COSTS: dict[str, dict[str, str]] = {
+    "case": {},
     "order": {
         "category": "catalog", "brand": "catalog", "custom_field": "catalog", "coupon": "coupons",
         "customer_group": "group", "account_age": "group", "first_order": "history", "orders_so_far": "history",

@@ -26,6 +26,7 @@ from bcapp.sandbox.bigcommerce.promotions import edit_promotion
 from bcapp.sandbox.bigcommerce.quotes import raise_quote
 from tests.core.facts import order
 from tests.crash.stage import Moment, Stage, WorldOf, open_store
+from tests.fixtures.accounts import TYPED, Accounts
 from tests.fixtures.offers import checkout_is, offer_rule, promote, promotion_is, sweep_soon
 from tests.fixtures.world import PATIENCE, World, set_up
 
@@ -820,7 +821,7 @@ class ShutQuote(Scene):
         self.path = f"/api/v3/io/rfq/{self.number}$"
 
     async def go(self) -> None:
-        self.stage.catch(self.name, "bigcommerce", "PUT", self.path)
+        self.stage.catch(self.name, "b2b", "PUT", self.path)
         self.announce()
 
     def announce(self) -> None:
@@ -843,7 +844,7 @@ class OpenQuote(ShutQuote):
         await ShutQuote.finish(self)
 
     async def go(self) -> None:
-        self.stage.catch(self.name, "bigcommerce", "PUT", self.path)
+        self.stage.catch(self.name, "b2b", "PUT", self.path)
         await self.world.sign(self.request, "dana@northfield.test")
 
     async def finish(self) -> None:
@@ -858,12 +859,99 @@ class SendQuote(OpenQuote):
 
     async def go(self) -> None:
         body = f'"quoteId":"{self.number}"'
-        self.stage.catch(self.name, "bigcommerce", "POST", "/api/v3/io/rfq/emails$", body)
+        self.stage.catch(self.name, "b2b", "POST", "/api/v3/io/rfq/emails$", body)
         await self.world.sign(self.request, "dana@northfield.test")
 
     def check(self) -> None:
         mails = [m for m in self.world.store.b2b.quote_mails if m["quoteId"] == str(self.number)]
         self.once(mails, "mailed the quote")
+
+
+class HoldAccount(Scene):
+    """A company that applies is put into the applicants' group."""
+
+    kind = K.HOLD_ACCOUNT
+
+    async def prepare(self) -> None:
+        self.accounts, name = Accounts(self.world), f"Company of {self.kind}"
+        await self.accounts.rule(
+            options={"applicants_group": "2", "approved_group": "4"}, name=name, internal=False,
+            groups=((Condition("name", "is", (name,)),),),
+        )  # fmt: skip
+        self.company = self.accounts.apply(name, group_id=3, quiet=True)
+        self.record = RecordKey("company", str(self.company.id))
+        self.path = f"/api/v3/io/companies/{self.company.id}"
+
+    def announce(self) -> None:
+        self.accounts.edition.emit("created", self.company)
+
+    async def go(self) -> None:
+        self.stage.catch(self.name, "b2b", "PUT", f"{self.path}$")
+        self.announce()
+
+    async def finish(self) -> None:
+        self.hold = await self.world.hold_is(self.company.id, "held")
+
+    def check(self) -> None:
+        assert (self.company.status, self.company.group_id) == (0, 2)
+        assert self.hold["found"]["group_id"] == 3
+        self.once(self.stage.executed("PUT", f"{self.path}$"), "moved to the applicants' group")
+
+
+class ApproveAccount(HoldAccount):
+    kind = K.APPROVE_ACCOUNT
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        self.announce()
+        self.request = await self.accounts.sent(self.company.id, "customer")
+        await self.world.hold_is(self.company.id, "held")
+
+    async def go(self) -> None:
+        self.stage.catch(self.name, "b2b", "PUT", f"{self.path}/status$")
+        await self.sign()
+
+    async def sign(self) -> None:
+        await self.world.sign(self.request, inputs=TYPED)
+
+    async def finish(self) -> None:
+        self.hold = await self.world.hold_is(self.company.id, "released")
+
+    def check(self) -> None:
+        assert (self.company.status, self.company.group_id) == (1, 4)
+        assert self.ended["found"]["group_id"] == 2
+        self.once(self.stage.executed("PUT", f"{self.path}/status$"), "approved")
+
+
+class AttachToCompany(ApproveAccount):
+    kind = K.ATTACH_TO_COMPANY
+
+    async def go(self) -> None:
+        self.stage.catch(self.name, "b2b", "POST", f"{self.path}/attachments$")
+        await self.sign()
+
+    def check(self) -> None:
+        self.once(self.company.files, "attached the signed agreement")
+
+
+class UndoAccount(ApproveAccount):
+    kind = K.UNDO_ACCOUNT
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        await self.sign()
+        await super().finish()
+
+    async def go(self) -> None:
+        self.stage.catch(self.name, "b2b", "PUT", f"{self.path}/status$", '"companyStatus":0')
+        await self.accounts.command("company", self.record, "undo")
+
+    async def finish(self) -> None:
+        await self.accounts.status_is(self.company.id, 0)
+
+    def check(self) -> None:
+        assert (self.company.status, self.company.group_id) == (0, 2)
+        assert [status for _, status, _ in self.company.history] == [0, 1, 0]
 
 
 SCENES: dict[ActionKind, type[Scene]] = {
@@ -898,5 +986,9 @@ SCENES: dict[ActionKind, type[Scene]] = {
         ShutQuote,
         OpenQuote,
         SendQuote,
+        HoldAccount,
+        ApproveAccount,
+        AttachToCompany,
+        UndoAccount,
     )
 }

@@ -14,3 +14,6 @@ ON CONFLICT (store_hash, kind, id) DO UPDATE SET digest = :digest;
 
 -- drop_sighting --
 DELETE FROM sightings WHERE store_hash = :store_hash AND kind = :kind AND id = :id;
+
+-- has_asked_for_quotes --
+SELECT EXISTS (SELECT 1 FROM requests WHERE store_hash = :store_hash AND record_kind = 'quote' AND NOT simulated);

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from bcapp.core.actions import ActionKind
+from bcapp.core.cases import STATE_LABELS
 from bcapp.web.status_words import N_, STATUS_WORDS, status_word
 
 ACTION_WORDS: dict[ActionKind, str] = {
@@ -19,6 +20,16 @@ ACTION_WORDS: dict[ActionKind, str] = {
     ActionKind.SHUT_QUOTE: N_("Close the quote’s checkout"),
     ActionKind.OPEN_QUOTE: N_("Open the quote’s checkout"),
     ActionKind.SEND_QUOTE: N_("Send the quote to its buyer"),
+    ActionKind.HIDE_PRODUCTS: N_("Hide products"),
+    ActionKind.SHOW_PRODUCTS: N_("Show products again"),
+    ActionKind.KEEP_AGREEMENT: N_("Put the agreement onto the checklist"),
+    ActionKind.COUNT_PRODUCTS: N_("Count products and what they sold"),
+    ActionKind.IMPORT_SUPPLIERS: N_("Bring in a list of suppliers"),
+    ActionKind.PREPARE_CASE: N_("Calculate the case"),
+    ActionKind.EXECUTE_REFUND: N_("Refund"),
+    ActionKind.VOID_PAYMENT: N_("Void the payment"),
+    ActionKind.CANCEL_ORDER: N_("Cancel the order"),
+    ActionKind.FOLLOW_REFUND: N_("Follow the refund"),
     ActionKind.PREPARE_DOCUMENT: N_("Prepare the document"),
     ActionKind.CREATE_DOCUMENT: N_("Upload the document"),
     ActionKind.SEND_REQUEST: N_("Send the request"),
@@ -73,6 +84,25 @@ EVENT_WORDS: dict[str, tuple[str, str, str]] = {
     "rule_archived": (N_("Rule archived"), "folder", "neutral"),
     "rule_included": (N_("Older orders included"), "add", "info"),
     "acceptance_recorded": (N_("Counts for later orders"), "check_circle", "good"),
+    "supplier_added": (N_("Supplier added"), "add", "info"),
+    "supplier_changed": (N_("Supplier changed"), "edit", "neutral"),
+    "supplier_papers_changed": (N_("Papers entered"), "edit", "neutral"),
+    "supplier_invited": (N_("Supplier invited"), "send", "info"),
+    "supplier_deactivated": (N_("Supplier deactivated"), "remove_circle_outline", "warning"),
+    "supplier_activated": (N_("Supplier active again"), "play_arrow", "good"),
+    "products_hidden": (N_("Products hidden"), "visibility_off", "warning"),
+    "products_shown": (N_("Products shown again"), "visibility", "good"),
+    "case_opened": (N_("Case opened"), "add", "info"),
+    "case_quoted": (N_("The store calculated the refund"), "receipt", "info"),
+    "case_moved": (N_("Case moved on"), "swap_horiz", "info"),
+    "case_goods": (N_("Said whether the goods are back"), "check", "neutral"),
+    "case_withdraw": (N_("Withdrawn by hand"), "remove_circle_outline", "warning"),
+    "case_refuse": (N_("Refused by hand"), "remove_circle_outline", "warning"),
+    "case_paid": (N_("Paid by hand"), "check", "warning"),
+    "case_settled": (N_("Closed by hand: it is refunded"), "check", "warning"),
+    "case_again": (N_("Tried again by hand"), "refresh", "info"),
+    "case_requote": (N_("Calculated anew"), "refresh", "info"),
+    "refund_unapproved": (N_("Refunded without an approved case"), "warning", "warning"),
     "read_ignored": (N_("An older answer was set aside"), "info", "neutral"),
     "unknown_provider_status": (N_("The signature service reports a state that we do not know"), "info", "neutral"),
     "unknown_command": (N_("A step that this release does not know"), "info", "neutral"),
@@ -114,6 +144,8 @@ def _entry(row: Mapping[str, Any], names: Mapping[int, str], label: str) -> Entr
     title, picture, tone = EVENT_WORDS.get(event, (event.replace("_", " ").capitalize(), "info", "neutral"))
     text = str(detail.get("why") or "")
     match event:
+        case "case_moved":
+            text = STATE_LABELS.get(str(detail.get("to")), "")
         case "request_moved" | "hold_moved":
             kind = "request" if event == "request_moved" else "hold"
             word = status_word(kind, str(detail.get("to", "")))
