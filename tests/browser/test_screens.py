@@ -22,6 +22,7 @@ from bcapp.core.rules import Step as EscalationStep
 from bcapp.db.acceptances import add_import, apply_import, exempt
 from bcapp.db.calendars import save_calendar
 from bcapp.db.past import begin_tryout, fetch_tryout
+from tests.browser.doors import axe_on, furnish_doors, sign_path
 from tests.fixtures.browser import Stage, Visitor, open_stage
 from tests.fixtures.world import World, furnish
 
@@ -127,6 +128,7 @@ async def furnished(bare: Bench) -> Bench:
         ids[f"order_{name}"] = number
         if name != "untouched":
             ids[f"request_{name}"] = int(requests[name]["id"])
+    await furnish_doors(world, ids)
     return bare
 
 
@@ -295,6 +297,8 @@ EMPTY = [
     Screen("exemptions", "acceptances/exemptions"),
     Screen("campaigns", "acceptances/campaigns"),
     Screen("accounts", "settings/accounts"),
+    Screen("endpoints", "settings/endpoints"),
+    Screen("api-keys", "settings/api"),
     Screen("calendars", "people/calendars"),
     Screen("changes", "people/changes"),
 ]
@@ -410,6 +414,15 @@ FILLED = [
     Screen("settings-rates", "settings/rates"),
     Screen("settings-rates-refused", "settings/rates", fill("Rate", "much", press("Save", shown=REFUSED))),
     Screen("settings-uninstall", "settings/uninstall"),
+    Screen("endpoints", "settings/endpoints"),
+    Screen("endpoint", "settings/endpoints/{endpoint}"),
+    Screen("endpoint-off", "settings/endpoints/{endpoint_off}"),
+    Screen("endpoint-send", "settings/endpoints/{endpoint}/sends/{send}"),
+    Screen("endpoint-new-refused", "settings/endpoints/new", press("Add endpoint", shown=REFUSED)),
+    Screen("api-keys", "settings/api"),
+    Screen("api-key-refused", "settings/api", press("Make key", shown=REFUSED)),
+    Screen("question", "requests/{request_sent}", dialog("Answer")),
+    Screen("question-refused", "requests/{request_sent}", dialog("Answer", "Send the answer")),
     Screen("not-found", "requests/999999"),
     Screen(
         "changes-waiting",
@@ -463,6 +476,30 @@ async def test_with_the_test_mode_on(furnished: Bench) -> None:
         await judge(furnished, Screen("test-mode-on", "settings/test-mode", wait_for(".ribbon")), "filled")
     finally:  # its ribbon would stand on every later page
         await furnished.world.raw(switch, {"test_mode_user": 0})
+
+
+@pytest.mark.parametrize("name", ["request_sent", "request_released", "request_declined", "request_bounced"])
+async def test_a_signers_page(furnished: Bench, name: str) -> None:
+    """It stands alone, without the panel, on a phone as on a screen."""
+    stage = furnished.stage
+    address = stage.app_url + await sign_path(furnished.world, furnished.ids[name])
+    async with stage.visitor() as visitor:
+        wrong: list[str] = []
+        for width, height in SIZES:
+            await visitor.page.set_viewport_size({"width": width, "height": height})
+            await visitor.page.goto(address)
+            for more in await visitor.page.locator("details").all():
+                await more.evaluate("(e) => { e.open = true }")
+            if folder := os.environ.get("BROWSER_PICTURES"):
+                await visitor.page.screenshot(path=f"{folder}/signer-{name}-{width}.png", full_page=True)
+            wrong += [f"{width}: sideways: {found}" for found in await visitor.page.evaluate(SIDEWAYS)]
+            wrong += [f"{width}: {found}" for found in await axe_on(visitor.page)]
+        assert not wrong, "\n".join(wrong)
+        if name == "request_sent":
+            question = visitor.page.get_by_label("Your question")
+            await question.fill("And when does it come?")
+            await visitor.page.get_by_role("button", name="Send the question").click()
+            await visitor.page.get_by_text("And when does it come?").wait_for()
 
 
 FOCUSED = """() => {
