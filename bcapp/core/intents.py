@@ -194,6 +194,15 @@ class MoveCase:
     why: str
 
 
+@dataclass(frozen=True)
+class LeaveRegistration:
+    """Write down how many pieces of a warranty's registration are left; none ends it, for the reason given."""
+
+    registration_id: int
+    quantity: int
+    why: str
+
+
 Intent = (
     OpenRequest
     | CancelRequest
@@ -211,6 +220,7 @@ Intent = (
     | TakeStep
     | PauseRule
     | MoveCase
+    | LeaveRegistration
     | Note
 )
 

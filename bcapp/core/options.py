@@ -29,7 +29,7 @@ class Option:
 
     default: as text; "" leaves it unset, "yes" is a ticked flag. choices: (value, label). between: the least and the
     most that a number can be. changes_store: switching it on lets the rule change what already exists, so the editor
-    shows how much before it is saved.
+    shows how much before it is saved. needs: the costly parts of the facts that it reads when it is set (Field.needs).
     """
 
     name: str
@@ -40,6 +40,7 @@ class Option:
     choices: tuple[tuple[str, str], ...] = ()
     between: tuple[int, int] | None = None
     changes_store: bool = False
+    needs: frozenset[str] = frozenset()
 
 
 class Options:

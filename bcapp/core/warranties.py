@@ -259,6 +259,21 @@ class Registration:
     state_why: str = ""
     ended_on: date | None = None
     paper_id: int = 0
+    renewal_asked: bool = False  # the next term was asked for
+
+
+def term(
+    terms: Terms, facts: OrderFacts, earlier: Iterable[Registration], asked_at: datetime, zone: tzinfo
+) -> tuple[date, date | None]:
+    """Return the first and the last day of what is asked now. earlier: of the same rule, from other documents."""
+    before = [
+        r.ends for r in earlier if r.renewal_asked and r.ends is not None and r.state in (State.ACTIVE, State.RENEWED)
+    ]
+    if before:
+        starts = next_start(max(before), asked_at.astimezone(zone).date())
+    else:
+        starts = starts_on(terms, facts, asked_at, zone)
+    return starts, ends_on(starts, terms.months)
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,7 @@ def registration_from_row(row: Mapping[str, Any]) -> Registration:
         state_why=row["state_why"],
         ended_on=row["ended_on"],
         paper_id=row["paper_id"],
+        renewal_asked=row["renewal_asked_at"] is not None,
     )
 
 
@@ -109,9 +110,9 @@ async def register(
     *,
     state: State = State.ACTIVE,
     state_why: str = "",
-    serial_from: Mapping[str, str] | None = None,
+    serial_from: str = "signer",
 ) -> int:
-    """Add what is not registered yet, and return how many that were. serial_from: by external id, else the signer."""
+    """Add what is not registered yet, and return how many that were. serial_from: signer | staff | file."""
     added = 0
     digests = buyer.digests(key)
     for piece in pieces:
@@ -133,7 +134,7 @@ async def register(
                 "cover": str(cover),
                 "serial": piece.serial,
                 "serial_key": serial_key(piece.serial),
-                "serial_from": (serial_from or {}).get(piece.external_id, "signer") if piece.serial else "",
+                "serial_from": serial_from if piece.serial else "",
                 "starts_on": days.starts,
                 "ends_on": days.ends,
                 "renew_on": days.renew,

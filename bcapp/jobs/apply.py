@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from bcapp.core.actions import ActionKind
+from bcapp.core.formats import zone_for
 from bcapp.core.intents import (
     Act,
     AskPerson,
@@ -29,7 +30,6 @@ from bcapp.core.intents import (
     TakeStep,
     UpdateRequest,
 )
-from bcapp.core.formats import zone_for
 from bcapp.core.model import Hold, RecordKey
 from bcapp.core.news import OF_CHECK, OF_HOLD, OF_NOTE, OF_STATUS
 from bcapp.core.notices import OF_END, NoticeKind, of_cancel, of_newer_round

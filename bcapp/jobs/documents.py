@@ -28,6 +28,8 @@ from bcapp.documents.uploads import inspect_upload, render_upload
 from bcapp.errors import RefusedByUs
 from bcapp.jobs.directory import read_directory
 from bcapp.jobs.outcome import Work
+from bcapp.jobs.warranties import cover_of
+from bcapp.workflows import warranty
 
 
 @dataclass(frozen=True)
@@ -80,13 +82,15 @@ async def make_document(work: Work, request: SignatureRequest, facts: Any) -> Ma
         positions = [s.position for s in request.signers if s.role is not SignerRole.COPY]
         template = text.template or {}
         return Made(Rendered(b"", "", template_fields(template["placeholders"], positions)), language)
+    cover = await cover_of(work, request, facts) if request.workflow == warranty.SLUG else None
     if text.source == "text":
-        rendered = await render(agreement_page(title=text.title, body=text.body, price_list=prices, **shared))
+        page = agreement_page(title=text.title, body=text.body, price_list=prices, cover=cover, **shared)
+        rendered = await render(page)
         return Made(rendered, language, binding)
     assert text.content is not None
     content = await chunks.read(db, await work.data_key(), store_hash, text.content)
     upload = await inspect_upload(content)
-    page = signature_page(title=text.title, price_list=prices, **shared)
+    page = signature_page(title=text.title, price_list=prices, cover=cover, **shared)
     return Made(await render_upload(content, upload, page, request.signers), language, binding)
 
 

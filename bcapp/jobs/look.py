@@ -17,12 +17,15 @@ from bcapp.core.decisions import digest
 from bcapp.core.directory import Person
 from bcapp.core.kinds import KINDS
 from bcapp.core.kinds.kind import Kind
-from bcapp.core.model import Gone, RecordKey
+from bcapp.core.kinds.order import ORDER
+from bcapp.core.model import Gone, RecordKey, SignatureRequest
 from bcapp.core.requests import Missing, decide_request
 from bcapp.core.retry import counts, next_try
 from bcapp.core.rules import RuleInForce, RuleTrace, needs_of, parse_definition
 from bcapp.core.stores import StoreDoing, StoreState
 from bcapp.core.unnamed import without_addresses
+from bcapp.core.warranties import Registration
+from bcapp.db import Database
 from bcapp.db.acceptances import fetch_ledger
 from bcapp.db.actions import queue_action
 from bcapp.db.decisions import keep_decision
@@ -32,6 +35,7 @@ from bcapp.db.readings import fetch_reading
 from bcapp.db.requests import acted_on, fetch_hold, fetch_request, open_actions, requests_of
 from bcapp.db.steps import read_in_time
 from bcapp.db.stores import Store, fetch_store
+from bcapp.db.warranties import registrations_of
 from bcapp.errors import AppError, CredentialsRefused, RemoteError, Stale, TokenRefused
 from bcapp.jobs.accepting import bearer_of, sign_once_agreements
 from bcapp.jobs.apply import READ_AGAIN, Writer
@@ -45,7 +49,7 @@ from bcapp.jobs.reading import READERS, Ask
 from bcapp.jobs.suppliers import look_at_product
 from bcapp.jobs.vendors import Vendors
 from bcapp.services import Services
-from bcapp.workflows import kind_of, workflows_of
+from bcapp.workflows import kind_of, option_needs, warranty, workflows_of
 from bcapp.workflows.protocol import Situation, Workflow
 
 log = structlog.get_logger(__name__)
@@ -200,7 +204,7 @@ async def read_rules(services: Services, store_hash: str, record: RecordKey) -> 
 def reads_for(kind: Kind, rules: Sequence[RuleInForce], *, transactions: bool) -> tuple[Needs, int | None]:
     """Return the reads that these rules cost, and the days of history."""
     needs, days = needs_of(kind, rules)
-    return needs_for(needs, transactions=transactions), days or None
+    return needs_for(needs | option_needs(rules), transactions=transactions), days or None
 
 
 async def _look_at_record(
@@ -258,6 +262,7 @@ async def _look_at_record(
             test_person=await _test_person(services, store),
             ledger=await fetch_ledger(db, store.hash, record, bearer, agreements) if bearer else None,
             acted=await acted_on(db, store.hash, record) if requests else frozenset(),
+            registrations=await _registrations(db, store.hash, record, every_rule, requests),
         )
         traces: list[RuleTrace] = []
         for workflow in workflows_of(record.kind):
@@ -290,6 +295,19 @@ def share_of(situation: Situation, workflow: Workflow, rules: tuple[RuleInForce,
         ),
         hold=situation.hold if workflow.HOLDS else None,
     )
+
+
+async def _registrations(
+    db: Database,
+    store_hash: str,
+    record: RecordKey,
+    rules: Sequence[RuleInForce],
+    requests: Sequence[SignatureRequest],
+) -> tuple[Registration, ...]:
+    """Return what is registered of an order, read only where a rule or a request has to do with it."""
+    if warranty.SLUG not in {r.workflow for r in rules} | {r.workflow for r in requests}:
+        return ()
+    return await registrations_of(db, store_hash, record.id) if record.kind == ORDER.name else ()
 
 
 async def _test_person(services: Services, store: Store) -> Person | None:

@@ -12,6 +12,7 @@ from bcapp.core.model import Hold, SignatureRequest
 from bcapp.core.states import HoldState, RequestStatus, Wanted
 from bcapp.db.requests import fetch_hold, requests_of
 from bcapp.jobs.outcome import Outcome, Work, skipped
+from bcapp.workflows import warranty
 
 NAMESPACE = "countersign"
 GONE = "The record does not exist any more."
@@ -50,7 +51,8 @@ async def write_metafields(work: Work) -> Outcome:
     requests = [r for r in await requests_of(db, work.store.hash, record) if not r.simulated]
     of = {"store_hash": work.store.hash, "record_kind": record.kind, "record_id": record.id}
     covers = await db.fetch_all("covers_of_record", of)
-    state = _state_word(hold, requests)
+    # A warranty is asked for when the goods are gone: whether it is signed says nothing of the order.
+    state = _state_word(hold, [r for r in requests if r.workflow != warranty.SLUG])
     if covers and state == "no signature wanted":
         state = "covered"
     detail: dict[str, Any] = {

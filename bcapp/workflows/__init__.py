@@ -1,13 +1,22 @@
 """The workflows by slug and by the kind of record that they look at."""
 
+from collections.abc import Iterable
+
 from bcapp.core.kinds import KINDS
 from bcapp.core.kinds.kind import Kind
-from bcapp.core.rules import RuleDefinition
-from bcapp.workflows import account_approval, case_approval, offer_approval, order_approval, supplier_agreement
+from bcapp.core.rules import RuleDefinition, RuleInForce
+from bcapp.workflows import (
+    account_approval,
+    case_approval,
+    offer_approval,
+    order_approval,
+    supplier_agreement,
+    warranty,
+)
 from bcapp.workflows.protocol import Workflow
 
 WORKFLOWS: dict[str, Workflow] = {
-    w.SLUG: w for w in (order_approval, account_approval, offer_approval, supplier_agreement, case_approval)
+    w.SLUG: w for w in (order_approval, account_approval, offer_approval, supplier_agreement, case_approval, warranty)
 }
 
 
@@ -19,3 +28,14 @@ def workflows_of(record_kind: str) -> tuple[Workflow, ...]:
 def kind_of(workflow: Workflow, definition: RuleDefinition) -> Kind:
     """Return the kind of record that a rule of the workflow is about."""
     return KINDS[definition.kind or workflow.KINDS[0]]
+
+
+def option_needs(rules: Iterable[RuleInForce]) -> frozenset[str]:
+    """Return the costly parts of the facts that the settings of these rules read (Field.needs)."""
+    needs: set[str] = set()
+    for rule in rules:
+        chosen = dict(rule.definition.options)
+        for option in WORKFLOWS[rule.workflow].OPTIONS:
+            if chosen.get(option.name, option.default):
+                needs |= option.needs
+    return frozenset(needs)

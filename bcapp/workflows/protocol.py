@@ -16,6 +16,7 @@ from bcapp.core.model import Gone, Hold, OpenAction, RecordKey, SignatureRequest
 from bcapp.core.options import Option
 from bcapp.core.rules import RuleInForce
 from bcapp.core.settings import StoreSettings
+from bcapp.core.warranties import Registration
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Situation:
     agreements: newest version by agreement. acted: (kind, request) of every action that was ever queued for one of the
     requests: what a signature sets going is queued once. hold: None as well where another workflow holds the record.
     test_person: who receives everything in test mode, None when it is off.
+    registrations: of an order whose warranty is or was asked for.
     """
 
     record: RecordKey
@@ -61,6 +63,7 @@ class Situation:
     ledger: Ledger | None = None  # None: no rule in force lets a signature count for later records
     test_person: Person | None = None
     acted: frozenset[tuple[ActionKind, int]] = frozenset()
+    registrations: tuple[Registration, ...] = ()
 
     @property
     def now(self) -> datetime:

@@ -11,7 +11,7 @@ RETURNING id;
 
 -- registrations_of_order --
 SELECT id, order_id, request_id, paper_id, rule_id, item_id, piece, quantity, product_id, sku, name, cover, serial,
-       starts_on, ends_on, state, state_why, ended_on
+       starts_on, ends_on, renewal_asked_at, state, state_why, ended_on
   FROM registrations WHERE store_hash = :store_hash AND order_id = :order_id ORDER BY id;
 
 -- fetch_registration --
@@ -68,7 +68,7 @@ RETURNING id;
 -- find_registrations --
 -- What a search may mean, all at once; a part that is "" or null finds nothing.
 SELECT id, order_id, request_id, paper_id, rule_id, item_id, piece, quantity, product_id, sku, name, cover, serial,
-       starts_on, ends_on, state, state_why, ended_on, buyer, count(*) OVER () AS total
+       starts_on, ends_on, renewal_asked_at, state, state_why, ended_on, buyer, count(*) OVER () AS total
   FROM registrations
  WHERE store_hash = :store_hash
    AND (order_id = NULLIF(CAST(:order_id AS text), '') OR serial_key = NULLIF(CAST(:serial AS text), '')
@@ -78,7 +78,7 @@ SELECT id, order_id, request_id, paper_id, rule_id, item_id, piece, quantity, pr
 
 -- list_registrations --
 SELECT id, order_id, request_id, paper_id, rule_id, item_id, piece, quantity, product_id, sku, name, cover, serial,
-       starts_on, ends_on, state, state_why, ended_on, buyer, count(*) OVER () AS total
+       starts_on, ends_on, renewal_asked_at, state, state_why, ended_on, buyer, count(*) OVER () AS total
   FROM registrations
  WHERE store_hash = :store_hash AND (CAST(:state AS text) = '' OR state = :state)
  ORDER BY id DESC LIMIT :most OFFSET :skip;
