@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from bcapp.bigcommerce.b2b import B2B, LARGEST_ATTACHMENT, MOST_ATTACHMENTS, known_extra_fields
@@ -10,6 +11,7 @@ from bcapp.bigcommerce.client import BigCommerce
 from bcapp.bigcommerce.companies import parse_company, parse_credit, parse_payment_methods, parse_terms
 from bcapp.bigcommerce.parse import parse_customer
 from bcapp.core import accounts
+from bcapp.core.actions import ActionKind
 from bcapp.core.intents import AskPerson, Intent, MoveHold, SettleTasks
 from bcapp.core.kinds.company import APPROVED, PENDING, STATUSES, CompanyFacts
 from bcapp.core.model import Hold, Money, SignatureRequest
@@ -17,13 +19,14 @@ from bcapp.core.options import Options
 from bcapp.core.rules import parse_definition
 from bcapp.core.states import HoldEvent, HoldState
 from bcapp.db import chunks
-from bcapp.db.requests import fetch_hold, requests_of
+from bcapp.db.requests import fetch_hold, open_actions, requests_of
 from bcapp.errors import B2BRefused, BigCommerceError
 from bcapp.jobs.outcome import Outcome, Work, conflict, skipped
 from bcapp.workflows.account_approval import ENDED, SLUG
 
 GONE = "The account does not exist any more."
 BY_HAND = "Set it by hand in BigCommerce."
+EVIDENCE_WAITS = timedelta(seconds=3)  # what is to be attached is fetched by an action of its own
 
 
 async def _options(work: Work, requests: Sequence[SignatureRequest] = ()) -> Options:
@@ -399,7 +402,10 @@ async def attach_to_company(work: Work) -> Outcome:
     rows = await db.fetch_all("evidence_of_request", {"store_hash": store_hash, "request_id": request.id})
     sha256 = next((bytes(r["sha256"]) for r in rows if r["part"] == "signed_document"), None)
     if sha256 is None:
-        raise BigCommerceError("the signed document is not kept yet", retry_after=5)
+        waiting = await open_actions(db, store_hash, work.action.record)
+        if any(a.kind == ActionKind.FETCH_EVIDENCE and a.request_id == request.id for a in waiting):
+            return Outcome(again_in=EVIDENCE_WAITS, look=False)
+        raise BigCommerceError("the signed document is not kept", retry_after=60)
     content = await chunks.read(db, await work.data_key(), store_hash, sha256)
     if len(content) > LARGEST_ATTACHMENT:
         text = f"{work.named}: the signed document is larger than 10 MB and cannot be attached to the company."

@@ -16,6 +16,8 @@ from typing import Any
 import asyncpg
 
 from bcapp.sandbox.bigcommerce import Store, User
+from bcapp.sandbox.bigcommerce.b2b import B2BEdition
+from bcapp.sandbox.bigcommerce.shoppers import register
 from bcapp.sandbox.ground import Call
 from bcapp.sandbox.seed import channel, fill
 from tests.fixtures.processes import Running
@@ -56,6 +58,7 @@ def open_store(world: World, number: int) -> Store:
     fill(made, Random(number), customers=2)
     channel(made, 1, made.name, "storefront", "bigcommerce")
     made.on_later = world.bc.store.on_later
+    made.open_account, made.b2b = register, B2BEdition(made)
     made.ids["order"] = itertools.count(5000 + 1000 * number)  # no order has the number of another store's
     world.bc.stores[made.hash] = made
     return made

@@ -13,13 +13,12 @@ from bcapp.jobs.account_sweeps import check_b2b, sweep_companies
 from bcapp.jobs.rounds import Round
 from bcapp.jobs.vendors import Vendors
 from bcapp.sandbox.bigcommerce.shoppers import define_attribute, move
-from tests.fixtures.accounts import Accounts, form_is
+from tests.fixtures.accounts import TYPED, Accounts, form_is
 from tests.fixtures.world import World
 
 pytestmark = pytest.mark.journey
 
 CLEO = "cleo@northfield.test"
-TYPED = {"name_in_full_0": "Lena Hartmann", "title_0": "Director", "i_am_authorised_to_sign_0": True}
 
 
 @pytest_asyncio.fixture
