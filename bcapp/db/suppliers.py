@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from bcapp.core.kinds.supplier import SupplierFacts
+from bcapp.core.kinds.supplier import SUPPLIER, SupplierFacts
 from bcapp.core.model import RecordKey
 from bcapp.core.suppliers import (
     AGREEMENT,
@@ -125,8 +125,21 @@ async def add_supplier(
         for item in ITEMS:
             until = dict(draft.papers).get(item)
             await save_paper(db, store_hash, supplier_id, Item(item, True, today if until else None, until))
+        await _show(db, store_hash, supplier_id, now)
         await _told(db, store_hash, supplier_id, "supplier_added", author, now, {"invited": invite})
     return supplier_id
+
+
+async def _show(db: Database, store_hash: str, supplier_id: int, now: datetime) -> None:
+    """Give it a page at once: the worker's look follows."""
+    facts = await fetch_supplier(db, store_hash, supplier_id)
+    assert facts is not None
+    of = {"store_hash": store_hash, "kind": SUPPLIER.name, "id": str(supplier_id), "now": now}
+    await db.execute("see_record", of)
+    kept = {"snapshot": SUPPLIER.snapshot(facts), **SUPPLIER.shown(facts)}
+    label = SUPPLIER.brief(facts).label
+    values = {**of, "label": label, "amount": None, "currency": None, "facts": kept, "trace": []}
+    await db.execute("save_look", values)
 
 
 async def change_supplier(

@@ -43,6 +43,11 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "agreements.edit": MANAGERS,
     "acceptances.view": EVERYBODY,
     "acceptances.edit": MANAGERS,  # exempt, revoke, import, campaigns
+    "cases.view": EVERYBODY,
+    "cases.open": DECIDERS,  # and say whether the goods are back
+    "cases.decide": MANAGERS,  # withdraw, refuse, try again, close as paid
+    "suppliers.view": EVERYBODY,
+    "suppliers.edit": MANAGERS,  # add, invite, import, deactivate; hiding what they sell
     "people.view": EVERYBODY,
     "people.addresses": DECIDERS,  # e-mail addresses of the directory
     "people.edit": MANAGERS,

@@ -141,6 +141,16 @@ async def fill_store(web: Web, store_hash: str) -> int:
               store_hash, "order", ORDER, "status", "held", now)  # fmt: skip
     await add("actions", "store_hash, id, kind, record_kind, record_id, seq, priority, due_at, created_at, state",
               store_hash, record_id, "write_metafields", "order", ORDER, 1, 30, now, now, "failed")  # fmt: skip
+    await add("suppliers", "store_hash, id, name, identity, created_at, created_by, modified_at",
+              store_hash, record_id, "Victim's supplier", "name victim", now, 1, now)  # fmt: skip
+    await add("records", "store_hash, kind, id, label, looked_at, created_at",
+              store_hash, "supplier", str(record_id), "Victim's supplier", now, now)  # fmt: skip
+    await add("cases", "store_hash, id, kind, state, order_id, origin, note, created_at",
+              store_hash, record_id, "return", "stuck", 250, "staff", "Victim's note", now)  # fmt: skip
+    await add("records", "store_hash, kind, id, label, looked_at, created_at",
+              store_hash, "case", str(record_id), "Victim's case", now, now)  # fmt: skip
+    await add("supplier_imports", "store_hash, id, file_name, state, author, created_at, moved_at",
+              store_hash, record_id, "victim.csv", "checked", 1, now, now)  # fmt: skip
     await add("tasks", "store_hash, id, kind, text, created_at", store_hash, record_id, "look", "Look", now)
     await add("questions", "store_hash, id, request_id, position, text, asked_at",
               store_hash, record_id, record_id, 0, "Victim's question", now)  # fmt: skip

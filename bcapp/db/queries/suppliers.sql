@@ -5,6 +5,12 @@ VALUES (:store_hash, :name, :registration, :identity, :country, :language, :invi
 ON CONFLICT (store_hash, identity) DO NOTHING
 RETURNING id;
 
+-- supplier_rules --
+-- What live rules of a workflow choose.
+SELECT v.definition FROM rules r
+  JOIN rule_versions v ON v.store_hash = r.store_hash AND v.rule_id = r.id AND v.version = r.version
+ WHERE r.store_hash = :store_hash AND r.workflow = :workflow AND r.mode = 'live' AND NOT r.archived ORDER BY r.id;
+
 -- fetch_supplier --
 SELECT s.*, (SELECT count(*) FROM supplier_products p
               WHERE p.store_hash = s.store_hash AND p.supplier_id = s.id AND p.state = 'hidden') AS hidden,
