@@ -14,7 +14,7 @@ from typing import Any
 from bcapp.core.kinds import KINDS
 from bcapp.core.kinds.kind import Kind
 from bcapp.core.model import RecordKey
-from bcapp.web.panel.parts import More, order
+from bcapp.web.panel.parts import More, account, case, order, supplier
 from bcapp.workflows import workflows_of
 
 
@@ -72,16 +72,20 @@ TABLE: dict[str, RecordKind] = {
     for r in (
         _record("order", "orders", "order", "orders", picture="receipt", state_label="Store status",
                 state=order.state, more=(order.more,)),
-        _record("customer", "customers", "customer", "customers"),
-        _record("company", "companies", "company", "companies",
+        _record("customer", "customers", "customer", "customers", more=(account.more,)),
+        _record("company", "companies", "company", "companies", state_label="Status in B2B Edition",
+                state=account.company_state, more=(account.more,),
                 goes_on="The company is let in without a signature, and its open requests are cancelled."),
         _record("quote", "quotes", "quote", "quotes"),
         _record("promotion", "promotions", "promotion", "promotions",
                 goes_on="The promotion goes on without a signature, and its open requests are cancelled."),
         _record("price_list", "price-lists", "price list", "price lists"),
         _record("product", "products", "product", "products"),
-        _record("supplier", "suppliers", "supplier", "suppliers", has_list=False),
-        _record("case", "cases", "case", "cases", has_list=False,
+        _record("supplier", "suppliers", "supplier", "suppliers", has_list=False, picture="products",
+                state_label="State", state=supplier.state, more=(supplier.more,),
+                goes_on="The supplier goes on without a signature: products that we hid are shown again, and its open "
+                        "requests are cancelled."),
+        _record("case", "cases", "case", "cases", has_list=False, more=(case.more,),
                 goes_on="The case is carried out without an approval: money can leave the store. Its open requests are "
                         "cancelled."),
     )
