@@ -21,8 +21,9 @@ from bcapp.core.warranties import (
     serial_key,
 )
 from bcapp.db import Database, audit
-from bcapp.db.deliveries import say_look
-from bcapp.secrets import DataKey
+from bcapp.db.deliveries import say_command, say_look
+from bcapp.secrets import DataKey, Secrets
+from bcapp.workflows.protocol import Command
 
 ADDRESS, PHONE, NAME = "acceptance address", "phone", "buyer name"  # purposes of the digests
 MOST_FOUND = 200
@@ -272,3 +273,36 @@ async def find(
 async def list_all(db: Database, store_hash: str, state: str, page: int) -> list[dict[str, Any]]:
     values = {"store_hash": store_hash, "state": state, "most": PAGE, "skip": (page - 1) * PAGE}
     return await db.fetch_all("list_registrations", values)
+
+
+# Forms on paper -------------------------------------------------------------------------------------------
+
+
+async def add_paper(
+    db: Database,
+    secrets: Secrets,
+    store_hash: str,
+    *,
+    order_id: str,
+    rule_id: int,
+    content: bytes,
+    signed_on: date,
+    serials: str,
+    author: int,
+    now: datetime,
+) -> int:
+    """Keep a form that was signed on paper; the worker's next look at the order registers it. content: its SHA-256."""
+    async with db.transaction():
+        values = {
+            "store_hash": store_hash, "order_id": order_id, "rule_id": rule_id, "content": content,
+            "signed_on": signed_on, "serials": serials, "author": author, "now": now,
+        }  # fmt: skip
+        paper_id = int(await db.fetch_val("add_paper", values))
+        record = RecordKey("order", order_id)
+        command = Command("register", author, payload={"paper": paper_id}, workflow="warranty")
+        await say_command(db, secrets, store_hash, record, command, now)
+        await audit.append(
+            db, store_hash, now, actor=f"user:{author}", event="paper_uploaded", record=record,
+            detail={"paper": paper_id},
+        )  # fmt: skip
+    return paper_id

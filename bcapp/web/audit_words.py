@@ -31,6 +31,7 @@ AUDIT_WORDS: dict[str, tuple[str, str, str]] = {
     "evidence_kept": (N_("Signed documents were kept"), "check", "good"),
     "warranty_registered": (N_("The cover is registered"), "check", "good"),
     "warranty_not_activated": (N_("The cover was not activated"), "remove_circle_outline", "warning"),
+    "paper_uploaded": (N_("A form on paper was uploaded"), "folder", "info"),
     "paper_registered": (N_("A form on paper is registered"), "check", "good"),
     "registration_ended": (N_("A registration has ended"), "remove_circle_outline", "neutral"),
     "registration_shrunk": (N_("A registration counts fewer pieces"), "remove_circle_outline", "neutral"),
