@@ -11,15 +11,19 @@ from typing import Any, ClassVar
 
 from bcapp.core.actions import ActionKind, Recovery, recovery
 from bcapp.core.conditions import Condition
+from bcapp.core.imports import read_sheet
 from bcapp.core.kinds.order import ORDER
 from bcapp.core.model import RecordKey
 from bcapp.core.news import TEST
+from bcapp.core.suppliers import Cover, heading_problem, read_lines
 from bcapp.db.acceptances import add_import, apply_import
 from bcapp.db.accounts import ask_once
 from bcapp.db.actions import queue_action
 from bcapp.db.endpoints import add_endpoint
 from bcapp.db.past import begin_read, fetch_read, fetch_tryout, keep_past
 from bcapp.db.rules import count_backlog
+from bcapp.db.suppliers import add_import as add_list
+from bcapp.db.suppliers import invite_supplier, move_import
 from bcapp.jobs.news import tell_one
 from bcapp.jobs.past import FRESH
 from bcapp.sandbox.bigcommerce.promotions import edit_promotion
@@ -27,7 +31,9 @@ from bcapp.sandbox.bigcommerce.quotes import raise_quote
 from tests.core.facts import order
 from tests.crash.stage import Moment, Stage, WorldOf, open_store
 from tests.fixtures.accounts import TYPED, Accounts
+from tests.fixtures.cases import case_is, press, start_case
 from tests.fixtures.offers import checkout_is, offer_rule, promote, promotion_is, sweep_soon
+from tests.fixtures.suppliers import supplier, supplier_rule
 from tests.fixtures.world import PATIENCE, World, set_up
 
 K = ActionKind
@@ -424,6 +430,7 @@ class DeliverWebhook(Scene):
     """A test message to a system of the merchant's. It may get it twice, and then knows it by its id."""
 
     kind = K.DELIVER_WEBHOOK
+    ends = ("applied", "skipped")  # taken and written down, and only its end was lost
 
     async def prepare(self) -> None:
         s = self.world.services
@@ -954,12 +961,344 @@ class UndoAccount(ApproveAccount):
         assert [status for _, status, _ in self.company.history] == [0, 1, 0]
 
 
+class HideProducts(Scene):
+    """Twelve products of a supplier of their own are hidden, in two slices; the first is caught."""
+
+    kind, seen = K.HIDE_PRODUCTS, "false"
+
+    async def prepare(self) -> None:
+        world, store = self.world, self.world.store
+        self.name_of = f"{self.kind}, {self.stage.moment}"
+        brand = store.next_id("brand")
+        store.brands[brand] = {**next(iter(store.brands.values())), "id": brand, "name": self.name_of}
+        self.products = [
+            store.add_product(world.dear, quiet=True, brand_id=brand, is_visible=True)["id"] for _ in range(12)
+        ]
+        own = (Condition("name", "is", (self.name_of,)),)
+        await supplier_rule(world, groups=(own,), internal=False, options=(("hide", "all"), ("valid_months", "12")))
+        self.number = await supplier(world, self.name_of, invite=False, covers=(Cover("brand", self.name_of),))
+        self.record = RecordKey("supplier", str(self.number))
+
+    def catch(self) -> None:
+        path = f"/stores/{self.world.store_hash}/v3/catalog/products$"
+        self.stage.catch(self.name, "bigcommerce", "PUT", path, f'"id":{self.products[0]},"is_visible":{self.seen}')
+
+    async def go(self) -> None:
+        self.catch()
+        await self.invite()
+
+    async def invite(self) -> None:
+        world = self.world
+        await invite_supplier(
+            world.db, world.store_hash, self.number,
+            hide_all=True, author=world.store.owner.id, now=world.services.clock.now(),
+        )  # fmt: skip
+
+    async def sent(self) -> None:
+        rows = await self.world.until(self.asked, PATIENCE, "the supplier is asked")
+        self.request = rows[0]
+
+    async def asked(self) -> Any:
+        sql = "SELECT * FROM requests WHERE record_kind = 'supplier' AND record_id = $1 AND status = 'sent'"
+        return await self.world.raw(sql, self.record.id)
+
+    async def visible(self, count: int) -> None:
+        async def asked() -> bool:
+            found = [p for p in self.products if self.world.store.products[p]["is_visible"]]
+            return len(found) == count
+
+        await self.world.until(asked, PATIENCE, f"{count} products are visible")
+
+    async def finish(self) -> None:
+        await self.sent()
+        await self.visible(0)
+        rows = await self.world.raw("SELECT product_id FROM product_visibility ORDER BY 1")
+        assert set(self.products) <= {r["product_id"] for r in rows}
+
+
+class ShowProducts(HideProducts):
+    """They come back once it is signed."""
+
+    kind, seen = K.SHOW_PRODUCTS, "true"
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        await self.invite()
+        await HideProducts.finish(self)
+
+    async def go(self) -> None:
+        self.catch()
+        await self.world.sign(self.request)
+
+    async def finish(self) -> None:
+        await self.visible(12)
+        sql = "SELECT 1 FROM product_visibility WHERE product_id = ANY($1)"
+        assert await self.world.raw(sql, self.products) == []
+
+
+class KeepAgreement(HideProducts):
+    """A line of the checklist is a row only: the worker is stopped by rows that the test holds.
+
+    UNSENT: the line cannot be written. Else: it is written and the action cannot end.
+    """
+
+    kind = K.KEEP_AGREEMENT
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        await self.invite()
+        await HideProducts.finish(self)
+
+    async def go(self) -> None:
+        sql = "SELECT 1 FROM supplier_checklist WHERE supplier_id = $1 AND item = 'agreement' FOR UPDATE"
+        held = await self.stage.lock(sql, self.number)
+        self.waiting = asyncio.create_task(self._wait(held))
+        await self.world.sign(self.request)
+
+    async def _wait(self, held: Any) -> None:
+        assert await self.stage.blocked(held, 1) == 1
+        if self.stage.moment is not Moment.UNSENT:
+            action = await self.action()
+            mine = await self.stage.lock("SELECT 1 FROM actions WHERE id = $1 FOR UPDATE", action["id"])
+            await held.execute("ROLLBACK")
+            assert await self.stage.blocked(mine, 1) == 1
+        self.stage.gate.arrived.append(self.name)
+
+    async def finish(self) -> None:
+        sql = "SELECT * FROM supplier_checklist WHERE supplier_id = $1 AND item = 'agreement'"
+        (kept,) = await self.world.raw(sql, self.number)
+        assert (kept["request_id"], kept["term"]) == (self.request["id"], 1)
+        assert kept["expires_on"] > kept["renews_on"] > kept["given_on"]
+        await self.visible(12)
+
+
+class CountProducts(HideProducts):
+    """What hiding would do is counted; reading what one order sold is caught."""
+
+    kind = K.COUNT_PRODUCTS
+
+    async def go(self) -> None:
+        world = self.world
+        order = world.store.place_order(lines=[(self.products[0], 2)], customer_id=world.customer, quiet=True)
+        self.stage.catch(
+            self.name, "bigcommerce", "GET", f"/stores/{world.store_hash}/v2/orders/{order.id}/products$"
+        )
+        async with world.db.transaction():
+            await queue_action(world.db, world.store_hash, self.kind, self.record, world.services.clock.now())
+
+    async def finish(self) -> None:
+        (row,) = await self.world.raw("SELECT impact FROM suppliers WHERE id = $1", self.number)
+        impact = row["impact"]
+        assert (impact["products"], impact["visible"], impact["channels"], impact["orders"]) == (12, 12, {"1": 12}, 1)
+        assert float(impact["money"]["USD"]) > 300
+
+
+class ImportSuppliers(Scene):
+    """The lines of a list are looked up in a store of its own, then added."""
+
+    kind = K.IMPORT_SUPPLIERS
+
+    async def prepare(self) -> None:
+        self.world = WorldOf(self.world, open_store(self.world, 6))
+        await set_up(self.world)
+
+    async def go(self) -> None:
+        world, now = self.world, self.world.services.clock.now()
+        self.stage.catch(self.name, "bigcommerce", "GET", f"/stores/{world.store_hash}/v3/catalog/brands$")
+        sheet = b"name,brands\nGranite,Granite Peak\nNobody,Nobody\nGranite,Granite Peak\n"
+        lines = read_lines(read_sheet(sheet, heading_problem))
+        async with world.db.transaction():
+            number = await add_list(
+                world.db, world.store_hash, file_name="a.csv", lines=lines, invite=False, author=1, now=now
+            )
+            self.record = RecordKey("supplier_import", str(number))
+            await queue_action(world.db, world.store_hash, self.kind, self.record, now)
+
+    async def finish(self) -> None:
+        world, number, now = self.world, int(self.record.id), self.world.services.clock.now()
+        rows = await world.raw("SELECT state FROM supplier_import_lines WHERE import_id = $1 ORDER BY line", number)
+        assert [r["state"] for r in rows] == ["good", "bad", "bad"]
+        async with world.db.transaction():
+            assert await move_import(world.db, world.store_hash, number, "checked", "applying", now)
+            await queue_action(world.db, world.store_hash, self.kind, self.record, now)
+
+        async def added() -> bool:
+            found = await world.raw("SELECT state FROM supplier_imports WHERE id = $1", number)
+            return bool(found[0]["state"] == "applied")
+
+        await world.until(added, PATIENCE, "the list is added")
+        kept = await world.raw("SELECT name FROM suppliers WHERE store_hash = $1", world.store_hash)
+        assert [r["name"] for r in kept] == ["Granite"]
+
+
+class PrepareCase(Scene):
+    """A case is calculated by the store; a quote changes nothing there and may be asked for twice."""
+
+    kind = K.PREPARE_CASE
+    payment: ClassVar[str] = "paid"
+    case_kind: ClassVar[str] = "return"
+
+    async def prepare(self) -> None:
+        self.order = self.world.place("small", payment=self.payment, quiet=True, email=f"{self.kind}@buyers.test")
+        self.path = f"/stores/{self.world.store_hash}/v3/orders/{self.order.id}/payment_actions"
+
+    async def go(self) -> None:
+        self.stage.catch(self.name, "bigcommerce", "POST", f"{self.path}/refund_quotes$")
+        await self.start()
+
+    async def start(self) -> None:
+        self.case_id = await start_case(self.world, self.order, self.case_kind)
+        self.record = RecordKey("case", str(self.case_id))
+
+    async def finish(self) -> None:
+        assert (await case_is(self.world, self.case_id, "open"))["quoted"] > 0
+
+    async def waits(self) -> None:
+        """The case is calculated and waits for a person: no rule asks for a signature."""
+        await self.start()
+        await case_is(self.world, self.case_id, "open")
+        of = "SELECT 1 FROM holds WHERE record_kind = 'case' AND record_id = $1 AND state = 'held'"
+        await self.world.until(lambda: self.world.raw(of, str(self.case_id)), said=f"case {self.case_id} waits")
+
+    def refunds(self) -> list[Any]:
+        return self.stage.executed("POST", f"{self.path}/refunds$")
+
+
+class ExecuteRefund(PrepareCase):
+    """The one call that nothing makes harmless: counted at the store, there is one, whatever the crash."""
+
+    kind, ends = K.EXECUTE_REFUND, ("applied", "conflict")
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        await self.waits()
+
+    async def go(self) -> None:
+        self.stage.catch(self.name, "bigcommerce", "POST", f"{self.path}/refunds$")
+        await press(self.world, self.case_id, "release")
+
+    async def recovered(self) -> None:
+        """The ten minutes before each look pass for this one at once."""
+        await self.world.raw(
+            "UPDATE case_attempts SET called_at = called_at - interval '30 minutes' WHERE case_id = $1", self.case_id
+        )
+
+        async def hurry() -> bool:
+            await self.world.raw(
+                "UPDATE actions SET due_at = created_at WHERE kind = 'execute_refund' AND record_id = $1"
+                " AND state = 'pending'",
+                str(self.case_id),
+            )
+            return (await self.action())["state"] not in ("pending", "started")
+
+        await self.world.until(hurry, PATIENCE, "the refund is found, or not")
+        await super().recovered()
+
+    async def finish(self) -> None:
+        lost = self.stage.moment is Moment.UNSENT
+        assert self.ended["state"] == ("conflict" if lost else "applied"), self.ended
+        if lost:  # nobody sends it again by itself: a person does
+            await case_is(self.world, self.case_id, "stuck")
+            assert self.refunds() == []
+            await press(self.world, self.case_id, "case_again")
+        await case_is(self.world, self.case_id, "closed")
+
+    def check(self) -> None:
+        self.once(self.refunds(), "refunds")
+        self.once(self.world.store.orders[self.order.id].refunds, "refunds at the store")
+
+
+class VoidPayment(PrepareCase):
+    kind, payment, case_kind = K.VOID_PAYMENT, "authorized", "cancellation"
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        await self.waits()
+
+    async def go(self) -> None:
+        self.stage.catch(self.name, "bigcommerce", "POST", f"{self.path}/void$")
+        await press(self.world, self.case_id, "release")
+
+    async def finish(self) -> None:
+        await self.world.order_is(self.order.id, 5)
+
+    def check(self) -> None:
+        self.once(self.stage.executed("POST", f"{self.path}/void$"), "voids")
+        order = self.world.store.orders[self.order.id]
+        assert [t["event"] for t in order.transactions].count("void") == 1
+
+
+class CancelOrder(VoidPayment):
+    kind, payment = K.CANCEL_ORDER, "unpaid"
+
+    async def go(self) -> None:
+        self.cancels = f"/stores/{self.world.store_hash}/v2/orders/{self.order.id}$"
+        self.stage.catch(self.name, "bigcommerce", "PUT", self.cancels)
+        await press(self.world, self.case_id, "release")
+
+    async def finish(self) -> None:
+        await case_is(self.world, self.case_id, "closed")
+
+    def check(self) -> None:
+        self.once(self.stage.executed("PUT", self.cancels, lambda b: b.get("status_id") == 5), "cancelled")
+
+
+class FollowRefund(PrepareCase):
+    """Reading how a refund stands; it is made in the store's own panel, with the mark that ours have."""
+
+    kind = K.FOLLOW_REFUND
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        now, store_hash = self.world.services.clock.now(), self.world.store_hash
+        (row,) = await self.world.raw(
+            "INSERT INTO cases (store_hash, kind, state, order_id, origin, currency, quoted, cap, created_at)"
+            " VALUES ($1, 'return', 'settling', $2, 'staff', 'USD', 5, 5, $3) RETURNING id",
+            store_hash,
+            self.order.id,
+            now,
+        )
+        self.case_id = int(row["id"])
+        self.record = RecordKey("case", str(self.case_id))
+        await self.world.raw(
+            "INSERT INTO records (store_hash, kind, id, created_at) VALUES ($1, 'case', $2, $3)",
+            store_hash,
+            self.record.id,
+            now,
+        )
+        made = self.world.store.refund_by_hand(self.order.id, amount="5.00", reason=f"CS-{self.case_id}")
+        await self.world.raw(
+            "INSERT INTO case_refunds (store_hash, refund_id, case_id, order_id, ours, approved, state, amount,"
+            " currency, made_at, seen_at) VALUES ($1, $2, $3, $4, true, true, 'settling', 5, 'USD', $5, $5)",
+            store_hash,
+            made["id"],
+            self.case_id,
+            self.order.id,
+            now,
+        )
+
+    async def go(self) -> None:
+        path = f"/stores/{self.world.store_hash}/v3/orders/{self.order.id}/transactions$"
+        self.stage.catch(self.name, "bigcommerce", "GET", path)
+        async with self.world.db.transaction():
+            now = self.world.services.clock.now()
+            await queue_action(self.world.db, self.world.store_hash, self.kind, self.record, now)
+
+    async def finish(self) -> None:
+        await case_is(self.world, self.case_id, "closed")
+
+
 SCENES: dict[ActionKind, type[Scene]] = {
     scene.kind: scene
     for scene in (
         HoldOrder,
         ReleaseOrder,
         CaptureOrder,
+        PrepareCase,
+        ExecuteRefund,
+        VoidPayment,
+        CancelOrder,
+        FollowRefund,
         PrepareDocument,
         CreateDocument,
         SendRequest,
@@ -990,5 +1329,10 @@ SCENES: dict[ActionKind, type[Scene]] = {
         ApproveAccount,
         AttachToCompany,
         UndoAccount,
+        HideProducts,
+        ShowProducts,
+        KeepAgreement,
+        CountProducts,
+        ImportSuppliers,
     )
 }

@@ -95,7 +95,7 @@ async def crash(app: Running, post: Post, moment: Moment, kinds: list[ActionKind
 
 async def hold_commits(stage: Stage, scenes: list[Scene]) -> None:
     """Lock the rows of the started actions, let the calls be answered, and wait until every commit waits."""
-    by_rows = (ActionKind.PREPARE_DOCUMENT, ActionKind.TRY_RULE, ActionKind.ASK_CAMPAIGN)
+    by_rows = (ActionKind.PREPARE_DOCUMENT, ActionKind.TRY_RULE, ActionKind.ASK_CAMPAIGN, ActionKind.KEEP_AGREEMENT)
     ids = [(await s.action())["id"] for s in scenes if s.problem is None and s.kind not in by_rows]
     if not ids:
         return
