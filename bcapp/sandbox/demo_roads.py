@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bcapp.sandbox import demo_acceptances, demo_limits, demo_signers, demo_tryout
+from bcapp.sandbox import demo_acceptances, demo_limits, demo_offers, demo_signers, demo_tryout
 from bcapp.sandbox.browser import DemoFailed
 from bcapp.sandbox.driver import PATIENCE, Driver, until
 
@@ -149,4 +149,6 @@ ROADS: dict[str, Callable[[Driver], Told]] = {
     "order_approval: new version asks again": demo_acceptances.new_material_version,
     "order_approval: two approvers in order": demo_signers.two_approvers_in_order,
     "order_approval: nobody signs for days": demo_signers.steps_while_nobody_signs,
+    "offer_approval: a promotion": demo_offers.promotion_signed,
+    "offer_approval: a quote": demo_offers.quote_signed_and_sent,
 }

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from bcapp.sandbox.bigcommerce.offers_control import act_on_offers
 from bcapp.sandbox.bigcommerce.orders import line_shape
 from bcapp.sandbox.bigcommerce.store import Refused, Store, User
 from bcapp.sandbox.ground import FAULT_KINDS
@@ -40,6 +41,8 @@ class Control:
     GET  /_sandbox/stores/{hash}/orders/{id}              order, lines, metafields, history, transactions, refunds
     POST /_sandbox/stores/{hash}/orders/{id}/{act}        edit, pay, ship, cancel, status, complete, archive, vanish,
                                                           message, review, refund (by hand)
+    GET|POST /_sandbox/stores/{hash}/offers/{act}         list, promote, edit_promotion, use_promotion, raise_quote,
+                                                          edit_quote, order_quote
     GET  /_sandbox/hooks                  hooks, blocklist, mails about them
     GET  /_sandbox/deliveries             ?store=&scope=&state=&after= (id)
     POST /_sandbox/deliveries/{id}/resend
@@ -75,6 +78,7 @@ class Control:
             at("/stores/{hash}/orders", self.place, "POST"),
             at("/stores/{hash}/orders/{order_id:int}", self.order, "GET"),
             at("/stores/{hash}/orders/{order_id:int}/{act}", self.act_on_order, "POST"),
+            at("/stores/{hash}/offers/{act}", self.offers, "GET", "POST"),
             at("/stores/{hash}/{act}", self.act_on_store, "POST"),
             at("/hooks", self.hooks, "GET"),
             at("/deliveries", self.deliveries, "GET"),
@@ -196,6 +200,9 @@ class Control:
             auth.revoke(store)
             return {"token": None}
         raise Refused(f"A store cannot {act!r}.")
+
+    def offers(self, body: dict[str, Any], request: Request) -> Any:
+        return act_on_offers(self._store(request), request.path_params["act"], body)
 
     def load_url(self, body: dict[str, Any], request: Request) -> Any:
         store, query = self._store(request), request.query_params
