@@ -70,8 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     doctor = add("doctor", _doctor, "Say how a store stands: token, hooks, accounts, what is due, parked or failed.")
     doctor.add_argument("store")
     policy = add("policy", _policy, "Read and change a store's rules as a file.")
-    policy.add_argument("what", choices=("export", "plan", "apply"))
-    policy.add_argument("store")
+    policy.add_argument("what", choices=("export", "plan", "apply", "schema"))
+    policy.add_argument("store", nargs="?", default="", help="schema prints the shape of the file and needs none")
     policy.add_argument("file", nargs="?", default="-", help="the file to read, or to write by export; - is the pipe")
     policy.add_argument("--plan", default="", help="apply: the plan that was looked at")
     add("rotate-keys", _rotate, "Seal every secret anew with the first of SECRET_KEYS; safe to stop and run again.")
@@ -149,6 +149,11 @@ def _doctor(args: argparse.Namespace) -> int:
 def _policy(args: argparse.Namespace) -> int:
     from bcapp import policy
 
+    if args.what == "schema":
+        print(policy.published_schema(), end="")
+        return 0
+    if not args.store:
+        raise RefusedByUs("Name the store: bcapp policy export STORE.")
     if args.what == "export":
         text = asyncio.run(policy.export(_settings(), args.store))
         _write(args.file, text)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bcapp.core import lint
@@ -17,6 +18,7 @@ from bcapp.core.policy import (
     digest,
     from_document,
     plan,
+    published,
     to_document,
 )
 from bcapp.core.rules import InvalidRule, check_definition, parse_definition
@@ -52,6 +54,12 @@ class Present:
     store: Store
     rules: tuple[PolicyRule, ...]
     names: Names
+
+
+def published_schema() -> str:
+    """Return the shape of a policy as JSON, with the workflows of this release."""
+    schema = published({slug: (w.KINDS, w.OPTIONS) for slug, w in WORKFLOWS.items()})
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 async def export(settings: Settings, store_hash: str) -> str:
@@ -119,7 +127,7 @@ def make_plan(present: Present, text: str) -> tuple[PolicyPlan, str]:
     """Return what a file changes, and the token under which exactly that may be applied. Raises Refused."""
     file = PolicyFile(text)
     try:
-        wanted = from_document(file.document, present.names)
+        wanted = [_plain(rule) for rule in from_document(file.document, present.names)]
         problems = [p for i, rule in enumerate(wanted) for p in _problems(rule, i)]
         if problems:
             raise file.refuse(problems)
@@ -127,6 +135,16 @@ def make_plan(present: Present, text: str) -> tuple[PolicyPlan, str]:
     except UnknownNames as exc:
         raise file.refuse(exc.problems) from None
     return made, digest(present.rules, text)
+
+
+def _plain(rule: PolicyRule) -> PolicyRule:
+    """Return the rule as the panel would save it: what a file says although it is the default is left out."""
+    workflow, d = WORKFLOWS.get(rule.workflow), rule.definition
+    if workflow is None:
+        return rule
+    usual = {(o.name, o.default) for o in workflow.OPTIONS}
+    options = tuple(pair for pair in d.options if pair not in usual)
+    return replace(rule, definition=replace(d, kind="" if d.kind == workflow.KINDS[0] else d.kind, options=options))
 
 
 def _problems(rule: PolicyRule, at: int) -> Iterator[tuple[tuple[str | int, ...], str]]:

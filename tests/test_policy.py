@@ -92,6 +92,32 @@ rules:
     assert await lines_of(house, text) == ["  “Dear tents” stays as it is.", lines[-1]]
 
 
+async def test_a_rule_of_another_workflow_comes_and_goes_with_its_kind_and_settings(house: House) -> None:
+    await make_rule(house)
+    text = """policy: 1
+rules:
+  - name: Dealers
+    workflow: account_approval
+    record: customer
+    approvers: {people: [manager@abc123.example.com]}
+    account: Main
+    options: {approved_group: 3, most_credit: 500.00 USD, subsidiaries: false}
+"""
+    await apply_policy(house.services, house.store, text, await token_of(house, text))
+    stored = await house.run("SELECT v.definition FROM rules r JOIN rule_versions v ON v.rule_id = r.id"
+                             " WHERE r.name = 'Dealers'")  # fmt: skip
+    assert (stored["kind"], stored["options"]) == ("customer", [["approved_group", "3"], ["most_credit", "500.00 USD"]])
+    written = await exported(house)
+    assert "record: customer" in written
+    assert (await lines_of(house, written))[1] == "  “Dealers” stays as it is."
+    bad = text.replace("approved_group: 3", "approved_group: none").replace("subsidiaries", "nonsense")
+    with pytest.raises(Refused) as refused:
+        await lines_of(house, bad)
+    assert "This workflow has no setting “nonsense”." in str(refused.value)
+    with pytest.raises(Refused, match="has no rules about “order”"):
+        await lines_of(house, text.replace("record: customer", "record: order"))
+
+
 async def test_a_save_between_plan_and_apply_refuses_the_apply(house: House) -> None:
     rule_id = await make_rule(house)
     text = (await exported(house)).replace("1000", "2500")

@@ -1,7 +1,7 @@
 """Rules as a file: what a store's rules look like in a policy, and what a policy would change.
 
 Everything that a rule names stands by the name that people use: people by e-mail, agreements, accounts and calendars
-by name. The shape is published as docs/policy.schema.json, made from SCHEMA here (a test compares).
+by name. The shape is published as docs/policy.schema.json, made from SCHEMA here and the workflows (a test compares).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from bcapp.core.conditions import Condition
 from bcapp.core.fields import OPERATOR_WORDS
-from bcapp.core.options import YES
+from bcapp.core.options import YES, Option, OptionType
 from bcapp.core.rules import (
     MOST_BANDS,
     MOST_STEPS,
@@ -122,6 +122,38 @@ SCHEMA: dict[str, Any] = {
 }
 
 
+def published(workflows: Mapping[str, tuple[Sequence[str], Sequence[Option]]]) -> dict[str, Any]:
+    """Return SCHEMA with what each workflow's rules are about and may set, for editors that check as you type.
+
+    workflows: slug -> (kinds of records, settings). A file is read by SCHEMA; what this adds is refused in sentences.
+    """
+    by_workflow = [
+        {
+            "if": {"properties": {"workflow": {"const": slug}}},
+            "then": {
+                "properties": {
+                    "record": {"enum": list(kinds)},
+                    "options": _shape([], **{o.name: _option_shape(o) for o in options}),
+                }
+            },
+        }
+        for slug, (kinds, options) in workflows.items()
+    ]
+    rule = {**_RULE, "properties": {**_RULE["properties"], "workflow": {"enum": list(workflows)}}, "allOf": by_workflow}
+    rules = {**SCHEMA["properties"]["rules"], "items": rule}
+    return {**SCHEMA, "properties": {**SCHEMA["properties"], "rules": rules}}
+
+
+def _option_shape(option: Option) -> dict[str, Any]:
+    least, most = option.between or (0, 10**9)
+    shape: dict[str, Any] = {
+        OptionType.FLAG: {"type": "boolean"},
+        OptionType.NUMBER: {"type": "integer", "minimum": least, "maximum": most},
+        OptionType.CHOICE: {"enum": [value for value, _ in option.choices]},
+    }.get(option.type, {"type": ["string", "integer"]})
+    return {**shape, "description": f"{option.label}. {option.help}".strip()}
+
+
 @dataclass(frozen=True)
 class Names:
     """Ids of a store by the names that people use, and back. people: by lower-case e-mail."""
@@ -215,7 +247,7 @@ def _entry(rule: PolicyRule, names: Names) -> dict[str, Any]:
     if d.kind:
         entry["record"] = d.kind
     if d.options:
-        entry["options"] = {name: True if value == YES else value for name, value in d.options}
+        entry["options"] = {name: {YES: True, "": False}.get(value, value) for name, value in d.options}
     return entry
 
 

@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 
 import jinja2
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_datetime, format_timedelta
+from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_currency, format_decimal
 from jinja2_fragments import render_block, render_blocks
 from starlette.datastructures import Headers
@@ -157,6 +157,13 @@ def format_time(moment: datetime, zone: str | ZoneInfo | None = None, *, seconds
     return str(format_datetime(moment, "medium", tzinfo=where, locale=surroundings().locale))
 
 
+def format_day(day: date) -> str:
+    """Return the day as the page's language writes it, such as `Nov 22, 2026`; of a moment, the store's day."""
+    if isinstance(day, datetime):
+        day = day.astimezone(surroundings().zone).date()
+    return str(format_date(day, "medium", locale=surroundings().locale))
+
+
 def format_age(moment: datetime) -> str:
     """Return how long ago (or until) the moment is, such as `2 days ago`; the absolute time when now is unknown."""
     here = surroundings()
@@ -249,7 +256,13 @@ def _environment() -> jinja2.Environment:
         page_numbers=page_numbers,
     )
     env.filters.update(
-        money=format_money, number=format_number, time=format_time, age=format_age, iso=iso_time, has=has_value
+        money=format_money,
+        number=format_number,
+        time=format_time,
+        day=format_day,
+        age=format_age,
+        iso=iso_time,
+        has=has_value,
     )
     # Blocks that are rendered alone do not run a template's imports: the parts are there for every template.
     env.globals["ui"] = env.get_template("parts.html").module

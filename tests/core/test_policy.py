@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,22 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from bcapp.core.conditions import Condition
-from bcapp.core.policy import SCHEMA, Names, PolicyRule, UnknownNames, digest, from_document, plan, to_document
+from bcapp.core.options import Option, OptionType
+from bcapp.core.policy import (
+    Names,
+    PolicyRule,
+    UnknownNames,
+    digest,
+    from_document,
+    plan,
+    published,
+    to_document,
+)
 from bcapp.core.rules import Band, RuleDefinition, SignOnce, Step
+from bcapp.policy import published_schema
 from bcapp.policy_file import MOST_BYTES, PolicyFile, Refused, write_policy
 
 NAMES = Names(
@@ -100,8 +111,29 @@ def test_export_then_apply_is_the_identity(rules: list[PolicyRule]) -> None:
     assert write_policy(to_document(rules, NAMES)) == file.text
 
 
-def test_the_published_schema_is_the_one_in_use() -> None:
-    assert json.loads((Path(__file__).parents[2] / "docs/policy.schema.json").read_text()) == SCHEMA
+def test_the_published_schema_is_the_one_of_this_release() -> None:
+    kept = (Path(__file__).parents[2] / "docs/policy.schema.json").read_text()
+    assert kept == published_schema(), "bcapp policy schema > docs/policy.schema.json"
+
+
+def test_what_the_schema_says_of_a_workflow_is_what_a_file_may_say() -> None:
+    options = (
+        Option("hide", OptionType.FLAG, "Hide", ""), Option("days", OptionType.NUMBER, "Days", "", between=(1, 9)),
+        Option("late", OptionType.CHOICE, "Late", "", choices=(("cancel", "Cancel"),)),
+    )  # fmt: skip
+    judge = Draft202012Validator(published({"a": (("supplier",), options), "b": (("order", "case"), ())}))
+
+    def fits(**rule: Any) -> bool:
+        entry = {"name": "R", "account": "Main", **rule}
+        return bool(judge.is_valid({"policy": 1, "rules": [entry]}))
+
+    assert fits(workflow="a", options={"hide": True, "days": 9, "late": "cancel"}, record="supplier")
+    assert fits(workflow="b", record="case")
+    assert not fits(workflow="c")
+    assert not fits(workflow="a", options={"days": 10})
+    assert not fits(workflow="a", options={"late": "never"})
+    assert not fits(workflow="b", options={"hide": True})
+    assert not fits(workflow="a", record="order")
 
 
 # Plans --------------------------------------------------------------------------------------------------------

@@ -153,7 +153,8 @@ async def show_record(request: Request, visit: Visit) -> Response:
     look = Look(visit, record, row, around)
     own: dict[str, Any] = {"hold_rows": [], "buttons": []}
     for more in words.more:
-        own |= await more(look)
+        added = await more(look)
+        own = {**own, **added, **{name: [*own[name], *added.get(name, ())] for name in ("hold_rows", "buttons")}}
     quiet = {"swapped": False} if wants_part(request.headers) else {}
     return answer(
         request,

@@ -33,7 +33,7 @@ from bcapp.web.panel.kinds import one, record_path
 from bcapp.web.panel.records import DECISIONS
 from bcapp.web.panel.rule_form import check_form, said
 from bcapp.web.panel.rule_form import read_form as read_rule
-from bcapp.web.panel.rules import show_editor
+from bcapp.web.panel.rules import COUNTED, show_editor
 from bcapp.web.panel.screen import Given, answer, frame, path_id, query_text
 from bcapp.web.panel.tried_kinds import TRIED
 from bcapp.web.panel.workflow_words import rule_kind
@@ -312,11 +312,12 @@ async def show_monitor(request: Request, visit: Visit) -> Response:
     """Show what a monitoring rule would have asked, beside the try of the same definition on the past."""
     db, store_hash = visit.services.db, visit.store.hash
     rule = await _rule(visit, path_id(request))
-    kind = _kind_of(rule)
+    kind = rule_kind(rule.workflow, rule.definition)
     reading = await fetch_reading(db, visit.store, visit.now)
     zone = reading.zone.key if isinstance(reading.zone, ZoneInfo) else "UTC"
     found = await fetch_monitored(db, store_hash, rule.id, rule.version, rule.changed_at, zone)
-    tried = await past.newest_tryout(db, store_hash, kind.name, rule.id, rule.version)
+    has_past = kind.name in TRIED
+    tried = await past.newest_tryout(db, store_hash, kind.name, rule.id, rule.version) if has_past else None
     past_side = None
     if tried is not None and tried.state == "counted":
         told = report(tried.tally, tried.definition, reading)
@@ -335,7 +336,8 @@ async def show_monitor(request: Request, visit: Visit) -> Response:
         sentence=await _said(visit, kind, rule.definition, rule.workflow),
         sees_facts=visit.may("requests.facts"),
         can_switch=visit.may("rules.live") and not rule.archived,
-        can_try=visit.may("rules.edit"),
+        has_backlog=kind.name in COUNTED,
+        can_try=visit.may("rules.edit") and has_past,
     )
 
 
