@@ -156,3 +156,20 @@ def test_the_controls_do_what_a_driver_needs(bc: World) -> None:
     control(bc, "POST", "/reset")
     assert placed["id"] not in bc.store.orders
     assert control(bc, "GET", "/hooks")["hooks"] == []
+
+
+def test_buyers_apply_and_staff_decide_at_the_desk(bc: World) -> None:
+    base, store = f"/desk/{bc.store.hash}/accounts", bc.store
+    sent = {"name": "Huber", "extra_0": "DE123"}
+    assert "has applied" in bc.http.post(bc.server.url + base + "/companies", data=sent, follow_redirects=True).text
+    (company,) = store.b2b.companies.values()
+    assert (company.status, company.extra) == (0, {"Tax number": "DE123"})
+    bc.http.post(f"{bc.server.url}{base}/companies/{company.id}/status", data={"status": "1"}, follow_redirects=True)
+    assert company.status == 1
+    mara = {"email": "mara@xu.example", "field": "Trade account", "value": "yes"}
+    assert "has registered" in bc.http.post(bc.server.url + base + "/customers", data=mara, follow_redirects=True).text
+    assert "Huber" in page(bc, base)
+    told = control(bc, "GET", f"/stores/{store.hash}/companies/{company.id}")
+    assert [h["status"] for h in told["history"]] == [0, 1]
+    assert control(bc, "POST", f"/stores/{store.hash}/b2b", {"auto_approve": True})["auto_approve"] is True
+    assert control(bc, "POST", f"/stores/{store.hash}/companies", {"name": "Xu"})["status"] == 1

@@ -7,6 +7,7 @@ from typing import Any
 from starlette.routing import BaseRoute, Route
 
 from bcapp.sandbox.bigcommerce import quotes as _quotes  # noqa: F401 (its operations join those of B2B Edition)
+from bcapp.sandbox.bigcommerce.accounts import AccountDesk
 from bcapp.sandbox.bigcommerce.api import Api, Checker
 from bcapp.sandbox.bigcommerce.auth import Auth
 from bcapp.sandbox.bigcommerce.b2b import B2BApi, B2BEdition
@@ -86,6 +87,7 @@ class BigCommerceSandbox:
             *self.control.routes,
             *self.panel.routes,
             *self.desk.routes,
+            *AccountDesk(self).routes,
         ]
 
     def _throttle_headers(self) -> dict[str, str]:

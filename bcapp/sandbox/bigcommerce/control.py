@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from bcapp.sandbox.bigcommerce.accounts import AccountControl
 from bcapp.sandbox.bigcommerce.offers_control import act_on_offers
 from bcapp.sandbox.bigcommerce.orders import line_shape
 from bcapp.sandbox.bigcommerce.store import Refused, Store, User
@@ -43,6 +44,7 @@ class Control:
                                                           message, review, refund (by hand)
     GET|POST /_sandbox/stores/{hash}/offers/{act}         list, promote, edit_promotion, use_promotion, raise_quote,
                                                           edit_quote, order_quote
+    (accounts.py)                         companies, customers, settings of B2B Edition
     GET  /_sandbox/hooks                  hooks, blocklist, mails about them
     GET  /_sandbox/deliveries             ?store=&scope=&state=&after= (id)
     POST /_sandbox/deliveries/{id}/resend
@@ -79,6 +81,7 @@ class Control:
             at("/stores/{hash}/orders/{order_id:int}", self.order, "GET"),
             at("/stores/{hash}/orders/{order_id:int}/{act}", self.act_on_order, "POST"),
             at("/stores/{hash}/offers/{act}", self.offers, "GET", "POST"),
+            *AccountControl(self._store).routes(at),
             at("/stores/{hash}/{act}", self.act_on_store, "POST"),
             at("/hooks", self.hooks, "GET"),
             at("/deliveries", self.deliveries, "GET"),
