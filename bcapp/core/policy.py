@@ -146,11 +146,14 @@ def published(workflows: Mapping[str, tuple[Sequence[str], Sequence[Option]]]) -
 
 def _option_shape(option: Option) -> dict[str, Any]:
     least, most = option.between or (0, 10**9)
-    shape: dict[str, Any] = {
-        OptionType.FLAG: {"type": "boolean"},
-        OptionType.NUMBER: {"type": "integer", "minimum": least, "maximum": most},
-        OptionType.CHOICE: {"enum": [value for value, _ in option.choices]},
-    }.get(option.type, {"type": ["string", "integer"]})
+    shape: dict[str, Any] = {"type": ["string", "integer"]}
+    match option.type:
+        case OptionType.FLAG:
+            shape = {"type": "boolean"}
+        case OptionType.NUMBER:
+            shape = {"type": "integer", "minimum": least, "maximum": most}
+        case OptionType.CHOICE:
+            shape = {"enum": [value for value, _ in option.choices]}
     return {**shape, "description": f"{option.label}. {option.help}".strip()}
 
 
