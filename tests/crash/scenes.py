@@ -1244,41 +1244,31 @@ class CancelOrder(VoidPayment):
 
 
 class FollowRefund(PrepareCase):
-    """Reading how a refund stands; it is made in the store's own panel, with the mark that ours have."""
+    """Reading how the money of a cancelled order stands: its void is done."""
 
-    kind = K.FOLLOW_REFUND
+    kind, payment = K.FOLLOW_REFUND, "authorized"
 
     async def prepare(self) -> None:
         await super().prepare()
+        self.order.status_id, self.order.payment_status = 5, "void"
         now, store_hash = self.world.services.clock.now(), self.world.store_hash
         (row,) = await self.world.raw(
-            "INSERT INTO cases (store_hash, kind, state, order_id, origin, currency, quoted, cap, created_at)"
-            " VALUES ($1, 'return', 'settling', $2, 'staff', 'USD', 5, 5, $3) RETURNING id",
+            "INSERT INTO cases (store_hash, kind, state, order_id, origin, currency, quoted, created_at)"
+            " VALUES ($1, 'cancellation', 'settling', $2, 'staff', 'USD', 0, $3) RETURNING id",
             store_hash,
             self.order.id,
             now,
         )
-        self.case_id = int(row["id"])
-        self.record = RecordKey("case", str(self.case_id))
+        self.case_id, self.record = int(row["id"]), RecordKey("case", str(row["id"]))
         await self.world.raw(
             "INSERT INTO records (store_hash, kind, id, created_at) VALUES ($1, 'case', $2, $3)",
             store_hash,
             self.record.id,
             now,
         )
-        made = self.world.store.refund_by_hand(self.order.id, amount="5.00", reason=f"CS-{self.case_id}")
-        await self.world.raw(
-            "INSERT INTO case_refunds (store_hash, refund_id, case_id, order_id, ours, approved, state, amount,"
-            " currency, made_at, seen_at) VALUES ($1, $2, $3, $4, true, true, 'settling', 5, 'USD', $5, $5)",
-            store_hash,
-            made["id"],
-            self.case_id,
-            self.order.id,
-            now,
-        )
 
     async def go(self) -> None:
-        path = f"/stores/{self.world.store_hash}/v3/orders/{self.order.id}/transactions$"
+        path = f"/stores/{self.world.store_hash}/v2/orders/{self.order.id}$"
         self.stage.catch(self.name, "bigcommerce", "GET", path)
         async with self.world.db.transaction():
             now = self.world.services.clock.now()
