@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from bcapp.bigcommerce.facts import read_order
+from bcapp.core.conditions import Condition
 from bcapp.core.model import OrderFacts
 from bcapp.core.offers import QuoteCover
 from bcapp.db.stores import fetch_store
 from bcapp.jobs.offers import signed_quote_of
 from bcapp.jobs.vendors import Vendors
+from bcapp.sandbox.bigcommerce.promotions import edit_promotion, use_promotion
 from bcapp.sandbox.bigcommerce.quotes import order_quote, raise_quote
 from tests.fixtures.offers import checkout_is, offer_rule, promote, promotion_is, status_of, sweep_soon
 from tests.fixtures.world import World
@@ -72,3 +74,82 @@ async def test_a_quote_is_closed_for_checkout_until_it_is_signed_and_then_sent(w
     other = await cover_of(world, order_quote(store, shallow).id)
     assert other is None
     assert world.sandbox.spec_errors == []
+
+
+async def test_an_edit_in_the_same_moment_is_told_and_kept(world: World) -> None:
+    """Somebody deepens the discount between our reading and our write: told, and what is signed is what is on."""
+    await world.settled()
+    await offer_rule(world)
+    number = promote(world, "30")
+    deeper = [{"action": {"cart_value": {"discount": {"percentage_amount": "60"}}}, "apply_once": True, "stop": False}]
+    reads = 0
+
+    def edit() -> None:
+        nonlocal reads
+        reads += 1
+        if reads == 2:  # after the look, the action reads it, and once more right before its write
+            edit_promotion(world.store, number, rules=deeper)
+
+    path = f"/v3/promotions/{number}$"
+    world.sandbox.faults.add("bigcommerce", "GET", path, "late", times=3, hook=edit)
+    await sweep_soon(world)
+    await world.task("offer_conflict")
+    await world.hold_is(number, "held")
+    await promotion_is(world, number, "DISABLED")
+    assert world.store.promotions[number]["rules"] == deeper
+
+    await sweep_soon(world)  # the edit itself is found
+    request = await world.request_is(number, "sent", 1)
+    assert (await world.requests(number))[0]["wanted"] == "cancel"
+    await world.sign(request, "dana@northfield.test")
+    await promotion_is(world, number, "ENABLED")
+    assert world.store.promotions[number]["rules"] == deeper
+
+
+async def test_a_running_promotion_is_told_or_switched_off_with_its_exposure(world: World) -> None:
+    await world.settled()
+    await offer_rule(world, groups=((Condition("name", "is", ("Told",)),),))
+    await offer_rule(world, "Off", groups=((Condition("name", "is", ("Off",)),),), options={"hold_running": "yes"})
+    told = promote(world, name="Told", starts_in=-1)
+    off = promote(world, name="Off", starts_in=-1)
+    use_promotion(world.store, off, 3)
+    await sweep_soon(world)
+    await world.task("offer_unapproved")
+    request = await world.request_is(off, "sent")
+    exposed = await world.task("offer_exposed")
+    assert "it was used 3 times so far" in exposed["text"]
+    held = await world.hold_is(off, "held")
+    assert held["found"]["uses"] == 3
+    assert held["found"]["seconds"] >= 0
+    assert status_of(world, told) == "ENABLED"
+    assert await world.requests(told) == []
+    await world.sign(request, "dana@northfield.test")
+    await promotion_is(world, off, "ENABLED")
+
+
+async def test_a_start_that_passed_is_decided_by_the_rule(world: World) -> None:
+    await world.settled()
+    numbers: dict[str, int] = {}
+    for choice in ("delay", "cancel", "alert"):
+        await offer_rule(
+            world, choice, groups=((Condition("name", "is", (choice,)),),), options={"start_passed": choice}
+        )
+        numbers[choice] = promote(world, name=choice, starts_in=0.5)
+    before = {number: dict(world.store.promotions[number]) for number in numbers.values()}
+    await sweep_soon(world)
+    asked = [await world.request_is(number, "sent") for number in numbers.values()]
+    for number in numbers.values():
+        await world.hold_is(number, "held")
+    world.advance(minutes=40)
+    for request in asked:
+        await world.sign(request, "dana@northfield.test")
+    await promotion_is(world, numbers["delay"], "ENABLED")
+    for choice in ("cancel", "alert"):
+        hold = await world.hold_is(numbers[choice], "released")
+        assert "stays off" in hold["state_why"]
+    task = await world.task("offer_kept_off")
+    assert task["record_id"] == str(numbers["alert"])
+    await world.quiet()
+    for choice, number in numbers.items():
+        status = "ENABLED" if choice == "delay" else "DISABLED"
+        assert world.store.promotions[number] == {**before[number], "status": status}
