@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from starlette.routing import Route
 
+from bcapp.core.kinds import KINDS
 from bcapp.sandbox.bigcommerce.store import User
-from bcapp.web.panel.kinds import shown_kinds
+from bcapp.web.panel.kinds import TABLE
 from bcapp.web.roles import PERMISSIONS, Role
 from bcapp.web.session import SESSION_HEADER
 from tests.web.conftest import Visitor, Web
@@ -26,7 +27,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 REFUSED = frozenset({401, 403, 404, 405})
 PARAMETER = re.compile(r"{(\w+)(?::(\w+))?}")
 ORDER = "250"
-REMOTE = {words.slug for words in shown_kinds() if words.kind.is_remote}
+REMOTE = {words.slug for words in TABLE.values() if words.name in KINDS and words.kind.is_remote}
 USERS = {role: User(id=8000 + n, email=f"{role}@example.com", name=role) for n, role in enumerate(Role)}
 
 
@@ -149,6 +150,11 @@ async def fill_store(web: Web, store_hash: str) -> int:
               store_hash, record_id, "return", "stuck", 250, "staff", "Victim's note", now)  # fmt: skip
     await add("records", "store_hash, kind, id, label, looked_at, created_at",
               store_hash, "case", str(record_id), "Victim's case", now, now)  # fmt: skip
+    await add("registrations",
+              "store_hash, id, order_id, item_id, piece, quantity, product_id, sku, name, cover, starts_on, state, "
+              "buyer, created_at",
+              store_hash, record_id, ORDER, 1, 1, 1, 7, "TENT-1", "Victim's tent", "warranty", now.date(), "active",
+              "Ann Victim", now)  # fmt: skip
     await add("supplier_imports", "store_hash, id, file_name, state, author, created_at, moved_at",
               store_hash, record_id, "victim.csv", "checked", 1, now, now)  # fmt: skip
     await add("tasks", "store_hash, id, kind, text, created_at", store_hash, record_id, "look", "Look", now)
