@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from decimal import Decimal
+from time import monotonic
 from typing import Any
 
 from bcapp.bigcommerce.client import BigCommerce
@@ -43,6 +44,7 @@ from bcapp.jobs.vendors import Vendors
 from bcapp.services import Services
 
 NEXT = timedelta()
+SECONDS_AT_ONCE = 2.0  # so long one run writes slices before it lets other work go first
 COUNT_DAYS = 30
 ORDERS_AT_ONCE = 25
 MOST_ORDERS = 2_000
@@ -97,10 +99,12 @@ async def hide_products(work: Work) -> Outcome:
     if at != "writing":
         at = await _list_page(work, facts, row["hiding"], at[0], at[1])
         return await _go_on(work, *intents, at=at)
-    rows = await db.fetch_all("next_to_hide", {**of, "most": SLICE})
-    if rows:
+    begun = monotonic()
+    while rows := await db.fetch_all("next_to_hide", {**of, "most": SLICE}):
         await _hide(work, frozenset(row["hiding_on"]), {r["product_id"]: r["version"] for r in rows})
-        return await _go_on(work, *intents)
+        if monotonic() - begun > SECONDS_AT_ONCE:
+            return await _go_on(work, *intents)
+    row = await db.fetch_one("fetch_supplier", of) or row
     detail = {"hidden": row["hidden"]}
     why = f"{row['hidden']} products are hidden."
     return Outcome(why=why, left_as=detail, intents=(*intents, Note("products_hidden", None, detail)))
@@ -168,11 +172,12 @@ async def show_products(work: Work) -> Outcome:
     if "shown" not in p:
         await db.execute("stop_hiding", of)
         return await _go_on(work, **counts)
-    ids = [int(r["product_id"]) for r in await db.fetch_all("next_to_show", {**of, "most": SLICE})]
-    if ids:
-        shown, left, kept, refused = await _show(work, supplier_id, ids)
-        sums = {"shown": counts["shown"] + shown, "left": counts["left"] + left, "kept": counts["kept"] + kept}
-        return await _go_on(work, *_refused(work, refused), **sums)
+    begun = monotonic()
+    while rows := await db.fetch_all("next_to_show", {**of, "most": SLICE}):
+        shown, left, kept, refused = await _show(work, supplier_id, [int(r["product_id"]) for r in rows])
+        counts = {"shown": counts["shown"] + shown, "left": counts["left"] + left, "kept": counts["kept"] + kept}
+        if refused or monotonic() - begun > SECONDS_AT_ONCE:
+            return await _go_on(work, *_refused(work, refused), **counts)
     hold = await fetch_hold(db, work.store.hash, work.action.record)
     intents: list[Intent] = [Note("products_shown", None, counts)]
     why = f"{counts['shown']} products are shown again."

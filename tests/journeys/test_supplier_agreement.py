@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from datetime import date, timedelta
 
+from bcapp.core.model import RecordKey
 from bcapp.core.suppliers import Cover
+from bcapp.db.deliveries import say_command
 from bcapp.db.suppliers import fetch_supplier, invite_supplier, set_state
+from bcapp.workflows.protocol import Command
 from tests.fixtures.suppliers import on_shelf, supplier, supplier_rule
 from tests.fixtures.world import World
 
@@ -56,3 +59,151 @@ async def test_a_supplier_signs_and_its_products_come_back(world: World) -> None
 
 async def is_empty(world: World) -> bool:
     return not on_shelf(world)
+
+
+async def invite(world: World, supplier_id: int) -> None:
+    now = world.services.clock.now()
+    assert await invite_supplier(
+        world.db, world.store_hash, supplier_id, hide_all=True, author=world.store.owner.id, now=now
+    )
+
+
+async def sweep(world: World) -> None:
+    """Have suppliers swept now instead of within a quarter of an hour, and wait until it is done."""
+    now = world.services.clock.now()
+    await world.raw("UPDATE sweeps SET due_at = $1, last_at = NULL WHERE name = 'suppliers'", now)
+
+    async def swept() -> bool:
+        (row,) = await world.raw("SELECT last_at FROM sweeps WHERE name = 'suppliers'")
+        return row["last_at"] is not None
+
+    await world.until(swept, said="suppliers are swept")
+    await world.quiet()
+
+
+async def test_a_product_with_two_suppliers_waits_for_both(world: World) -> None:
+    tent = world.store.product_named("TENT-X8")
+    every = on_shelf(world)
+    await supplier_rule(world, internal=False, options=(("hide", "all"),))
+    first = await supplier(world, "First", invite=False)
+    second = await supplier(world, "Second", invite=False, covers=(Cover("product", "TENT-X8"),))
+    await invite(world, first)
+    await invite(world, second)
+    await world.hold_is(first, "held")
+    await world.hold_is(second, "held")
+    await world.quiet()
+    assert on_shelf(world) == set()
+
+    # One product is shown again by hand; a webhook of a new one is lost, another is told twice.
+    shown = next(p for p in every if p != tent["id"])
+    world.store.change_product(shown, {"is_visible": True})
+    lost = world.store.add_product("TENT-X8", quiet=True, is_visible=True)["id"]
+    told = world.store.add_product("TENT-X8", is_visible=True)["id"]
+    world.store.emit("store/product/created", {"type": "product", "id": told})
+    await world.quiet()
+    assert on_shelf(world) == {shown, lost}
+    await sweep(world)
+    assert on_shelf(world) == {shown}
+    task = await world.task("products_shown_early")
+    assert str(shown) in task["text"]
+
+    await world.sign(await world.request_is(first, "sent"))
+    await world.hold_is(first, "released")
+    await world.quiet()
+    assert on_shelf(world) == (every | {lost, told}) - {tent["id"]}
+    await world.sign(await world.request_is(second, "sent"))
+    await world.hold_is(second, "released")
+    await world.quiet()
+    assert on_shelf(world) == every | {lost, told}
+    writes = [c for c in world.sandbox.calls if c.method == "PUT" and c.path.endswith("/catalog/products")]
+    assert all(len(c.body) <= 10 for c in writes)
+    assert sum(row["id"] == told for c in writes for row in c.body) == 2  # hidden once, shown once
+    assert not world.sandbox.spec_errors
+
+
+async def test_an_agreement_is_renewed_in_time_and_hides_only_when_it_ended(world: World) -> None:
+    every = on_shelf(world)
+    await supplier_rule(world, internal=False, options=(("hide", "all"), ("renew_days", "30"), ("valid_months", "12")))
+    number = await supplier(world, invite=False)
+    await invite(world, number)
+    await world.sign(await world.request_is(number, "sent"))
+    await world.hold_is(number, "released")
+    await world.quiet()
+    world.advance(days=330)
+    await sweep(world)
+    assert len(await world.requests(number)) == 1
+    world.advance(days=10)
+    await sweep(world)
+    renewal = await world.request_is(number, "sent", 1)
+    assert renewal["snapshot"]["term"] == 2
+    assert on_shelf(world) == every  # the agreement still counts
+    world.advance(days=28)
+    await sweep(world)
+    await world.hold_is(number, "held")
+    await world.quiet()
+    assert on_shelf(world) == set()
+    assert "is not renewed" in (await world.task("paper_ended:agreement"))["text"]
+    await world.sign(renewal)
+    await world.hold_is(number, "released")
+    await world.quiet()
+    assert on_shelf(world) == every
+    facts = await fetch_supplier(world.db, world.store_hash, number)
+    assert facts is not None
+    assert (facts.signed_term, facts.term) == (2, 2)
+    rows = await world.raw("SELECT 1 FROM tasks WHERE kind = 'paper_ended:agreement' AND done_at IS NULL")
+    assert rows == []
+
+
+async def test_declined_stays_hidden_and_deactivated_ends_it(world: World) -> None:
+    every = on_shelf(world)
+    await supplier_rule(world, internal=False, options=(("hide", "all"),))
+    number = await supplier(world, invite=False)
+    await invite(world, number)
+    request = await world.request_is(number, "sent")
+    await world.hold_is(number, "held")
+    document = str(request["provider_document"])
+    await asyncio.to_thread(world.sandbox.signature.decline, document, "ann.lee@granitepeak.example", "Not like this")
+    await world.hold_is(number, "kept")
+    await world.quiet()
+    assert on_shelf(world) == set()
+    assert (await world.task("not_signed"))["record_id"] == str(number)
+    async with world.db.transaction():
+        now, author = world.services.clock.now(), world.store.owner.id
+        assert await set_state(world.db, world.store_hash, number, "inactive", author=author, now=now)
+    await world.hold_is(number, "released")
+    await world.quiet()
+    assert on_shelf(world) == set()  # what is hidden is left as it is
+    async with world.db.transaction():
+        assert await set_state(world.db, world.store_hash, number, "active", author=author, now=now)
+    again = await world.hold_is(number, "held")
+    assert again["method"] == "gate"
+    command = {"supplier": number}
+    await release(world, command["supplier"])
+    await world.hold_is(number, "overridden")
+    await world.quiet()
+    assert on_shelf(world) == every
+
+
+async def release(world: World, number: int) -> None:
+    """Let the supplier go by hand."""
+    await say_command(
+        world.db, world.services.secrets, world.store_hash, RecordKey("supplier", str(number)),
+        Command("release", world.store.owner.id, "They sign on paper"), world.services.clock.now(),
+    )  # fmt: skip
+
+
+async def test_hundreds_of_products_of_one_supplier(world: World) -> None:
+    every = on_shelf(world)
+    every |= {world.store.add_product("TENT-X8", quiet=True)["id"] for _ in range(300 - len(every))}
+    await supplier_rule(world, internal=False, options=(("hide", "all"),))
+    number = await supplier(world, invite=False)
+    await invite(world, number)
+    request = await world.request_is(number, "sent")  # it does not wait behind its products
+    assert on_shelf(world)
+    await world.quiet()
+    assert on_shelf(world) == set()
+    await world.sign(request)
+    await world.hold_is(number, "released")
+    await world.quiet()
+    assert on_shelf(world) == every
+    assert await world.raw("SELECT 1 FROM tasks WHERE done_at IS NULL AND kind = 'hold_late'") == []
