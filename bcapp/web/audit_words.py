@@ -48,6 +48,7 @@ AUDIT_WORDS: dict[str, tuple[str, str, str]] = {
     "endpoint_switched_off": (N_("An outgoing webhook was switched off"), "warning", "warning"),
     "endpoint_removed": (N_("An outgoing webhook was removed"), "delete", "warning"),
     "api_key_made": (N_("A key of the API was made"), "add", "info"),
+    "case_asked_by_api": (N_("A case was opened by another system"), "add", "info"),
     "api_key_revoked": (N_("A key of the API was revoked"), "remove_circle_outline", "info"),
     "question_asked": (N_("A signer asked something"), "info", "info"),
     "question_answered": (N_("A signer's question was answered"), "check", "good"),

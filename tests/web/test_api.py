@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +35,24 @@ async def key_of(house: House, store: str = "", role: str = "read") -> dict[str,
     return {"Authorization": f"Bearer {made}"}
 
 
+BODIES: dict[str, Any] = {
+    "open_new_case": {"kind": "return", "order_id": 1001, "lines": [{"item_id": 17, "quantity": 1}], "key": "rma-1"},
+    "tell_goods": {"goods_back": True},
+}
+
+
 def path_of(operation: Operation, request_id: int) -> str:
-    values = {
-        "id": "1001" if "/records/" in operation.path else str(request_id),
-        "kind": "order",
-        "part": "signed_document",
-    }
-    return ROOT + PARAMETER.sub(lambda match: values.get(match[1], "1"), operation.path)
+    """The operation's address for what `signed` made: its request, and one row of everything else with id 4711."""
+    number = "1001" if "/records/" in operation.path else str(request_id if "/requests" in operation.path else 4711)
+    values = {"id": number, "kind": "order", "part": "signed_document"}
+    return ROOT + PARAMETER.sub(lambda match: values[match[1]], operation.path)
+
+
+async def call(house: House, operation: Operation, request_id: int, headers: dict[str, str]) -> Any:  # noqa: F811
+    body = BODIES.get(operation.name)
+    return await house.client.request(
+        operation.method, path_of(operation, request_id), headers=headers, **({"json": body} if body else {})
+    )
 
 
 def fits(answer: Any, operation: Operation) -> None:
@@ -72,6 +83,23 @@ async def signed(desk: Desk) -> int:  # noqa: F811
             {"store_hash": h.store, "request_id": request_id, "part": "signed_document", "sha256": sha256,
              "size_bytes": 15, "provider_hash": "", "verified": True, "now": h.clock.now()},
         )  # fmt: skip
+    await h.run(
+        "INSERT INTO cases (store_hash, id, kind, state, order_id, origin, currency, quoted, cap, created_at)"
+        " OVERRIDING SYSTEM VALUE VALUES ($1, 4711, 'return', 'open', 1001, 'staff', 'USD', 20, 20, $2)",
+        h.store, h.clock.now(),
+    )  # fmt: skip
+    await h.run(
+        "INSERT INTO suppliers (store_hash, id, name, identity, created_at, created_by, modified_at)"
+        " OVERRIDING SYSTEM VALUE VALUES ($1, 4711, 'Granite Peak', 'granite peak', $2, 1, $2)",
+        h.store, h.clock.now(),
+    )  # fmt: skip
+    await h.run(
+        "INSERT INTO registrations (store_hash, id, order_id, item_id, piece, quantity, product_id, sku, name, cover,"
+        " serial, serial_key, starts_on, ends_on, state, buyer, created_at) OVERRIDING SYSTEM VALUE"
+        " VALUES ($1, 4711, '1001', 17, 1, 1, 5, 'TENT-4', 'Tent', 'warranty', 'AB-12', 'AB12', $3, $4, 'active',"
+        " 'Ann Lee', $2)",
+        h.store, h.clock.now(), date(2026, 1, 1), date(2028, 12, 31),
+    )  # fmt: skip
     return request_id
 
 
@@ -122,7 +150,7 @@ async def test_without_a_good_key_nobody_hears_anything(desk: Desk) -> None:  # 
     heard = set()
     for operation in operations():
         for headers in tries:
-            answer = await house.client.request(operation.method, path_of(operation, request_id), headers=headers)
+            answer = await call(house, operation, request_id, headers)
             assert answer.status_code == 401
             assert answer.headers["www-authenticate"] == "Bearer"
             heard.add(answer.text)
@@ -137,9 +165,11 @@ async def test_a_key_of_another_store_finds_nothing_of_ours(desk: Desk) -> None:
     stranger = await key_of(house, house.other, "write")
     before = await house.run("SELECT count(*) FROM deliveries")
     for operation in operations():
-        answer = await house.client.request(operation.method, path_of(operation, request_id), headers=stranger)
-        if operation.pages:
-            assert answer.json() == {"data": [], "next": None}
+        if operation.name == "open_new_case":  # it opens one of its own
+            continue
+        answer = await call(house, operation, request_id, stranger)
+        if operation.pages or operation.path.endswith("/find"):
+            assert answer.json()["data"] == []
         else:
             assert answer.status_code == 404, operation.path
         assert "Lee" not in answer.text
@@ -151,7 +181,7 @@ async def test_a_key_that_may_read_changes_nothing(desk: Desk) -> None:  # noqa:
     request_id = await signed(desk)
     headers = await key_of(house)
     for operation in operations():
-        answer = await house.client.request(operation.method, path_of(operation, request_id), headers=headers)
+        answer = await call(house, operation, request_id, headers)
         assert (answer.status_code == 403) == (operation.role == "write"), operation.path
     assert await house.run("SELECT count(*) FROM deliveries WHERE source = 'panel'") == 0
 
@@ -192,8 +222,7 @@ async def test_every_answer_is_as_published(desk: Desk) -> None:  # noqa: F811
     request_id = await signed(desk)
     headers = await key_of(house, role="write")
     for operation in operations():
-        path = path_of(operation, request_id)
-        answer = await house.client.request(operation.method, path, headers=headers)
+        answer = await call(house, operation, request_id, headers)
         assert answer.status_code == operation.status, (operation.path, answer.text)
         if operation.media_type == "application/json":
             fits(answer, operation)
@@ -259,6 +288,75 @@ async def test_looking_again_queues_a_look_and_says_who_asked(desk: Desk) -> Non
     actor = await house.run("SELECT actor FROM audit_log WHERE event = 'looked_again' LIMIT 1")
     assert actor.startswith("api_key:")
     assert (await house.client.post(f"{ROOT}/records/order/999/look", headers=headers)).status_code == 404
+
+
+# Cases, suppliers, registrations ----------------------------------------------------------------------------
+
+
+async def test_a_case_is_opened_once_however_often_it_is_asked(desk: Desk) -> None:  # noqa: F811
+    house = desk.house  # noqa: F811
+    headers = await key_of(house, role="write")
+    body = BODIES["open_new_case"] | {"amount": "4.50"}
+    first = await house.client.post(f"{ROOT}/cases", json=body, headers=headers)
+    assert first.status_code == 201, first.text
+    assert first.json()["state"] == "new"
+    assert first.json()["origin"] == "api"
+    assert [(x["item_type"], x["quantity"], x["amount"]) for x in first.json()["lines"]] == [
+        ("PRODUCT", 1, "0.0000"), ("ORDER", 0, "4.5000"),
+    ]  # fmt: skip
+    second = await house.client.post(f"{ROOT}/cases", json=body, headers=headers)
+    assert second.json() == first.json()
+    assert await house.run("SELECT count(*) FROM cases") == 1
+    another = await house.client.post(f"{ROOT}/cases", json=body | {"order_id": 1002}, headers=headers)
+    assert another.status_code == 409
+    actor = await house.run("SELECT actor FROM audit_log WHERE event = 'case_asked_by_api' LIMIT 1")
+    assert actor.startswith("api_key:")
+    listed = (await house.client.get(f"{ROOT}/cases?order_id=1001&state=new", headers=headers)).json()
+    assert [c["id"] for c in listed["data"]] == [first.json()["id"]]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "theft"}, {"order_id": 0}, {"order_id": "x"}, {"lines": []},
+        {"lines": [{"item_id": 1, "quantity": 0}]},
+        {"lines": [{"item_id": 1, "quantity": 1}] * 2}, {"amount": "-1"}, {"amount": "1.005"}, {"amount": "NaN"},
+        {"amount": "1e30"}, {"kind": "cancellation"}, {"reason": "boredom"}, {"tolerance": 50}, {"note": "a\nb"},
+        {"key": "a b"}, {"opened_by": 1},
+    ],
+)  # fmt: skip
+async def test_what_is_no_case_is_refused(house: House, change: dict[str, Any]) -> None:  # noqa: F811
+    headers = await key_of(house, role="write")
+    answer = await house.client.post(f"{ROOT}/cases", json=BODIES["open_new_case"] | change, headers=headers)
+    assert answer.status_code == 400, answer.text
+    assert await house.run("SELECT count(*) FROM cases") == 0
+
+
+async def test_a_claim_is_looked_up_by_serial_and_by_whatever_is_known(desk: Desk) -> None:  # noqa: F811
+    house = desk.house  # noqa: F811
+    await signed(desk)
+    headers = await key_of(house)
+    for path in ("?serial=ab%2012", "?order_id=1001&state=active", "/find?q=AB-12", "/find?q=%231001"):
+        found = (await house.client.get(f"{ROOT}/registrations{path}", headers=headers)).json()["data"]
+        assert [(r["id"], r["covered"]) for r in found] == [(4711, True)], path
+    for path in ("?serial=zz", "?serial=-", "/find", "/find?q=x"):
+        assert (await house.client.get(f"{ROOT}/registrations{path}", headers=headers)).json()["data"] == [], path
+    house.clock.advance(days=800)
+    ended = (await house.client.get(f"{ROOT}/registrations/4711", headers=headers)).json()
+    assert ended["covered"] is False
+    assert ended["sentence"].startswith("Not covered: the warranty ended on 31 December 2028")
+
+
+async def test_the_goods_are_told_to_be_back(desk: Desk) -> None:  # noqa: F811
+    house = desk.house  # noqa: F811
+    await signed(desk)
+    headers = await key_of(house, role="write")
+    told = await house.client.post(f"{ROOT}/cases/4711/goods", json={"goods_back": True}, headers=headers)
+    assert told.json()["goods_back"] is True
+    assert await house.run("SELECT count(*) FROM deliveries WHERE record_kind = 'case' AND record_id = '4711'") == 1
+    await house.run("UPDATE cases SET state = 'closed'")
+    late = await house.client.post(f"{ROOT}/cases/4711/goods", json={"goods_back": False}, headers=headers)
+    assert late.status_code == 409
 
 
 # Refusals ---------------------------------------------------------------------------------------------------

@@ -68,3 +68,40 @@ SELECT kind, id, label, amount, currency, looked_at, gone_since, created_at FROM
 -- api_hold --
 SELECT method, state, state_why, blocking, wanted_at, held_at, opened_at FROM holds
  WHERE store_hash = :store_hash AND record_kind = :kind AND record_id = :id;
+
+-- api_cases --
+-- One page, newest first, before an id; what each has taken of its cap.
+SELECT c.id, c.kind, c.state, c.state_why, c.order_id, c.origin, c.goods_back, c.tender, c.tolerance, c.reason, c.currency,
+       c.quoted, c.cap, c.created_at, c.approved_at, c.ended_at,
+       COALESCE((SELECT sum(r.amount) FROM case_refunds r
+                  WHERE r.store_hash = c.store_hash AND r.case_id = c.id AND r.state <> 'declined'), 0) AS taken
+  FROM cases c
+ WHERE c.store_hash = :store_hash AND c.id < :before
+   AND (:state = '' OR c.state = :state)
+   AND (CAST(:order_id AS bigint) IS NULL OR c.order_id = CAST(:order_id AS bigint))
+ ORDER BY c.id DESC LIMIT :size;
+
+-- api_case_refunds --
+SELECT refund_id, amount, currency, state, made_at, ours FROM case_refunds
+ WHERE store_hash = :store_hash AND case_id = :case_id ORDER BY made_at, refund_id LIMIT 500;
+
+-- api_suppliers --
+-- One page, newest first, before an id.
+SELECT id FROM suppliers
+ WHERE store_hash = :store_hash AND id < :before AND (:state = '' OR state = :state)
+ ORDER BY id DESC LIMIT :size;
+
+-- api_registrations --
+-- One page, newest first, before an id.
+SELECT id, order_id, request_id, paper_id, rule_id, item_id, piece, quantity, product_id, sku, name, cover, serial,
+       starts_on, ends_on, renewal_asked_at, state, state_why, ended_on, created_at
+  FROM registrations
+ WHERE store_hash = :store_hash AND id < :before
+   AND (:order_id = '' OR order_id = :order_id) AND (:serial = '' OR serial_key = :serial)
+   AND (:state = '' OR state = :state)
+ ORDER BY id DESC LIMIT :size;
+
+-- api_registration --
+SELECT id, order_id, request_id, paper_id, rule_id, item_id, piece, quantity, product_id, sku, name, cover, serial,
+       starts_on, ends_on, renewal_asked_at, state, state_why, ended_on, created_at
+  FROM registrations WHERE store_hash = :store_hash AND id = :id;

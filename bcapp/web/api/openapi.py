@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
@@ -24,9 +24,14 @@ REFUSALS = (400, 401, 403, 404, 429)
 def document() -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of every operation."""
     found = operations()
-    models = {ErrorOut, *(_answer(op) for op in found if op.answers), *(op.takes for op in found if op.takes)}
-    ordered = sorted((m for m in models if m is not None), key=lambda m: m.__name__)
-    refs, schema = models_json_schema([(model, "serialization") for model in ordered], ref_template=REF)
+    answered: set[type[BaseModel]] = {ErrorOut, *(model for op in found if (model := _answer(op)) is not None)}
+    taken = {op.takes for op in found if op.takes is not None}
+    modes: list[tuple[type[BaseModel], Literal["serialization", "validation"]]] = []
+    for model in sorted(answered, key=lambda m: m.__name__):
+        modes.append((model, "serialization"))
+    for model in sorted(taken, key=lambda m: m.__name__):
+        modes.append((model, "validation"))
+    refs, schema = models_json_schema(modes, ref_template=REF)
     by_model = {model: ref["$ref"] for (model, _), ref in refs.items()}
     paths: dict[str, dict[str, Any]] = {}
     for op in found:
