@@ -108,6 +108,7 @@ def quote_signed_and_sent(driver: Driver) -> Told:
         return any(m["quoteId"] == str(number) for m in rows)
 
     until(mailed, f"quote {number} is mailed to its buyer", PATIENCE)
+    driver.wait_page(f"/quotes/{number}", "Released", "its page says released")
     rows = driver.ask("GET", f"/_sandbox/deliveries?store={driver.hash}&scope=store/quote/created")
     found = [d["id"] for d in rows if d["body"].get("data", {}).get("quote_id") == number]
     trigger = f"webhook {found[0]}" if found else "sweep"

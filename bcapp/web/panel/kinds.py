@@ -14,7 +14,7 @@ from typing import Any
 from bcapp.core.kinds import KINDS
 from bcapp.core.kinds.kind import Kind
 from bcapp.core.model import RecordKey
-from bcapp.web.panel.parts import More, account, case, order, supplier
+from bcapp.web.panel.parts import More, account, case, offer, order, supplier
 from bcapp.workflows import workflows_of
 
 
@@ -76,8 +76,11 @@ TABLE: dict[str, RecordKind] = {
         _record("company", "companies", "company", "companies", state_label="Status in B2B Edition",
                 state=account.company_state, more=(account.more,),
                 goes_on="The company is let in without a signature, and its open requests are cancelled."),
-        _record("quote", "quotes", "quote", "quotes"),
-        _record("promotion", "promotions", "promotion", "promotions",
+        _record("quote", "quotes", "quote", "quotes", state_label="In the store", state=offer.quote_state,
+                more=(offer.quote,),
+                goes_on="The quote can be bought without a signature, and its open requests are cancelled."),
+        _record("promotion", "promotions", "promotion", "promotions", state_label="In the store",
+                state=offer.promotion_state, more=(offer.promotion,),
                 goes_on="The promotion goes on without a signature, and its open requests are cancelled."),
         _record("price_list", "price-lists", "price list", "price lists"),
         _record("product", "products", "product", "products"),
