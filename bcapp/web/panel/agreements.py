@@ -12,9 +12,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bcapp.core.agreements import FIELDS, TABLES, language_key
-from bcapp.core.merge import parse_profile
 from bcapp.core.changes import Subject
 from bcapp.core.markup import MarkupError
+from bcapp.core.merge import parse_profile
+from bcapp.core.starters import STARTERS
 from bcapp.db import agreements, chunks, panel_requests
 from bcapp.db.agreements import Agreement, Text, Version
 from bcapp.db.changing import apply_agreement, restore_payload, text_payload
@@ -328,13 +329,15 @@ async def fetch(visit: Visit, agreement_id: int) -> Agreement:
 async def new_agreement(request: Request, visit: Visit) -> Response:
     source = query_text(request, "source")
     if source not in SOURCES:
-        return answer(request, visit, "panel/agreement_new.html", active="agreements")
+        return answer(request, visit, "panel/agreement_new.html", active="agreements", starters=STARTERS)
     if request.method != "POST":
         language = language_key(parse_profile(visit.store.profile).language).partition("-")[0]
+        begin = STARTERS.get(query_text(request, "begin"))
+        title, body = (begin.title, begin.body) if begin else ("Purchase agreement", FIRST_TEXT)
         form = Form(
             source=source,
-            title="Purchase agreement" if source == "text" else "",
-            body=FIRST_TEXT if source == "text" else "",
+            title=title if source == "text" else "",
+            body=body if source == "text" else "",
             language=language if language in LANGUAGES else "en",
             main=True,
         )
