@@ -101,13 +101,15 @@ async def prepare_case(work: Work) -> Outcome:
     order = parse_order_money(raw) if raw is not None else None
     if order is None or order.is_deleted:
         return _impossible(case, f"The store has no order {case.order_id}, or it is archived.")
-    await keep_order(work.services, work.store.hash, case, order)
     if work.action.payload.get("step") == "lines":
         if case.state is not CaseState.DRAFT:
             return skipped("The lines are chosen already.")
-        async with work.services.db.transaction():
-            await save_lines(work.services.db, work.store.hash, case.id, await _offered(client, order))
+        offered = await _offered(client, order)
+        async with work.services.db.transaction():  # the page waits for the currency, and then shows the lines
+            await save_lines(work.services.db, work.store.hash, case.id, offered)
+            await keep_order(work.services, work.store.hash, case, order)
         return Outcome()
+    await keep_order(work.services, work.store.hash, case, order)
     if case.state not in (CaseState.NEW, CaseState.OPEN, CaseState.STUCK):
         return skipped("The case is not waiting for a calculation.")
     if order.status_id == DISPUTED:

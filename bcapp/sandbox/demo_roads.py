@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bcapp.sandbox import demo_acceptances, demo_limits, demo_offers, demo_signers, demo_tryout
+from bcapp.sandbox import demo_acceptances, demo_accounts, demo_cases, demo_limits, demo_offers, demo_signers, demo_tryout
 from bcapp.sandbox.browser import DemoFailed
 from bcapp.sandbox.driver import PATIENCE, Driver, until
 
@@ -149,6 +149,13 @@ ROADS: dict[str, Callable[[Driver], Told]] = {
     "order_approval: new version asks again": demo_acceptances.new_material_version,
     "order_approval: two approvers in order": demo_signers.two_approvers_in_order,
     "order_approval: nobody signs for days": demo_signers.steps_while_nobody_signs,
+    "case_approval: a return": demo_cases.return_refunded,
+    "case_approval: an answer lost": demo_cases.answer_lost,
+    "case_approval: refunded by hand": demo_cases.refunded_by_hand,
+    "account_approval: a company applies": demo_accounts.company_approved,
+    "account_approval: created in bulk": demo_accounts.company_created_in_bulk,
+    "account_approval: a plain customer": demo_accounts.customer_approved,
     "offer_approval: a promotion": demo_offers.promotion_signed,
     "offer_approval: a quote": demo_offers.quote_signed_and_sent,
+    "supplier_agreement: hidden until signed": demo_suppliers.supplier_signed,
 }

@@ -126,9 +126,7 @@ async def _fetch(visit: Visit, record: RecordKey) -> dict[str, Any] | None:
 
 
 def _unseen(request: Request, visit: Visit, words: RecordKind, record: RecordKey, *, asked: bool) -> Response:
-    """Answer for a record that was never read. One of our own tables either was looked at or does not exist."""
-    if not words.kind.is_remote:
-        raise not_found()
+    """Answer for a record that was never read."""
     return answer(
         request, visit, "panel/record_unseen.html", "waiting",
         active="requests", words=words, number=record.id, url=frame(request).url(words.path(record.id)), asked=asked,
@@ -141,8 +139,12 @@ async def show_record(request: Request, visit: Visit) -> Response:
     db, store_hash = visit.services.db, visit.store.hash
     words, record = _words(request), _record(request)
     row = await _fetch(visit, record)
+    if row is None and not words.kind.is_remote:
+        raise not_found()
     if row is None or row["looked_at"] is None:
-        return _unseen(request, visit, words, record, asked=bool(request.query_params.get("wait")))
+        # One of our own tables is looked at as soon as it is made.
+        asked = bool(request.query_params.get("wait")) or not words.kind.is_remote
+        return _unseen(request, visit, words, record, asked=asked)
     if request.query_params.get("wait"):
         return go(request, frame(request).url(words.path(record.id)))
     around = await panel_requests.around_record(db, store_hash, record)
