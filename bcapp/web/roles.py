@@ -48,6 +48,8 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "cases.decide": MANAGERS,  # withdraw, refuse, try again, close as paid
     "suppliers.view": EVERYBODY,
     "suppliers.edit": MANAGERS,  # add, invite, import, deactivate; hiding what they sell
+    "registrations.view": EVERYBODY,  # found by order or serial number; by person needs requests.facts
+    "registrations.edit": DECIDERS,  # serial numbers, forms on paper, ending one
     "people.view": EVERYBODY,
     "people.addresses": DECIDERS,  # e-mail addresses of the directory
     "people.edit": MANAGERS,

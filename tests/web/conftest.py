@@ -31,7 +31,7 @@ TABLES = (
     "requests", "signers", "holds", "evidence", "chunks", "deliveries", "actions", "sweeps", "hooks", "tasks",
     "audit_log", "refusals", "counters", "suppliers", "supplier_contacts", "supplier_covers", "supplier_checklist",
     "supplier_imports", "supplier_import_lines", "cases", "case_lines", "case_refunds", "sign_links", "questions", "notices", "api_keys", "webhook_endpoints",
-    "webhook_messages", "webhook_sends", "webhook_tries",
+    "registrations", "paper_forms", "known_serials", "webhook_messages", "webhook_sends", "webhook_tries",
 )  # fmt: skip
 
 

@@ -496,6 +496,8 @@ async def fetch_download(request: Request) -> Response:
             name, content = await _document(services, store_hash, rest)
         elif kind == "acceptance":
             name, content = await _imported(services, store_hash, rest)
+        elif kind == "paper":
+            name, content = await _on_paper(services, store_hash, rest)
         else:
             name, content = await previews.agreement_preview(services, store_hash, rest, now)
     except Refusal as refusal:
@@ -519,6 +521,15 @@ async def _imported(services: Services, store_hash: str, subject: str) -> tuple[
         raise not_found()
     content = await _kept(services, store_hash, bytes(row["document_sha256"]))
     return f"acceptance-{row['id']}.pdf", content
+
+
+async def _on_paper(services: Services, store_hash: str, subject: str) -> tuple[str, bytes]:
+    """Return the form that a buyer signed on paper."""
+    row = await services.db.fetch_one("fetch_paper", {"store_hash": store_hash, "id": int(subject)})
+    if row is None:
+        raise not_found()
+    content = await _kept(services, store_hash, bytes(row["content"]))
+    return f"order-{row['order_id']}-form-{row['id']}.pdf", content
 
 
 async def _kept(services: Services, store_hash: str, sha256: bytes) -> bytes:
