@@ -100,7 +100,7 @@ def first_steps(frame: Frame, visit: Visit, steps: FirstSteps) -> list[tuple[boo
         (
             steps.rules > 0,
             "Make a rule",
-            "It says which orders wait for a signature.",
+            "It says what waits for a signature.",
             ("Make one", frame.url("rules/new")),
         ),
         (

@@ -120,6 +120,13 @@ def _record(request: Request) -> RecordKey:
     return RecordKey(_words(request).name, str(path_id(request)))
 
 
+class Kept(dict[str, Any]):
+    """Facts as kept: what an earlier release did not keep yet is None, and no bug of its page."""
+
+    def __missing__(self, key: str) -> None:
+        return None
+
+
 async def _fetch(visit: Visit, record: RecordKey) -> dict[str, Any] | None:
     values = {"store_hash": visit.store.hash, "kind": record.kind, "id": record.id}
     return await visit.services.db.fetch_one("fetch_record", values)
@@ -148,7 +155,7 @@ async def show_record(request: Request, visit: Visit) -> Response:
     if request.query_params.get("wait"):
         return go(request, frame(request).url(words.path(record.id)))
     around = await panel_requests.around_record(db, store_hash, record)
-    facts: Mapping[str, Any] = row["facts"]
+    facts = Kept(row["facts"])
     history = await list_decisions(db, store_hash, record)
     traces = history[0].traces if history else ()
     near = nearest(traces)

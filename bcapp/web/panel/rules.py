@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +22,7 @@ from bcapp.policy import lint_store, read_names
 from bcapp.web.forms import read_form
 from bcapp.web.panel import Visit, panel
 from bcapp.web.panel.changing import Change, save, waiting
+from bcapp.web.panel.exposures import exposures
 from bcapp.web.panel.facts import status_name
 from bcapp.web.panel.rule_form import (
     MATCHES,
@@ -141,7 +141,7 @@ async def show_editor(
         when=when_of(form.workflow) or form.record.when,
         options=options_of(form.workflow),
         option_picks={o.name: picked(o, choices) for o in options_of(form.workflow)},
-        exposures=await exposures(visit, form),
+        exposures=await exposures(visit.services.db, visit.store.hash, form.workflow, options_of(form.workflow)),
         can_try=form.kind in TRIED,
         has_backlog=form.kind in COUNTED,
         fields=form.record.fields,
@@ -174,10 +174,6 @@ async def show_editor(
     )
 
 
-# (workflow, option) -> what switching it on would change in the store now, as a sentence; for options that say so.
-EXPOSURES: dict[tuple[str, str], Callable[[Visit, RuleForm], Awaitable[str]]] = {}
-
-
 NAMED = {"group": "customer_group", "category": "category", "price_list": "price_list"}
 
 
@@ -187,15 +183,6 @@ def picked(option: Option, choices: Choices) -> list[tuple[str, str]]:
         return []
     what = next((w for last, w in NAMED.items() if option.name.endswith(last)), "")
     return [(number, name) for number, name in choices.named(what).items() if number != "0"]
-
-
-async def exposures(visit: Visit, form: RuleForm) -> dict[str, str]:
-    """Return, by option, how much of the store it would change; only for those that can be counted."""
-    return {
-        o.name: await EXPOSURES[form.workflow, o.name](visit, form)
-        for o in options_of(form.workflow)
-        if o.changes_store and (form.workflow, o.name) in EXPOSURES
-    }
 
 
 async def _fetch(visit: Visit, rule_id: int) -> Rule:

@@ -1,4 +1,4 @@
-"""Orders: one that was never seen, why a rule asks, releasing and sending by hand."""
+"""Records: one that was never seen, why a rule asks, releasing and sending by hand."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from bcapp.core.model import RecordKey
+from bcapp.db.deliveries import due_deliveries, read_command
+from bcapp.web.panel.kinds import RecordKind, shown_kinds
 from tests.web.panel.conftest import House
 from tests.web.panel.test_requests import Desk, desk  # noqa: F401 - a fixture
 
@@ -150,3 +153,52 @@ async def test_only_managers_send_by_hand(desk: Desk) -> None:  # noqa: F811
     await desk.order(1001)
     for who, status in (("approver", 403), ("viewer", 403), ("intruder", 404), ("stranger", 404)):
         assert (await desk.house.as_(who).post("orders/1001/send", sending(desk, 1))).status_code == status
+
+
+@pytest.mark.parametrize("words", shown_kinds(), ids=lambda w: w.name)
+async def test_every_kind_has_its_pages(house: House, words: RecordKind) -> None:
+    """Even of a record of which little is known: what another release kept, or what was never read whole."""
+    await house.run(
+        "INSERT INTO records (store_hash, kind, id, version, label, facts, trace, looked_at, created_at)"
+        " VALUES ($1, $2, '77', 1, $3, $4, '[]', $5, $5)",
+        house.store, words.name, f"{words.kind.label} 77, Ann Lee",
+        {"snapshot": {"name": "Ann Lee", "terms": {"days": 30}, "tags": ["a", "b"]}}, house.clock.now(),
+    )  # fmt: skip
+    await house.run(
+        "INSERT INTO holds (store_hash, record_kind, record_id, method, state, wanted_at, held_at)"
+        " VALUES ($1, $2, '77', 'gate', 'held', $3, $3)", house.store, words.name, house.clock.now(),
+    )  # fmt: skip
+    await house.run(
+        "INSERT INTO audit_log (store_hash, happened_at, actor, event, record_kind, record_id, detail)"
+        " VALUES ($1, $3, 'app', 'hold_moved', $2, '77', '{\"to\": \"held\"}')",
+        house.store, words.name, house.clock.now(),
+    )  # fmt: skip
+    await house.run(
+        "INSERT INTO tasks (store_hash, kind, record_kind, record_id, text, created_at)"
+        " VALUES ($1, 'not_signed', $2, '77', 'It was declined.', $3)", house.store, words.name, house.clock.now(),
+    )  # fmt: skip
+    owner, viewer = house.as_("owner"), house.as_("viewer")
+    for part in (False, True):
+        answer = await owner.get(words.path("77"), part=part)
+        assert answer.status_code == 200
+        assert answer.text.startswith("<!doctype html>") is not part
+    text = (await owner.get(words.path("77"))).text
+    assert f"{words.kind.label}: on hold" in text.replace("held", "on hold")
+    assert "It does not go on by itself" in text
+    hidden = (await viewer.get(words.path("77"))).text
+    assert "Ann Lee" not in hidden
+    assert "Release by hand" not in hidden
+    assert (await owner.get(f"{words.slug}?q=77")).status_code == 200
+    home = (await owner.get()).text
+    assert f'href="/s/{house.store}/{words.path("77")}"' in home
+    assert f"Open the {words.one}" in home
+    for path in ("release", "send"):
+        assert (await owner.get(f"{words.path('77')}/{path}", part=True)).status_code == 200
+        assert (await viewer.get(f"{words.path('77')}/{path}")).status_code == 403
+    await owner.post(f"{words.path('77')}/release", {"why": "Agreed by phone", "once": "g" * 20})
+    due = await due_deliveries(house.db, house.store, RecordKey(words.name, "77"), house.clock.now())
+    (command,) = [read_command(house.services.secrets, house.store, d) for d in due if d.topic == "command"]
+    assert (command.kind, command.workflow) == ("release", words.holder)
+    unseen = await owner.get(words.path("78"))
+    assert unseen.status_code == (200 if words.kind.is_remote else 404)
+    assert (await house.as_("intruder").get(words.path("77"))).status_code == 404

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from bcapp.core.kinds import KINDS
+from bcapp.workflows import WORKFLOWS
 from tests.web.panel.conftest import House
 
 pytestmark = pytest.mark.database
@@ -445,3 +447,29 @@ async def test_many_names_are_picked_from_a_list_and_unknown_ones_stay(house: Ho
     assert re.search(r'<option value="7" selected>Tents › 7</option>', text)
     assert "Number 99, not in the store any more" in text
     assert "category has any of Tents › 7, 99" in text
+
+
+async def test_every_workflow_and_kind_has_an_editor_that_saves(house: House) -> None:
+    account, owner = await add_account(house), house.as_("owner")
+    for slug, workflow in WORKFLOWS.items():
+        for kind in workflow.KINDS:
+            path = f"rules/new?workflow={slug}&kind={kind}"
+            text = (await owner.get(path)).text
+            assert workflow.LABEL in text, path
+            for option in workflow.OPTIONS:
+                assert f'name="o.{option.name}"' in text, (path, option.name)
+            settings = {f"o.{o.name}": o.default for o in workflow.OPTIONS}
+            field = next(iter(KINDS[kind].fields))
+            typed = {"workflow": slug, "kind": kind, "name": f"{slug} {kind}", "c.0.0.field": field}
+            assert (await owner.post("rules/draft", filled(account) | typed, part=True)).status_code == 200, path
+            data = {k: v for k, v in filled(account).items() if not k.startswith("c.")} | typed | settings
+            data.pop("c.0.0.field")
+            answer = await owner.post("rules/new", data)
+            assert answer.status_code == 303, (path, answer.text[:300])
+            assert (await owner.get(answer.headers["location"].split("/", 3)[3])).status_code == 200
+    for slug, says in (("offer_approval", "No promotions are switched on now."),
+                       ("supplier_agreement", "Every supplier that you entered has a signed agreement")):  # fmt: skip
+        assert says in (await owner.get(f"rules/new?workflow={slug}")).text
+    text = (await owner.get("rules")).text
+    assert all(workflow.LABEL in text for workflow in WORKFLOWS.values())
+    assert (await owner.get("rules/check")).status_code == 200
