@@ -130,6 +130,9 @@ async def _erase(
         "signers": await db.fetch_val("erase_signers", signer),
         "people": await _erase_person(db, store_hash, person_id, user),
         "acceptances": await db.fetch_val("erase_acceptances", {**party, "digest": digest, "requests": ids}),
+        "registrations": await db.fetch_val(
+            "erase_registrations", {"store_hash": store_hash, "digest": digest, "requests": ids}
+        ),
         "exemptions": await db.fetch_val("erase_exemptions", party),
         "texts for one customer": await db.fetch_val("erase_bindings", party),
         "cases": await db.fetch_val(

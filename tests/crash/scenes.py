@@ -32,8 +32,16 @@ from tests.core.facts import order
 from tests.crash.stage import Moment, Stage, WorldOf, open_store
 from tests.fixtures.accounts import TYPED, Accounts
 from tests.fixtures.cases import case_is, press, start_case
-from tests.fixtures.offers import checkout_is, offer_rule, promote, promotion_is, sweep_soon
+from tests.fixtures.offers import (
+    checkout_is,
+    offer_rule,
+    promote,
+    promotion_is,
+    send_promotion,
+    sweep_soon,
+)
 from tests.fixtures.suppliers import supplier, supplier_rule
+from tests.fixtures.warranties import paper_form, registered
 from tests.fixtures.world import PATIENCE, World, set_up
 
 K = ActionKind
@@ -810,6 +818,28 @@ class SwitchOnPromotion(SwitchOffPromotion):
         await self.world.hold_is(self.number, "released")
 
 
+class GiveCode(Scene):
+    """A customer signed by hand for a promotion with codes, and gets one."""
+
+    kind = K.GIVE_CODE
+
+    async def prepare(self) -> None:
+        self.number = promote(self.world, name=f"{self.stage.moment}", coupon="SHARED", coupon_type="BULK")
+        self.record = RecordKey("promotion", str(self.number))
+        self.email = f"{self.kind}@buyers.test"
+        await send_promotion(self.world, self.number, self.email)
+        self.request = await self.world.request_is(self.number, "sent")
+
+    async def go(self) -> None:
+        path = f"/stores/{self.world.store_hash}/v3/promotions/{self.number}/codes$"
+        self.stage.catch(self.name, "bigcommerce", "POST", path)
+        await self.world.sign(self.request, self.email)
+
+    def check(self) -> None:
+        codes = self.world.store.promotion_codes[self.number]
+        self.once([c for c in codes if c["code"] != "SHARED"], "made the code")
+
+
 class ShutQuote(Scene):
     """A quote with a deep discount is closed for checkout until it is signed."""
 
@@ -1278,6 +1308,29 @@ class FollowRefund(PrepareCase):
         await case_is(self.world, self.case_id, "closed")
 
 
+class RegisterWarranty(Scene):
+    """A form on paper is registered; the call only reads the order, and every piece is registered once."""
+
+    kind = K.REGISTER_WARRANTY
+
+    async def prepare(self) -> None:
+        lines = [(self.world.cheap, 2)]
+        self.order = self.world.place(quiet=True, email=f"{self.kind}@buyers.test", lines=lines)
+        self.record = RecordKey("order", str(self.order.id))
+        self.path = f"/stores/{self.world.store_hash}/v2/orders/{self.order.id}$"
+        self.paper = await paper_form(self.world, self.order.id)
+
+    async def go(self) -> None:
+        self.stage.catch(self.name, "bigcommerce", "GET", self.path)
+        async with self.world.db.transaction():
+            now, payload = self.world.services.clock.now(), {"paper": self.paper}
+            await queue_action(self.world.db, self.world.store_hash, self.kind, self.record, now, payload=payload)
+
+    async def finish(self) -> None:
+        rows = await registered(self.world, self.order.id, 2)
+        assert [(r["piece"], r["serial"]) for r in rows] == [(1, "P-1"), (2, "")]
+
+
 SCENES: dict[ActionKind, type[Scene]] = {
     scene.kind: scene
     for scene in (
@@ -1289,6 +1342,7 @@ SCENES: dict[ActionKind, type[Scene]] = {
         VoidPayment,
         CancelOrder,
         FollowRefund,
+        RegisterWarranty,
         PrepareDocument,
         CreateDocument,
         SendRequest,
@@ -1312,6 +1366,7 @@ SCENES: dict[ActionKind, type[Scene]] = {
         FinishUninstall,
         SwitchOffPromotion,
         SwitchOnPromotion,
+        GiveCode,
         ShutQuote,
         OpenQuote,
         SendQuote,
