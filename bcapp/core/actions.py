@@ -15,6 +15,7 @@ class ActionKind(StrEnum):
     SHUT_QUOTE = "shut_quote"
     OPEN_QUOTE = "open_quote"
     SEND_QUOTE = "send_quote"
+    GIVE_CODE = "give_code"
     PREPARE_CASE = "prepare_case"
     EXECUTE_REFUND = "execute_refund"
     VOID_PAYMENT = "void_payment"
@@ -105,6 +106,8 @@ def recovery(kind: ActionKind) -> Recovery:
             return Recovery.ABSOLUTE
         case ActionKind.SEND_QUOTE:
             return Recovery.AT_MOST_ONCE
+        case ActionKind.GIVE_CODE:  # looked up by its text, which is the same each time
+            return Recovery.ADOPTABLE
         case (
             ActionKind.HIDE_PRODUCTS
             | ActionKind.SHOW_PRODUCTS
@@ -140,7 +143,7 @@ def priority(kind: ActionKind) -> int:
             | ActionKind.OPEN_QUOTE
         ):
             return 10
-        case ActionKind.SEND_QUOTE:
+        case ActionKind.SEND_QUOTE | ActionKind.GIVE_CODE:
             return 30
         case ActionKind.HOLD_ORDER | ActionKind.RELEASE_ORDER | ActionKind.CAPTURE_ORDER | ActionKind.CHECK_COMPLETION:
             return 10
@@ -210,6 +213,8 @@ def lane(kind: ActionKind, request_id: int | None) -> str:
             return "register"
         case ActionKind.SEND_MAIL | ActionKind.SEND_QUOTE:
             return "mail"
+        case ActionKind.GIVE_CODE:
+            return f"{kind}:{request_id}"
         case ActionKind.HIDE_PRODUCTS | ActionKind.SHOW_PRODUCTS:
             return "products"  # a thousand products must not keep the supplier waiting for its document
         case ActionKind.KEEP_AGREEMENT | ActionKind.COUNT_PRODUCTS:

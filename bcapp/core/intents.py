@@ -10,7 +10,7 @@ from typing import Any
 from bcapp.core.acceptances import Counts, Named
 from bcapp.core.actions import ActionKind
 from bcapp.core.cases import CaseEvent
-from bcapp.core.model import Signer
+from bcapp.core.model import RecordKey, Signer
 from bcapp.core.rules import RuleTrace
 from bcapp.core.states import HoldEvent, Purpose, RequestEvent
 
@@ -171,6 +171,13 @@ class TakeStep:
 
 
 @dataclass(frozen=True)
+class LookAt:
+    """Have another record looked at: what became of this one decides there too."""
+
+    record: RecordKey
+
+
+@dataclass(frozen=True)
 class PauseRule:
     rule_id: int
     why: str
@@ -218,6 +225,7 @@ Intent = (
     | SettleTasks
     | NameCovers
     | TakeStep
+    | LookAt
     | PauseRule
     | MoveCase
     | LeaveRegistration

@@ -17,6 +17,7 @@ from bcapp.core.intents import (
     Intent,
     JudgeRequest,
     LeaveRegistration,
+    LookAt,
     MendAddress,
     MissDocument,
     MoveCase,
@@ -138,6 +139,8 @@ class Writer:
             case TakeStep():
                 of = {"store_hash": self._store.hash, "request_id": intent.request_id, "position": intent.position}
                 await self._db.execute("take_step", {**of, "how": intent.how, "now": self._now})
+            case LookAt():
+                await say_look(self._db, self._store.hash, intent.record, self._now)
             case PauseRule():
                 await self._db.execute(
                     "pause_rule", {"store_hash": self._store.hash, "id": intent.rule_id, "why": intent.why}

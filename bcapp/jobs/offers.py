@@ -8,7 +8,15 @@ from typing import Any
 
 from bcapp.bigcommerce.b2b import is_b2b_scope
 from bcapp.bigcommerce.client import BigCommerce
-from bcapp.bigcommerce.promotions import EditedMeanwhile, Seen, digest, parse_promotion, switch
+from bcapp.bigcommerce.promotions import (
+    EditedMeanwhile,
+    Seen,
+    code_for,
+    digest,
+    give_code,
+    parse_promotion,
+    switch,
+)
 from bcapp.bigcommerce.quotes import EditedQuote, allow_checkout, read_quote
 from bcapp.bigcommerce.raw import parse_date
 from bcapp.core.actions import ActionKind
@@ -19,15 +27,16 @@ from bcapp.core.kinds.quote import ENDED, ORDERED, QUOTE
 from bcapp.core.model import Gone, Hold, OrderFacts, RecordKey
 from bcapp.core.offers import DISABLED, ENABLED, QuoteCover, StartPassed, exposure, opening, order_differs
 from bcapp.core.snapshot import fingerprint
-from bcapp.core.states import HoldEvent, HoldState
+from bcapp.core.states import HoldEvent, HoldState, SignerRole
 from bcapp.db.deliveries import say_look
 from bcapp.db.requests import fetch_hold, requests_of
 from bcapp.db.sightings import all_sightings, drop_sighting, fetch_sighting, save_sighting
 from bcapp.db.stores import Store
-from bcapp.errors import B2BRefused, UnreadableInput
+from bcapp.errors import B2BRefused, RemoteError, UnreadableInput
 from bcapp.jobs.outcome import Outcome, Work, skipped
 from bcapp.jobs.rounds import Round, Swept, look_at_changed, since
 from bcapp.jobs.vendors import Vendors
+from bcapp.mail import Mailer, MailFailed, MailNotSet
 from bcapp.services import Services
 
 MARKETING = frozenset({"store_v2_marketing", "store_v2_marketing_read_only"})
@@ -218,6 +227,57 @@ async def _is_as_signed(work: Work, kind: Kind, facts: Any) -> bool:
             if not same:
                 return False
     return True
+
+
+# Codes ----------------------------------------------------------------------------------------------------
+
+
+async def give_code_of_request(work: Work) -> Outcome:
+    """Make the code of a customer who signed: good once. It is looked up by its text, so it is never made twice."""
+    client = await work.vendors.bigcommerce(work.store.hash)
+    if await client.fetch_promotion(int(work.action.record.id)) is None:
+        return skipped(GONE, look=False)
+    request = await work.request()
+    await give_code(client, int(work.action.record.id), await _code(work, request.id))
+    return Outcome(intents=(Act(ActionKind.SEND_MAIL, request.id, {"offer_code": True}),), look=False)
+
+
+async def _code(work: Work, request_id: int) -> str:
+    """Return the text of a request's code. It is made of the store's key and stands in no row of ours."""
+    key = await work.data_key()
+    number = int(work.action.record.id)
+    return code_for(number, request_id, key.digest("offer_code", f"{work.store.hash}:{number}"))
+
+
+async def mail_code(work: Work) -> Outcome:
+    """Mail a code to the customer who signed for it. At most once."""
+    request = await work.request()
+    signer = next((s for s in request.signers if s.role is SignerRole.SIGN), None)
+    told = AskPerson(
+        "code_not_sent",
+        f"{work.named}: the code of request {request.id} is made, and could not be mailed. Find it in the promotion’s "
+        "list of codes, and give it to the customer yourself.",
+        request.id,
+    )
+    if signer is None:
+        return skipped("Nobody signed it.", told, look=False)
+    url = work.services.settings.smtp_url
+    code = await _code(work, request.id)
+    try:
+        await Mailer.from_url(url.get_secret_value() if url else None).send(
+            signer.email,
+            f"Your code from {work.store.name}",
+            f"Thank you for signing. Your code is {code}\n\nIt can be used once, at the checkout of our store.\n",
+            message_id=f"code-{work.store.hash}-{request.id}",
+            at=work.services.clock.now(),
+        )
+    except MailNotSet as exc:
+        return skipped(str(exc), told, look=False)
+    except MailFailed as exc:
+        if exc.unclear or exc.permanent:
+            return skipped(f"Not mailed, or not known to be: {exc}", told, look=False)
+        raise RemoteError(str(exc)) from exc
+    return Outcome(why="Mailed to the customer who signed.", look=False)
 
 
 # Quotes ---------------------------------------------------------------------------------------------------

@@ -82,6 +82,8 @@ async def do(work: Work) -> Outcome:
             return await offers.open_quote(work)
         case ActionKind.SEND_QUOTE:
             return await offers.send_quote(work)
+        case ActionKind.GIVE_CODE:
+            return await offers.give_code_of_request(work)
         case ActionKind.HOLD_ACCOUNT:
             return await account_approval.hold_account(work)
         case ActionKind.APPROVE_ACCOUNT:

@@ -25,6 +25,7 @@ from bcapp.jobs.apply import Writer
 from bcapp.jobs.escalate import follow_profile, mail_step
 from bcapp.jobs.look import reads_for
 from bcapp.jobs.notice_mail import mail_notice
+from bcapp.jobs.offers import mail_code
 from bcapp.jobs.outcome import Outcome, Work, skipped
 from bcapp.jobs.signing import template_as_read
 from bcapp.jobs.sweeps import SWEEPS
@@ -75,6 +76,8 @@ async def send_mail(work: Work) -> Outcome:
         return await mail_step(work)
     if "notice" in work.action.payload:
         return await mail_notice(work)
+    if "offer_code" in work.action.payload:
+        return await mail_code(work)
     db, now = work.services.db, work.services.clock.now()
     task = await db.fetch_one("fetch_task", {"store_hash": work.store.hash, "id": int(work.action.payload["task_id"])})
     if task is None or task["done_at"] is not None:

@@ -71,7 +71,7 @@ def promotion_signed(driver: Driver) -> Told:
 
     def is_off() -> bool:
         driver.advance(SWEEP)
-        return _offer(driver, "promotions", number)["status"] == "DISABLED"
+        return bool(_offer(driver, "promotions", number)["status"] == "DISABLED")
 
     until(is_off, f"promotion {number} is switched off", PATIENCE)
     document = _sent(driver, f"Promotion {number}")

@@ -7,15 +7,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bcapp.core.actions import ActionKind
-from bcapp.core.intents import Act, AskPerson, Intent, Plan
+from bcapp.core.intents import Act, AskPerson, Intent, LookAt, Plan
 from bcapp.core.kinds.promotion import PROMOTION, PromotionFacts
 from bcapp.core.kinds.quote import ENDED, ORDERED, QUOTE, STATUS_WORDS, QuoteFacts
-from bcapp.core.model import Gone
+from bcapp.core.model import Gone, RecordKey
 from bcapp.core.offers import StartPassed
 from bcapp.core.options import YES, Option, Options, OptionType
 from bcapp.core.rules import RuleDefinition, RuleInForce, RuleTrace, decide_rule
 from bcapp.core.signers import NO_ADDRESS, Nobody, signer_from
-from bcapp.core.states import HoldState
+from bcapp.core.states import HoldState, Purpose
 from bcapp.workflows import gate
 from bcapp.workflows.asking import Past, Standing, Subject, ask_for_signatures, end_all, rule_traces
 from bcapp.workflows.gate import Gate
@@ -87,7 +87,7 @@ def _promotion(s: Situation, facts: PromotionFacts) -> Plan:
     if standing.overridden or s.store.test_mode:
         return Plan(standing.intents, traces)
     held = gate.hold(asked, subject, standing, _gate(s, facts))
-    return Plan((*standing.intents, *_with(held, standing)), traces)
+    return Plan((*standing.intents, *_with(held, standing), *_codes(s, facts, standing)), traces)
 
 
 def _for_its_state(s: Situation, facts: PromotionFacts) -> tuple[Situation, tuple[RuleTrace, ...]]:
@@ -159,6 +159,15 @@ def _gate(s: Situation, facts: PromotionFacts) -> Gate:
     )
 
 
+def _codes(s: Situation, facts: PromotionFacts, standing: Standing) -> Iterator[Intent]:
+    """Yield a code of its own for every customer who signed: a promotion can be limited to a group and to nobody."""
+    if not facts.takes_codes:
+        return
+    for request in standing.signed:
+        if request.purpose is Purpose.CUSTOMER and (ActionKind.GIVE_CODE, request.id) not in s.acted:
+            yield Act(ActionKind.GIVE_CODE, request.id)
+
+
 def _settings(rules: Iterable[RuleInForce]) -> dict[str, str | bool]:
     """Return what the actions have to know of the rules that ask: the strictest of their settings."""
     options = [_options(rule.definition) for rule in rules]
@@ -199,6 +208,9 @@ def _quote(s: Situation, facts: QuoteFacts) -> Plan:
             order = f"order {facts.order_id}" if facts.order_id else "an order"
             text = f"{label} was turned into {order} before it was signed. Look at the order before it is shipped."
             intents.append(AskPerson("quote_ordered_unsigned", text, alarm=True))
+        if facts.order_id and s.requests:
+            # Whether its order is covered was not known before the store had joined the two.
+            intents.append(LookAt(RecordKey("order", str(facts.order_id))))
         return Plan(tuple(intents), rule_traces(s, subject))
     standing = ask_for_signatures(s, subject)
     if standing.overridden or s.store.test_mode:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from bcapp.bigcommerce.facts import read_order
@@ -13,7 +15,15 @@ from bcapp.jobs.offers import signed_quote_of
 from bcapp.jobs.vendors import Vendors
 from bcapp.sandbox.bigcommerce.promotions import edit_promotion, use_promotion
 from bcapp.sandbox.bigcommerce.quotes import order_quote, raise_quote
-from tests.fixtures.offers import checkout_is, offer_rule, promote, promotion_is, status_of, sweep_soon
+from tests.fixtures.offers import (
+    checkout_is,
+    offer_rule,
+    promote,
+    promotion_is,
+    send_promotion,
+    status_of,
+    sweep_soon,
+)
 from tests.fixtures.world import World
 
 pytestmark = pytest.mark.journey
@@ -153,3 +163,23 @@ async def test_a_start_that_passed_is_decided_by_the_rule(world: World) -> None:
     for choice, number in numbers.items():
         status = "ENABLED" if choice == "delay" else "DISABLED"
         assert world.store.promotions[number] == {**before[number], "status": status}
+
+
+async def test_a_customer_who_signed_gets_a_code_of_their_own(world: World) -> None:
+    number = promote(world, "10", coupon="SHARED", coupon_type="BULK")
+    await send_promotion(world, number, "paula@partner.test")
+    request = await world.request_is(number, "sent")
+    await world.sign(request, "paula@partner.test")
+
+    async def made() -> Any:
+        return world.store.promotion_codes[number][1:]
+
+    (code,) = await world.until(made, said="the code is made")
+    assert (code["max_uses"], code["max_uses_per_customer"]) == (1, 1)
+    task = await world.task("code_not_sent")  # no mail server is named in this world
+    assert code["code"] not in task["text"]
+    await world.quiet()
+    assert len(world.store.promotion_codes[number]) == 2
+    rows = await world.raw("SELECT * FROM actions WHERE record_kind = 'promotion'")
+    assert code["code"] not in str(rows)
+    assert status_of(world, number) == "ENABLED"

@@ -58,6 +58,11 @@ class PromotionFacts:
         return f"Promotion {self.id}"
 
     @property
+    def takes_codes(self) -> bool:
+        """Whether it may have a code for each customer."""
+        return self.redemption == "coupon" and ("coupon_type", '"BULK"') in self.terms
+
+    @property
     def is_on(self) -> bool:
         return self.status == ENABLED
 

@@ -24,6 +24,7 @@ ACTION_WORDS: dict[ActionKind, str] = {
     ActionKind.SHUT_QUOTE: N_("Close the quote’s checkout"),
     ActionKind.OPEN_QUOTE: N_("Open the quote’s checkout"),
     ActionKind.SEND_QUOTE: N_("Send the quote to its buyer"),
+    ActionKind.GIVE_CODE: N_("Make the customer’s code"),
     ActionKind.HIDE_PRODUCTS: N_("Hide products"),
     ActionKind.SHOW_PRODUCTS: N_("Show products again"),
     ActionKind.KEEP_AGREEMENT: N_("Put the agreement onto the checklist"),
