@@ -163,7 +163,8 @@ async def test_figures_leave_simulated_requests_out(house: House) -> None:
         )
     page = (await house.as_("owner").get()).text
     assert "3 hours" in page
-    assert "90" not in page
+    assert "90 hours" not in page
+    assert "32 hours" not in page
 
 
 async def test_when_the_store_was_heard_of_last_is_not_looked_for_in_every_delivery(house: House) -> None:
