@@ -40,6 +40,7 @@ from bcapp.db.past import (
 from bcapp.db.readings import fetch_reading
 from bcapp.jobs.outcome import Outcome, Work, skipped
 from bcapp.services import Services
+from bcapp.workflows import WORKFLOWS, kind_of
 
 SLICE = 25  # records read in one go
 AT_ONCE = 4  # calls of one slice beside each other
@@ -337,7 +338,7 @@ async def try_rule(work: Work) -> Outcome:
         if under_way and (total == 0 or now - tryout.updated_at < FRESH):
             return Outcome(look=False, again_in=WAIT)
     reading = await fetch_reading(db, work.store, now)
-    live = await live_rules(db, store_hash)
+    live = [r for r in await live_rules(db, store_hash) if _is_about(r, kind)]
     rule = draft(tryout.definition, tryout.name, tryout.rule_id, tryout.rule_version)
     cursor, until, ended = tryout.cursor, time.monotonic() + TRY_SECONDS, False
     async with aclosing(try_pages(db, store_hash, kind, rule, live, tryout.tally, cursor, since, reading)) as pages:
@@ -354,6 +355,12 @@ async def try_rule(work: Work) -> Outcome:
         if await db.fetch_val("lock_past_read", of) == "read":
             await restart_tryout(db, store_hash, tryout.id, now)
     return Outcome(look=False, again_in=None if ended else timedelta())
+
+
+def _is_about(rule: RuleInForce, kind: Kind) -> bool:
+    """Return whether a rule is about this kind of record; one of another release's workflow is about none."""
+    workflow = WORKFLOWS.get(rule.workflow)
+    return workflow is not None and kind_of(workflow, rule.definition) is kind
 
 
 async def try_pages(

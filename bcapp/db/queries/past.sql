@@ -189,7 +189,7 @@ RETURNING step;
 DELETE FROM tryouts WHERE created_at < :before;
 
 -- live_rules --
--- The rules of a workflow that ask, for comparing a draft with them.
+-- The rules that ask, for comparing a draft with them.
 SELECT r.id, r.version, r.name, r.workflow, v.definition
   FROM rules r JOIN rule_versions v
     ON v.store_hash = r.store_hash AND v.rule_id = r.id AND v.version = r.version

@@ -227,3 +227,22 @@ async def test_what_is_old_or_unused_is_dropped(house: House) -> None:
 
 def test_a_tally_of_an_older_release_is_read() -> None:
     assert Tally.parse({"looked": 3, "later": 1}).looked == 3
+
+
+async def test_a_draft_about_customers_is_tried_on_customers(house: House) -> None:
+    account = int(await house.run(
+        "INSERT INTO signature_accounts (store_hash, name, environment, tenant, token_url, api_root, client_id,"
+        " client_secret, state, created_at) VALUES ($1, 'Main', 'us', 't', 'u', 'a', 'c', '', 'working', $2)"
+        " RETURNING id", house.store, house.clock.now(),
+    ))  # fmt: skip
+    rows = {"c.0.0.field": "customer_group", "c.0.0.operator": "is_any_of", "c.0.0.value": "3"}
+    edited = filled(account) | rows | {"workflow": "account_approval", "kind": "customer"}
+    answer = await house.as_("owner").post("tries", edited)
+    tryout = await fetch_tryout(house.db, house.store, int(answer.headers["location"].rsplit("/", 1)[1]))
+    assert tryout is not None
+    assert (tryout.kind, tryout.definition.kind) == ("customer", "customer")
+    assert (await house.as_("owner").get(answer.headers["location"].split("/", 3)[3])).status_code == 200
+    # The past of companies is not kept: nothing is offered, and nothing begins.
+    assert "Try on past" not in (await house.as_("owner").get("rules/new?workflow=account_approval")).text
+    company = edited | {"kind": "company"}
+    assert (await house.as_("owner").post("tries", company)).status_code == 404
