@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bcapp.sandbox import demo_acceptances, demo_accounts, demo_cases, demo_limits, demo_offers, demo_signers, demo_tryout
+from bcapp.sandbox import (
+    demo_acceptances,
+    demo_accounts,
+    demo_cases,
+    demo_limits,
+    demo_offers,
+    demo_signers,
+    demo_suppliers,
+    demo_tryout,
+    demo_warranty,
+)
 from bcapp.sandbox.browser import DemoFailed
 from bcapp.sandbox.driver import PATIENCE, Driver, until
 
@@ -158,4 +168,6 @@ ROADS: dict[str, Callable[[Driver], Told]] = {
     "offer_approval: a promotion": demo_offers.promotion_signed,
     "offer_approval: a quote": demo_offers.quote_signed_and_sent,
     "supplier_agreement: hidden until signed": demo_suppliers.supplier_signed,
+    "warranty: registered, looked up": demo_warranty.registered_and_looked_up,
+    "warranty: declined": demo_warranty.not_activated,
 }
