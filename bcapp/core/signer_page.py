@@ -31,6 +31,8 @@ class PageState(StrEnum):
     COPY = "copy"
 
 
+UNSIGNED = frozenset({PageState.YOU_DECLINED, PageState.DECLINED, PageState.EXPIRED})
+
 # Tone and picture of each: never colour alone.
 LOOKS: dict[PageState, tuple[str, str]] = {
     PageState.PREPARING: ("info", "draft"),

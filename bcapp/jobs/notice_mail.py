@@ -10,6 +10,7 @@ from bcapp.errors import RemoteError
 from bcapp.jobs.outcome import Outcome, Work, skipped
 from bcapp.mail import ADDRESS, Mailer, MailFailed, MailNotSet
 from bcapp.sign_links import make_link, sign_address
+from bcapp.workflows import warranty
 
 PURPOSE = "notice address"
 
@@ -65,6 +66,8 @@ async def _write(work: Work, request: SignatureRequest, signer: Signer, kind: st
     name = kind.partition(":")[0]
     given = {"store": store.name, "what": what}
     parts = [say(language, "hello", name=signer.name or signer.email), say(language, f"mail_{name}_text", **given)]
+    if request.workflow == warranty.SLUG and name in (NoticeKind.DECLINED, NoticeKind.EXPIRED):
+        parts.append(say(language, "not_activated"))
     if name == NoticeKind.ANSWER:
         question = await db.fetch_one("fetch_question", {"store_hash": store.hash, "id": int(kind.partition(":")[2])})
         parts.append(question["answer"] if question else "")

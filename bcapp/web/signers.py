@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from bcapp.core.actions import ActionKind
 from bcapp.core.model import SignatureRequest, Signer
-from bcapp.core.signer_page import LOOKS, Doable, PageState, doable, state_of
+from bcapp.core.signer_page import LOOKS, UNSIGNED, Doable, PageState, doable, state_of
 from bcapp.core.signer_words import language_of, record_words, say
 from bcapp.core.states import Purpose, SignerRole, SignerState
 from bcapp.core.stores import StoreDoing
@@ -31,6 +31,7 @@ from bcapp.sign_links import DECLINED, SIGNED, sign_digest, store_of_link
 from bcapp.web.forms import close_form, read_form
 from bcapp.web.refusals import Refusal, not_found
 from bcapp.web.render import Frame, page, render, wants_part
+from bcapp.workflows import warranty
 
 RESEND_AGAIN = timedelta(minutes=10)
 RESENDS_A_DAY = 5
@@ -107,6 +108,7 @@ async def _answer(request: Request, guest: Guest, *, error: str = "", text: str 
         "w": words,
         "state": state,
         "look": LOOKS[state],
+        "not_activated": guest.request.workflow == warranty.SLUG and state in UNSIGNED,
         "can": _can(guest, state),
         "facts": _facts(guest, words),
         "said": words(said) if said in SAID else "",
