@@ -77,7 +77,7 @@ TRANSITIONS: dict[tuple[CaseState, CaseEvent], CaseState] = {
         for s in (_S.OPEN, _S.APPROVED, _S.SETTLING, _S.BY_HAND, _S.STUCK, _S.CLOSED)
     },
     **{(s, _E.PERSON): _S.STUCK for s in (_S.APPROVED, _S.SETTLING, _S.BY_HAND, _S.STUCK)},
-    **{(s, _E.REFUSED): _S.REFUSED for s in (_S.OPEN, _S.APPROVED, _S.STUCK, _S.REFUSED)},
+    **{(s, _E.REFUSED): _S.REFUSED for s in (_S.OPEN, _S.STUCK, _S.REFUSED)},
     **{(s, _E.WITHDRAWN): _S.WITHDRAWN for s in (_S.DRAFT, _S.NEW, _S.OPEN, _S.WITHDRAWN)},
 }  # fmt: skip
 

@@ -210,6 +210,8 @@ async def move_case(db: Database, store_hash: str, case_id: int, event: CaseEven
         return False
     if before is CaseState.BY_HAND and state is CaseState.CLOSED:
         await db.execute("pay_by_hand", {"store_hash": store_hash, "case_id": case_id})
+    if state.is_end:
+        await db.execute("leave_attempts", {"store_hash": store_hash, "case_id": case_id, "now": now})
     record = RecordKey("case", str(case_id))
     detail = {"from": str(before), "to": str(state)}
     await append(db, store_hash, now, actor="app", event="case_moved", record=record, detail=detail)

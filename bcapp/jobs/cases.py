@@ -41,6 +41,7 @@ from bcapp.core.refunds import (
     Verdict,
     allocate,
     cap_of,
+    choose_way,
     find_lost,
     follow_after,
     free_of,
@@ -84,6 +85,7 @@ VOIDING = frozenset({"void", "void pending"})
 TAKEN = frozenset({"captured", "capture pending", "paid", "partially refunded"})
 BUSY_WAIT = timedelta(seconds=30)
 NO_ORDER = "The order does not exist any more."
+IN_TEST_MODE = Outcome(why="In test mode nothing in the store is touched.", again_in=timedelta(minutes=5))
 SHIPPED = "Part of the order is shipped, so it cannot be cancelled. Open a return for what comes back."
 IN_DISPUTE = "The order is disputed: the payment service decides about its money, and a refund would pay twice."
 
@@ -120,7 +122,7 @@ async def prepare_case(work: Work) -> Outcome:
         if order.status_id == CANCELLED:
             return _impossible(case, "The order is cancelled already.")
         if order.payment_status not in TAKEN:
-            return await _quoted(work, client, case, order, None, ())
+            return await _quoted(work, case, order, None, ())
     return await _calculate(work, client, case, order)
 
 
@@ -160,7 +162,9 @@ async def _calculate(work: Work, client: BigCommerce, case: Case, order: OrderMo
         return _impossible(
             current, "The store refunds nothing of it: no captured payment, or more than is left of the order."
         )
-    return await _quoted(work, client, current, order, quote, refunds)
+    if case.tender == "store_credit" and choose_way(quote.ways, case.tender, frozenset()) is None:
+        return _impossible(current, "The store gives no store credit for it: a guest has no account to keep it in.")
+    return await _quoted(work, current, order, quote, refunds)
 
 
 def _named(line: dict[str, Any], offered: dict[int, OrderLine]) -> NewLine:
@@ -196,9 +200,7 @@ async def _everything(client: BigCommerce, order: OrderMoney) -> tuple[list[NewL
     return lines, quote
 
 
-async def _quoted(
-    work: Work, client: BigCommerce, case: Case, order: OrderMoney, quote: Quote | None, refunds: Sequence[Refund]
-) -> Outcome:
+async def _quoted(work: Work, case: Case, order: OrderMoney, quote: Quote | None, refunds: Sequence[Refund]) -> Outcome:
     """Reserve what the case may cost against its order, under the order's lock. quote: None when no money was taken."""
     db, store_hash, now = work.services.db, work.store.hash, work.services.clock.now()
     total, tax = (quote.total, quote.tax) if quote else (ZERO, ZERO)
@@ -250,13 +252,15 @@ async def execute_refund(work: Work) -> Outcome:
     case = await _case(work)
     if case is None or case.state is not CaseState.APPROVED:
         return skipped("The case is not approved any more.")
+    if work.store.settings.test_mode:
+        return IN_TEST_MODE
     attempts = await attempts_of(db, store_hash, case.id)
     client = await work.vendors.bigcommerce(store_hash)
-    mine = next((a for a in attempts if a.action_id == work.action.id and a.state != "not_done"), None)
-    if mine is not None and mine.state == "done":  # only the end of this action was lost
-        return await _accepted(work, case, None)
-    if mine is not None and mine.is_open:
-        return await _look_for_it(work, client, case, mine)
+    if any(a.action_id == work.action.id and a.state == "done" for a in attempts):
+        return await _accepted(work, case, None)  # only the end of this action was lost
+    lost = next((a for a in attempts if a.is_open), None)
+    if lost is not None:  # of this action, or of one that died of something else
+        return await _look_for_it(work, client, case, lost)
     raw = await client.fetch_order(case.order_id)
     if raw is None:
         return await _stuck(work, case, NO_ORDER)
@@ -270,9 +274,9 @@ async def execute_refund(work: Work) -> Outcome:
         other = ActionKind.VOID_PAYMENT if order.payment_status in AUTHORISED else ActionKind.CANCEL_ORDER
         return skipped("Its payment stands otherwise by now.", Act(other, None, work.action.payload))
     refunds = await client.list_refunds(order.id)
-    lost = await _adopt_lost(work, case, attempts, refunds, order)
-    if lost is not None:
-        return lost
+    late = await _adopt_lost(work, case, attempts, refunds, order)
+    if late is not None:
+        return late
     await note_refunds(work.services, work.store, order, refunds)
     case = await _case(work)
     assert case is not None
@@ -419,6 +423,8 @@ async def void_payment(work: Work) -> Outcome:
     case = await _case(work)
     if case is None or case.state is not CaseState.APPROVED:
         return skipped("The case is not approved any more.")
+    if work.store.settings.test_mode:
+        return IN_TEST_MODE
     client = await work.vendors.bigcommerce(work.store.hash)
     raw = await client.fetch_order(case.order_id)
     if raw is None:
@@ -459,6 +465,8 @@ async def cancel_order(work: Work) -> Outcome:
     case = await _case(work)
     if case is None or case.state not in (CaseState.APPROVED, CaseState.SETTLING, CaseState.BY_HAND):
         return skipped("The case is not approved any more.")
+    if work.store.settings.test_mode:
+        return IN_TEST_MODE
     client = await work.vendors.bigcommerce(work.store.hash)
     raw = await client.fetch_order(case.order_id)
     if raw is None:
@@ -579,6 +587,10 @@ async def note_refunds(services: Services, store: Store, order: OrderMoney, refu
         known = {r["refund_id"] for r in await db.fetch_all("refunds_of_order", of)}
         flying = {r["case_id"]: frozenset(r["known"]) for r in await db.fetch_all("attempts_of_order", of)}
         for refund in refunds:
+            if refund.id in known and refund.counted <= 0 < refund.total:
+                given = {"store_hash": store.hash, "refund_id": refund.id}
+                for row in await db.fetch_all("decline_by_hand", given):
+                    await say_look(db, store.hash, RecordKey("case", str(row["case_id"])), now)
             if refund.id in known or (refund.case_id in flying and refund.id not in flying[refund.case_id]):
                 continue
             await _give_out(services, store, order, refund, since, now)

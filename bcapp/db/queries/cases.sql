@@ -106,6 +106,11 @@ UPDATE case_attempts
        ended_at = CASE WHEN :state = 'unclear' THEN NULL ELSE CAST(:now AS timestamptz) END
  WHERE store_hash = :store_hash AND case_id = :case_id AND number = :number;
 
+-- leave_attempts --
+-- The case has ended, decided by a person: what is not known of its refunds keeps no other case of the order waiting.
+UPDATE case_attempts SET state = 'person', ended_at = :now
+ WHERE store_hash = :store_hash AND case_id = :case_id AND state IN ('calling', 'unclear');
+
 -- note_attempt_look --
 UPDATE case_attempts SET state = 'unclear', looks = looks + 1
  WHERE store_hash = :store_hash AND case_id = :case_id AND number = :number
@@ -127,6 +132,12 @@ RETURNING refund_id;
 -- settle_case_refund --
 UPDATE case_refunds SET state = :state, amount = :amount
  WHERE store_hash = :store_hash AND refund_id = :refund_id AND case_id = :case_id;
+
+-- decline_by_hand --
+-- Somebody's own refund that was declined whole takes nothing off a case.
+UPDATE case_refunds SET state = 'declined'
+ WHERE store_hash = :store_hash AND refund_id = :refund_id AND NOT ours AND state <> 'declined'
+RETURNING case_id;
 
 -- pay_by_hand --
 UPDATE case_refunds SET state = 'settled'
