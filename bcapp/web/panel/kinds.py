@@ -14,7 +14,7 @@ from typing import Any
 from bcapp.core.kinds import KINDS
 from bcapp.core.kinds.kind import Kind
 from bcapp.core.model import RecordKey
-from bcapp.web.panel.parts import More, account, case, offer, order, supplier
+from bcapp.web.panel.parts import More, account, case, offer, order, registrations, supplier
 from bcapp.workflows import workflows_of
 
 
@@ -71,7 +71,7 @@ TABLE: dict[str, RecordKind] = {
     r.name: r
     for r in (
         _record("order", "orders", "order", "orders", picture="receipt", state_label="Store status",
-                state=order.state, more=(order.more,)),
+                state=order.state, more=(order.more, registrations.more)),
         _record("customer", "customers", "customer", "customers", more=(account.more,)),
         _record("company", "companies", "company", "companies", state_label="Status in B2B Edition",
                 state=account.company_state, more=(account.more,),
