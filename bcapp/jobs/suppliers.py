@@ -38,6 +38,7 @@ from bcapp.db.stores import Store
 from bcapp.db.suppliers import Hiding, columns, places, supplier_record
 from bcapp.errors import RemoteError, Stale
 from bcapp.jobs.asking import ask_person
+from bcapp.jobs.covers import look_up_covers
 from bcapp.jobs.outcome import Outcome, Work, skipped
 from bcapp.jobs.rounds import Round, Swept, since
 from bcapp.jobs.vendors import Vendors
@@ -296,7 +297,10 @@ async def count_products(work: Work) -> Outcome:
 
     The cursor stands in the payload; the supplier's page shows the last whole count meanwhile.
     """
-    p, facts = work.action.payload, await _facts(work)
+    p = work.action.payload
+    if "at" not in p:
+        await look_up_covers(work.services, work.vendors, work.store.hash, int(work.action.record.id))
+    facts = await _facts(work)
     if facts is None:
         return skipped("The supplier does not exist any more.", look=False)
     client = await work.vendors.bigcommerce(work.store.hash)

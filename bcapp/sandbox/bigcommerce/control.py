@@ -44,6 +44,7 @@ class Control:
                                                           message, review, refund (by hand)
     GET|POST /_sandbox/stores/{hash}/offers/{act}         list, promote, edit_promotion, use_promotion, raise_quote,
                                                           edit_quote, order_quote
+    GET|POST /_sandbox/stores/{hash}/products             ?brand=; POST: {"like", ...} adds one, {"id", ...} changes it
     (accounts.py)                         companies, customers, settings of B2B Edition
     GET  /_sandbox/hooks                  hooks, blocklist, mails about them
     GET  /_sandbox/deliveries             ?store=&scope=&state=&after= (id)
@@ -81,6 +82,7 @@ class Control:
             at("/stores/{hash}/orders/{order_id:int}", self.order, "GET"),
             at("/stores/{hash}/orders/{order_id:int}/{act}", self.act_on_order, "POST"),
             at("/stores/{hash}/offers/{act}", self.offers, "GET", "POST"),
+            at("/stores/{hash}/products", self.products, "GET", "POST"),
             *AccountControl(self._store).routes(at),
             at("/stores/{hash}/{act}", self.act_on_store, "POST"),
             at("/hooks", self.hooks, "GET"),
@@ -203,6 +205,17 @@ class Control:
             auth.revoke(store)
             return {"token": None}
         raise Refused(f"A store cannot {act!r}.")
+
+    def products(self, body: dict[str, Any], request: Request) -> Any:
+        """List the products of a brand, or add or change one."""
+        store = self._store(request)
+        if request.method == "GET":
+            brand = request.query_params.get("brand")
+            numbers = {b["id"] for b in store.brands.values() if b["name"] == brand}
+            return [p for p in store.products.values() if brand is None or p["brand_id"] in numbers]
+        if "like" in body:
+            return store.add_product(body.pop("like"), **body)
+        return store.change_product(int(body.pop("id")), body)
 
     def offers(self, body: dict[str, Any], request: Request) -> Any:
         return act_on_offers(self._store(request), request.path_params["act"], body)
