@@ -18,7 +18,7 @@ from bcapp.core.directory import Person
 from bcapp.core.kinds import KINDS
 from bcapp.core.kinds.kind import Kind
 from bcapp.core.kinds.order import ORDER
-from bcapp.core.model import Gone, RecordKey, SignatureRequest
+from bcapp.core.model import Gone, OrderFacts, RecordKey, SignatureRequest
 from bcapp.core.requests import Missing, decide_request
 from bcapp.core.retry import counts, next_try
 from bcapp.core.rules import RuleInForce, RuleTrace, needs_of, parse_definition
@@ -36,13 +36,14 @@ from bcapp.db.requests import acted_on, fetch_hold, fetch_request, open_actions,
 from bcapp.db.steps import read_in_time
 from bcapp.db.stores import Store, fetch_store
 from bcapp.db.warranties import registrations_of
-from bcapp.errors import AppError, CredentialsRefused, RemoteError, Stale, TokenRefused
+from bcapp.errors import AppError, BigCommerceError, CredentialsRefused, RemoteError, Stale, TokenRefused
 from bcapp.jobs.accepting import bearer_of, sign_once_agreements
 from bcapp.jobs.apply import READ_AGAIN, Writer
 from bcapp.jobs.asking import ask_person
 from bcapp.jobs.cases import look_at_refunds
 from bcapp.jobs.directory import read_directory
 from bcapp.jobs.escalate import read_escalation
+from bcapp.jobs.offers import has_asked_for_quotes, signed_quote_of
 from bcapp.jobs.past import is_whole
 from bcapp.jobs.questions import rests
 from bcapp.jobs.reading import READERS, Ask
@@ -59,6 +60,7 @@ NEW_FOR = timedelta(
 )  # a record may answer 404 right after "created"; it is asked for again before we believe it
 ASK_NEW_AGAIN = 10.0
 UNKNOWN_WAITS = timedelta(minutes=1)
+QUOTE_AGAIN = timedelta(minutes=10)
 
 
 async def look(services: Services, vendors: Vendors, store_hash: str, record: RecordKey) -> None:
@@ -221,7 +223,8 @@ async def _look_at_record(
     every_rule = [rule for found in rules.values() for rule in found]
     hold = await fetch_hold(db, store.hash, record)
     is_told = all(d.topic != "command" and d.source in ("bigcommerce", "sweep") for d in due)
-    if is_told and not every_rule and hold is None and not await requests_of(db, store.hash, record):
+    is_idle = hold is None and not await requests_of(db, store.hash, record)
+    if is_told and not every_rule and is_idle and not await has_asked_for_quotes(db, store, record):
         # No rule could ask and nothing was asked: not worth a call. Opening its page or a rule looks at it.
         async with db.transaction():
             await db.execute("touch_record", {**of, "now": started})
@@ -239,6 +242,15 @@ async def _look_at_record(
     agreements, bearer = sign_once_agreements(every_rule), None
     if agreements and not isinstance(facts, Gone):
         bearer = await bearer_of(db, services.secrets, vendors, store.hash, facts, agreements)
+    quote, ask_again = None, None
+    if isinstance(facts, OrderFacts):
+        try:
+            quote = await signed_quote_of(services, vendors, store, facts)
+            ask_again = QUOTE_AGAIN if quote is not None and not quote.request_id else None
+        except BigCommerceError:
+            if hold is not None:
+                raise  # it stays held until its quote is known
+            ask_again = UNKNOWN_WAITS  # a rule's hold must not wait for what the quote says
     now = services.clock.now()
     async with db.transaction():
         locked = await db.fetch_one("lock_record", of)
@@ -261,6 +273,7 @@ async def _look_at_record(
             commands=commands,
             test_person=await _test_person(services, store),
             ledger=await fetch_ledger(db, store.hash, record, bearer, agreements) if bearer else None,
+            quote=quote,
             acted=await acted_on(db, store.hash, record) if requests else frozenset(),
             registrations=await _registrations(db, store.hash, record, every_rule, requests),
         )
@@ -280,6 +293,9 @@ async def _look_at_record(
                 stored = kind.dump(facts)
             await keep_decision(db, store.hash, record, traces, digest(stored), now)
         await finish_deliveries(db, store.hash, list(due), now)
+        if ask_again is not None:
+            # Nothing tells the order that its quote was signed meanwhile.
+            await say_look(db, store.hash, record, now, due_at=now + ask_again)
 
 
 def share_of(situation: Situation, workflow: Workflow, rules: tuple[RuleInForce, ...]) -> Situation:

@@ -22,12 +22,14 @@ from bcapp.bigcommerce.raw import parse_date
 from bcapp.core.actions import ActionKind
 from bcapp.core.intents import Act, AskPerson, Intent, MoveHold, SettleTasks
 from bcapp.core.kinds.kind import Kind
+from bcapp.core.kinds.price_list import PRICE_LIST
 from bcapp.core.kinds.promotion import LONG_AGO, PROMOTION, PromotionFacts
 from bcapp.core.kinds.quote import ENDED, ORDERED, QUOTE
 from bcapp.core.model import Gone, Hold, OrderFacts, RecordKey
 from bcapp.core.offers import DISABLED, ENABLED, QuoteCover, StartPassed, exposure, opening, order_differs
 from bcapp.core.snapshot import fingerprint
 from bcapp.core.states import HoldEvent, HoldState, SignerRole
+from bcapp.db import Database
 from bcapp.db.deliveries import say_look
 from bcapp.db.requests import fetch_hold, requests_of
 from bcapp.db.sightings import all_sightings, drop_sighting, fetch_sighting, save_sighting
@@ -90,6 +92,19 @@ async def sweep_quotes(of: Round) -> Swept:
         return await look_at_changed(of, QUOTE.name, changed())
     except B2BRefused:
         return of.now, {"skipped": "B2B Edition is not there, or not for this app."}
+
+
+async def sweep_price_lists(of: Round) -> Swept:
+    """Have every price list looked at: whether its own date moves with its prices is nowhere written.
+
+    Where no rule is about price lists, nothing but their list is read.
+    """
+    client = await of.vendors.bigcommerce(of.store.hash)
+    rows = await client.list_price_lists()
+    for row in rows:
+        key = RecordKey(PRICE_LIST.name, str(row["id"]))
+        await say_look(of.services.db, of.store.hash, key, of.now, source="sweep", topic="found")
+    return of.now, {"read": len(rows)}
 
 
 # Promotions -----------------------------------------------------------------------------------------------
@@ -365,6 +380,11 @@ async def send_quote(work: Work) -> Outcome:
 
 
 QUOTE_CHANGES = timedelta(hours=1)  # the store joins a quote and its order when the order is placed
+
+
+async def has_asked_for_quotes(db: Database, store: Store, record: RecordKey) -> bool:
+    """Return whether an order may come from a quote that somebody was asked to sign; False for other records."""
+    return record.kind == "order" and bool(await db.fetch_val("has_asked_for_quotes", {"store_hash": store.hash}))
 
 
 async def signed_quote_of(services: Services, vendors: Vendors, store: Store, order: OrderFacts) -> QuoteCover | None:

@@ -152,9 +152,12 @@ class Standing:
         return tuple(found[number] for number in sorted(found))
 
 
-def ask_for_signatures(s: Situation, subject: Subject) -> Standing:
-    """Compare what the record is with what was asked about it, carry out what was pressed, and ask what is missing."""
-    traces = rule_traces(s, subject)
+def ask_for_signatures(s: Situation, subject: Subject, covered: Mapping[int, str] = {}) -> Standing:
+    """Compare what the record is with what was asked about it, carry out what was pressed, and ask what is missing.
+
+    covered: rules that need no signature of their own on this record, with the sentence that says why.
+    """
+    traces = tuple(_spared(s, trace, covered) for trace in rule_traces(s, subject))
     covers = _covers(s, traces)
     earlier = {rule_id: found for rule_id, found in covers.items() if not _is_own(s, found)}
     told = tuple(_told(rule, trace, earlier) for rule, trace in zip(s.rules, traces, strict=True))
@@ -178,6 +181,13 @@ def ask_for_signatures(s: Situation, subject: Subject) -> Standing:
         if {k: (c.acceptance_id, c.exemption_id) for k, c in named.items()} != s.ledger.named:
             intents.append(NameCovers(named))
     return Standing(tuple(intents), told, tuple(needs), tuple(asked))
+
+
+def _spared(s: Situation, trace: RuleTrace, covered: Mapping[int, str]) -> RuleTrace:
+    """Return the trace of a rule that another signature covers, unless somebody was asked already."""
+    if not trace.asks or trace.rule_id not in covered or any(r.rule_id == trace.rule_id for r in s.requests):
+        return trace
+    return replace(trace, decision="covered", standing="covered", sentence=covered[trace.rule_id])
 
 
 def rule_traces(s: Situation, subject: Subject) -> tuple[RuleTrace, ...]:

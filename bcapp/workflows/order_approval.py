@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from bcapp.core.actions import ActionKind
@@ -10,13 +10,14 @@ from bcapp.core.escalation import NO_ANSWER, RELEASED
 from bcapp.core.intents import Act, AskPerson, Intent, MoveHold, Plan, SettleTasks
 from bcapp.core.kinds.order import ORDER
 from bcapp.core.model import Gone, Hold, OrderFacts
-from bcapp.core.options import Option
+from bcapp.core.options import YES, Option, Options, OptionType
 from bcapp.core.release import DIGITAL_DONE, DIGITAL_PAID, ENDED, SHIPPED
 from bcapp.core.settings import AWAITING_PAYMENT
 from bcapp.core.signers import signer_from
-from bcapp.core.states import HoldEvent, HoldState
+from bcapp.core.states import HoldEvent, HoldState, Purpose
 from bcapp.workflows.asking import (
     CANNOT_ASK,
+    Need,
     Past,
     Standing,
     Subject,
@@ -29,9 +30,25 @@ from bcapp.workflows.protocol import Situation
 
 SLUG, LABEL = "order_approval", "Order approval"
 KINDS: tuple[str, ...] = (ORDER.name,)
-OPTIONS: tuple[Option, ...] = ()
+OPTIONS: tuple[Option, ...] = (
+    Option(
+        "quotes",
+        OptionType.FLAG,
+        "A signed quote covers its order",
+        "An order made from a quote that was signed needs no further signature while it has the same facts.",
+        default=YES,
+    ),
+    Option(
+        "hold_again",
+        OptionType.FLAG,
+        "Hold again what was let go unsigned",
+        "When somebody moves an order out of its hold before it is signed, it is held again, up to three times. An "
+        "order that was shipped is left as it is.",
+    ),
+)
 HOLDS = True
 
+MOST_AGAIN = 3  # a tool that moves every order would otherwise be fought for ever
 AUTHORISATION_DAYS = 6  # an authorisation is commonly kept for seven days; ask and capture before it ends
 HOLD_WORK = frozenset({ActionKind.HOLD_ORDER, ActionKind.RELEASE_ORDER, ActionKind.CAPTURE_ORDER})
 
@@ -45,10 +62,17 @@ def decide(situation: Situation) -> Plan:
     if facts.is_deleted or facts.status_id in ENDED:
         why = "The order was cancelled, declined, refunded or archived."
         return Plan(tuple(end_all(situation, why)), rule_traces(situation, subject))
-    standing = ask_for_signatures(situation, subject)
+    standing = ask_for_signatures(situation, subject, _covered(situation))
     if standing.overridden or situation.store.test_mode:
         return Plan(standing.intents, standing.traces)
     return Plan((*standing.intents, *_hold(situation, facts, standing)), standing.traces)
+
+
+def _covered(s: Situation) -> dict[int, str]:
+    """Return, by rule, that the signature on the order's quote is enough."""
+    if s.quote is None or not s.quote.covers:
+        return {}
+    return {r.id: s.quote.sentence for r in s.rules if Options(OPTIONS, r.definition.options).flag("quotes")}
 
 
 def _subject(s: Situation, facts: OrderFacts) -> Subject:
@@ -93,7 +117,7 @@ def _expiry(s: Situation, facts: OrderFacts, days: int) -> datetime:
 
 
 def _hold(s: Situation, facts: OrderFacts, standing: Standing) -> Iterator[Intent]:
-    hold, needs, blocking = s.hold, standing.needs, standing.blocking
+    hold, needs, blocking = s.hold, standing.needs, (*standing.blocking, *_of_quote(s))
     state = hold.state if hold else HoldState.NONE
     is_busy = any(a.kind in HOLD_WORK for a in s.open_actions)
     if not blocking and not standing.is_asking:
@@ -153,7 +177,7 @@ def _hold(s: Situation, facts: OrderFacts, standing: Standing) -> Iterator[Inten
     if hold is None or is_busy or state not in (HoldState.HOLDING, HoldState.HELD, HoldState.KEPT):
         return
     if state is not HoldState.HOLDING and is_moved:
-        yield from _moved(s, facts)
+        yield from _moved(s, facts, blocking)
         return
     lost = [n for n in blocking if n.state == "not_signed"]
     if lost and state is not HoldState.KEPT:
@@ -169,6 +193,13 @@ def _hold(s: Situation, facts: OrderFacts, standing: Standing) -> Iterator[Inten
         yield SettleTasks(("not_signed",))
 
 
+def _of_quote(s: Situation) -> tuple[Need, ...]:
+    """Return what the order waits for besides its own rules: the signature on the quote that it was made from."""
+    if s.quote is None or s.quote.request_id:
+        return ()
+    return (Need(None, 0, Purpose.INTERNAL, "waiting", s.quote.sentence),)
+
+
 def _is_moved(s: Situation, facts: OrderFacts, method: str) -> bool:
     if method == "capture":
         return facts.payment_status not in ("authorized", "")
@@ -176,12 +207,17 @@ def _is_moved(s: Situation, facts: OrderFacts, method: str) -> bool:
     return facts.status_id != (s.hold.status_held(chosen) if s.hold is not None else chosen)
 
 
+def _holds_again(blocking: Sequence[Need]) -> bool:
+    rules = [n.rule.definition for n in blocking if n.rule is not None]
+    return any(Options(OPTIONS, rule.options).flag("hold_again") for rule in rules)
+
+
 def _is_let_go(s: Situation, facts: OrderFacts, method: str) -> bool:
     """Return whether a release of ours that failed has nothing left to do: a voided payment is no release."""
     return facts.payment_status in DIGITAL_PAID if method == "capture" else _is_moved(s, facts, method)
 
 
-def _moved(s: Situation, facts: OrderFacts) -> Iterator[Intent]:
+def _moved(s: Situation, facts: OrderFacts, blocking: Sequence[Need]) -> Iterator[Intent]:
     """The order left the hold without us: a payment is no release, a person's hand is."""
     assert s.hold is not None
     found = s.hold.found or {}
@@ -203,6 +239,13 @@ def _moved(s: Situation, facts: OrderFacts) -> Iterator[Intent]:
     ):
         yield MoveHold(HoldEvent.WANTED, "A payment moved it out of the hold.", found={**found, "status_id": 11})
         yield Act(ActionKind.HOLD_ORDER)
+    elif not _is_shipped(facts) and _holds_again(blocking) and int(found.get("held_again") or 0) < MOST_AGAIN:
+        again = {**found, "held_again": int(found.get("held_again") or 0) + 1}
+        yield MoveHold(HoldEvent.WANTED, "Someone moved it out of the hold; the rule holds it again.", found=again)
+        yield Act(ActionKind.HOLD_ORDER)
+        yield AskPerson(
+            "held_again", f"{facts.label} was moved out of the hold before it was signed, and is held again."
+        )
     else:
         shipped = _is_shipped(facts)
         yield MoveHold(HoldEvent.LET_GO, "It was shipped." if shipped else "Someone moved it out of the hold.")

@@ -13,6 +13,7 @@ from bcapp.core.directory import Directory, Person
 from bcapp.core.fields import Reading
 from bcapp.core.intents import Plan
 from bcapp.core.model import Gone, Hold, OpenAction, RecordKey, SignatureRequest
+from bcapp.core.offers import QuoteCover
 from bcapp.core.options import Option
 from bcapp.core.rules import RuleInForce
 from bcapp.core.settings import StoreSettings
@@ -63,6 +64,7 @@ class Situation:
     ledger: Ledger | None = None  # None: no rule in force lets a signature count for later records
     test_person: Person | None = None
     acted: frozenset[tuple[ActionKind, int]] = frozenset()
+    quote: QuoteCover | None = None  # of an order that was made from a quote which somebody was asked to sign
     registrations: tuple[Registration, ...] = ()
 
     @property

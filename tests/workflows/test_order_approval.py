@@ -30,6 +30,8 @@ from bcapp.core.intents import (
     PauseRule,
 )
 from bcapp.core.model import Gone, Hold, Money, OpenAction, OrderFacts, SignatureRequest, Signer, Transaction
+from bcapp.core.offers import QuoteCover
+from bcapp.core.options import YES
 from bcapp.core.settings import StoreSettings
 from bcapp.core.states import (
     ActionState,
@@ -112,6 +114,7 @@ HOLD = ["hold wanted", "do hold_order"]
 RELEASE = ["hold all_good", "do release_order"]
 SENT, GOOD = request(), request(status=RequestStatus.COMPLETED, checked="right")
 HELD_ORDER = order(status_id=12)
+AGAIN = rule(definition=definition(options=(("hold_again", YES),)))
 
 
 def ended(status: RequestStatus, **changes: Any) -> SignatureRequest:
@@ -365,6 +368,38 @@ TABLE: dict[str, tuple[Situation, list[str]]] = {
         [],
     ),
     "a person moved it": (situation(order(), requests=(SENT,), hold=hold()), ["hold let_go", "task let_go"]),
+    "a person moved it, and the rule holds again": (
+        situation(order(), rules=(AGAIN,), requests=(SENT,), hold=hold()),
+        ["hold wanted", "do hold_order", "task held_again"],
+    ),
+    "held again three times: left to the person": (
+        situation(order(), rules=(AGAIN,), requests=(SENT,), hold=hold(found={"status_id": 11, "held_again": 3})),
+        ["hold let_go", "task let_go"],
+    ),
+    "shipped: nothing to hold again": (
+        situation(order(status_id=2), rules=(AGAIN,), requests=(SENT,), hold=hold()),
+        ["hold let_go", "task let_go"],
+    ),
+    # From a quote
+    "its quote is signed, with the same facts": (situation(quote=QuoteCover("7", 3)), []),
+    "its quote is signed, and the order differs": (
+        situation(quote=QuoteCover("7", 3, ("the total",))),
+        ["ask customer 1", *HOLD],
+    ),
+    "its quote is signed, and the rule wants its own": (
+        situation(quote=QuoteCover("7", 3), rules=(rule(definition=definition(options=(("quotes", ""),))),)),
+        ["ask customer 1", *HOLD],
+    ),
+    "its quote is not signed: held, nobody asked": (situation(quote=QuoteCover("7"), rules=()), HOLD),
+    "its quote is not signed, held": (situation(HELD_ORDER, quote=QuoteCover("7"), rules=(), hold=hold()), []),
+    "its quote was signed meanwhile": (
+        situation(HELD_ORDER, quote=QuoteCover("7", 3), rules=(), hold=hold()),
+        RELEASE,
+    ),
+    "asked already: the signature is still wanted": (
+        situation(HELD_ORDER, quote=QuoteCover("7", 3), requests=(SENT,), hold=hold()),
+        [],
+    ),
     "a person moved it: told once": (situation(order(), requests=(SENT,), hold=hold(HoldState.BYPASSED)), []),
     "it was shipped": (situation(order(status_id=2), requests=(SENT,), hold=hold()), ["hold let_go", "task let_go"]),
     "a payment moved it": (
