@@ -22,6 +22,7 @@ from bcapp.core.rules import Step as EscalationStep
 from bcapp.db.acceptances import add_import, apply_import, exempt
 from bcapp.db.calendars import save_calendar
 from bcapp.db.past import begin_tryout, fetch_tryout
+from bcapp.db.rules import add_rule
 from tests.browser.doors import axe_on, furnish_doors, sign_path
 from tests.fixtures.browser import Stage, Visitor, open_stage
 from tests.fixtures.world import World, furnish
@@ -128,8 +129,29 @@ async def furnished(bare: Bench) -> Bench:
         ids[f"order_{name}"] = number
         if name != "untouched":
             ids[f"request_{name}"] = int(requests[name]["id"])
+    await register_some(world, ids)
     await furnish_doors(world, ids)
     return bare
+
+
+async def register_some(world: World, ids: dict[str, int]) -> None:
+    """A rule about warranties that is off, and two registrations of the order that was released."""
+    now, order = world.services.clock.now(), str(ids["order_released"])
+    definition = RuleDefinition(customer=True, agreement_id=world.agreement_id, account_id=world.account_id)
+    await add_rule(
+        world.db, world.store_hash, name="Tents for two years", workflow="warranty", definition=definition,
+        author=world.store.owner.id, now=now,
+    )  # fmt: skip
+    for piece, state in ((1, "active"), (2, "not_activated")):
+        rows = await world.raw(
+            "INSERT INTO registrations (store_hash, order_id, item_id, piece, quantity, product_id, sku, name, cover,"
+            " serial, serial_key, serial_from, starts_on, ends_on, state, state_why, buyer, created_at, request_id)"
+            " VALUES ($1, $2, 1, $3, 1, 7, 'TENT-4', 'Alpine tent for four with a vestibule', 'warranty', $4, $4,"
+            " 'signer', $5, $6, $7, 'the buyer declined', 'Ann Lee', $8, $9) RETURNING id",
+            world.store_hash, order, piece, f"NF2039{piece}", now.date(), now.date() + timedelta(days=729), state, now,
+            ids["request_released"],
+        )  # fmt: skip
+        ids[f"registration_{state}"] = rows[0]["id"]
 
 
 async def sign_once(world: World, ids: dict[str, int]) -> None:
@@ -296,6 +318,8 @@ EMPTY = [
     Screen("acceptances", "acceptances"),
     Screen("exemptions", "acceptances/exemptions"),
     Screen("campaigns", "acceptances/campaigns"),
+    Screen("registrations", "registrations"),
+    Screen("registration-new-without-a-rule", "registrations/new"),
     Screen("accounts", "settings/accounts"),
     Screen("endpoints", "settings/endpoints"),
     Screen("api-keys", "settings/api"),
@@ -385,6 +409,15 @@ FILLED = [
     Screen("import-applied", "acceptances/imports/{import_applied}"),
     Screen("campaigns", "acceptances/campaigns"),
     Screen("campaign", "acceptances/campaigns/{campaign}"),
+    Screen("registrations", "registrations"),
+    Screen("registrations-found", "registrations?q=NF-20391"),
+    Screen("registrations-none", "registrations?q=77"),
+    Screen("registration", "registrations/{registration_active}"),
+    Screen("registration-not-activated", "registrations/{registration_not_activated}"),
+    Screen("registration-end", "registrations/{registration_active}", dialog("End")),
+    Screen("registration-serial", "registrations/{registration_active}", dialog("Change the serial number")),
+    Screen("registration-new-refused", "registrations/new", press("Register", shown=REFUSED)),
+    Screen("registration-serials-refused", "registrations/serials", press("Import", shown=REFUSED)),
     Screen("people", "people"),
     Screen("people-none", "people?q=nobody"),
     Screen("person-new-refused", "people/new", press("Save", shown=REFUSED)),
