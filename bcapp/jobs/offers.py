@@ -6,7 +6,6 @@ from collections.abc import AsyncIterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from bcapp.bigcommerce.b2b import is_b2b_scope
 from bcapp.bigcommerce.client import BigCommerce
 from bcapp.bigcommerce.promotions import (
     EditedMeanwhile,
@@ -29,6 +28,7 @@ from bcapp.core.model import Gone, Hold, OrderFacts, RecordKey
 from bcapp.core.offers import DISABLED, ENABLED, QuoteCover, StartPassed, exposure, opening, order_differs
 from bcapp.core.snapshot import fingerprint
 from bcapp.core.states import HoldEvent, HoldState, SignerRole
+from bcapp.core.stores import is_b2b_scope
 from bcapp.db import Database
 from bcapp.db.deliveries import say_look
 from bcapp.db.requests import fetch_hold, requests_of

@@ -6,18 +6,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bcapp.bigcommerce.b2b import is_b2b_scope
 from bcapp.bigcommerce.client import BigCommerce
 from bcapp.bigcommerce.companies import parse_company, read_company
 from bcapp.bigcommerce.facts import Needs, read_customer, read_order, read_product
+from bcapp.bigcommerce.prices import read_price_list_facts
 from bcapp.bigcommerce.promotions import Seen, read_promotion
 from bcapp.bigcommerce.quotes import read_quote
-from bcapp.bigcommerce.shelf import find_covers
 from bcapp.core.model import Gone, RecordKey
+from bcapp.core.stores import is_b2b_scope
 from bcapp.db.sightings import fetch_sighting
 from bcapp.db.stores import Store
-from bcapp.db.suppliers import fetch_supplier, late_covers, save_covers
+from bcapp.db.suppliers import fetch_supplier
 from bcapp.jobs.case_reading import read_case
+from bcapp.jobs.covers import look_up_covers
 from bcapp.jobs.vendors import Vendors
 from bcapp.services import Services
 
@@ -75,12 +76,8 @@ async def _promotion(ask: Ask) -> Any | Gone:
 
 
 async def _supplier(ask: Ask) -> Any | Gone:
-    """Read a supplier; what it covers is looked for in the store as long as it was not found there."""
-    db, store_hash, now, supplier_id = ask.services.db, ask.store.hash, ask.services.clock.now(), int(ask.id)
-    late = await late_covers(db, store_hash, supplier_id, now)
-    if late:
-        await save_covers(db, store_hash, supplier_id, await find_covers(await ask.client(), late), now)
-    return await fetch_supplier(db, store_hash, supplier_id) or Gone(RecordKey("supplier", ask.id))
+    await look_up_covers(ask.services, ask.vendors, ask.store.hash, int(ask.id))
+    return await fetch_supplier(ask.services.db, ask.store.hash, int(ask.id)) or Gone(RecordKey("supplier", ask.id))
 
 
 async def _case(ask: Ask) -> Any | Gone:
@@ -91,6 +88,10 @@ async def _quote(ask: Ask) -> Any | Gone:
     return await read_quote(await ask.vendors.quotes(ask.store.hash), int(ask.id), ask.store.currency or "USD")
 
 
+async def _price_list(ask: Ask) -> Any | Gone:
+    return await read_price_list_facts(await ask.client(), int(ask.id), with_products=ask.needs.catalog)
+
+
 READERS: dict[str, Callable[[Ask], Awaitable[Any | Gone]]] = {
     "order": _order,
     "customer": _customer,
@@ -98,6 +99,7 @@ READERS: dict[str, Callable[[Ask], Awaitable[Any | Gone]]] = {
     "product": _product,
     "promotion": _promotion,
     "quote": _quote,
+    "price_list": _price_list,
     "supplier": _supplier,
     "case": _case,
 }

@@ -21,7 +21,7 @@ from bcapp.jobs.cases import sweep_declined, sweep_refunds
 from bcapp.jobs.extensions import keep_extensions
 from bcapp.jobs.look import ask_for_consent
 from bcapp.jobs.names import read_names
-from bcapp.jobs.offers import sweep_promotions, sweep_quotes
+from bcapp.jobs.offers import sweep_price_lists, sweep_promotions, sweep_quotes
 from bcapp.jobs.past import keep_current
 from bcapp.jobs.rounds import Round, Swept, look_at_changed, since
 from bcapp.jobs.suppliers import sweep_suppliers
@@ -104,6 +104,7 @@ SWEEPS: dict[str, tuple[timedelta, Callable[[Round], Awaitable[Swept]]]] = {
     "names": (timedelta(hours=1), _names),
     "promotions": (timedelta(minutes=2), sweep_promotions),
     "quotes": (timedelta(minutes=5), sweep_quotes),
+    "price_lists": (timedelta(hours=1), sweep_price_lists),
     "suppliers": (timedelta(minutes=15), sweep_suppliers),
     "refunds": (timedelta(minutes=5), sweep_refunds),
     "renewals": (timedelta(hours=1), ask_renewals),

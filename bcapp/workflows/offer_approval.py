@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bcapp.core.actions import ActionKind
-from bcapp.core.intents import Act, AskPerson, Intent, LookAt, Plan
+from bcapp.core.intents import Act, AskPerson, Intent, LookAt, Plan, SettleTasks
+from bcapp.core.kinds.price_list import PRICE_LIST, PriceListFacts
 from bcapp.core.kinds.promotion import PROMOTION, PromotionFacts
 from bcapp.core.kinds.quote import ENDED, ORDERED, QUOTE, STATUS_WORDS, QuoteFacts
 from bcapp.core.model import Gone, RecordKey
@@ -22,7 +23,7 @@ from bcapp.workflows.gate import Gate
 from bcapp.workflows.protocol import Situation
 
 SLUG, LABEL = "offer_approval", "Offer approval"
-KINDS: tuple[str, ...] = (PROMOTION.name, QUOTE.name)
+KINDS: tuple[str, ...] = (PROMOTION.name, QUOTE.name, PRICE_LIST.name)
 HOLDS = True
 OPTIONS: tuple[Option, ...] = (
     Option(
@@ -71,6 +72,8 @@ def decide(situation: Situation) -> Plan:
         return Plan(tuple(end_all(situation, "The offer does not exist any more.")))
     if isinstance(facts, QuoteFacts):
         return _quote(situation, facts)
+    if isinstance(facts, PriceListFacts):
+        return _price_list(situation, facts)
     return _promotion(situation, facts)
 
 
@@ -224,3 +227,26 @@ def _quote(s: Situation, facts: QuoteFacts) -> Plan:
 def _quote_expiry(s: Situation, facts: QuoteFacts, days: int) -> datetime:
     ends = s.now + timedelta(days=days)
     return max(min(ends, facts.expires_at or ends), s.now + LEAST_TIME)
+
+
+# Price lists ----------------------------------------------------------------------------------------------
+
+
+def _price_list(s: Situation, facts: PriceListFacts) -> Plan:
+    """A change of prices is told, and signed as it is in force: nothing could hold a price list without harm."""
+    label = PRICE_LIST.named(str(facts.id))
+    subject = Subject(
+        kind=PRICE_LIST,
+        facts=facts,
+        label=label,
+        signers=lambda _: Nobody(NO_ADDRESS, f"{label} names no customer. Choose approvers in the rule."),
+        ends=lambda days: s.now + timedelta(days=days),
+    )
+    standing = ask_for_signatures(s, subject)
+    tasks: tuple[Intent, ...] = ()
+    if standing.asked and not s.store.test_mode:
+        text = f"{label} was changed, and its prices are in force. Its approvers are asked to sign it as it is."
+        tasks = (AskPerson("price_list_changed", text),)
+    elif standing.is_signed:
+        tasks = (SettleTasks(("price_list_changed",)),)
+    return Plan((*standing.intents, *tasks), standing.traces)

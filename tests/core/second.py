@@ -198,6 +198,7 @@ COSTS: dict[str, dict[str, str]] = {
     },
     "promotion": {"margin": "catalog"},
     "quote": {},
+    "price_list": {"depth": "catalog", "margin": "catalog"},
 }  # fmt: skip
 UNKNOWN = object()
 

@@ -13,7 +13,7 @@ from bcapp.core.offers import QuoteCover
 from bcapp.db.stores import fetch_store
 from bcapp.jobs.offers import signed_quote_of
 from bcapp.jobs.vendors import Vendors
-from bcapp.sandbox.bigcommerce.promotions import edit_promotion, use_promotion
+from bcapp.sandbox.bigcommerce.promotions import edit_promotion, set_price, use_promotion
 from bcapp.sandbox.bigcommerce.quotes import order_quote, raise_quote
 from tests.fixtures.offers import (
     checkout_is,
@@ -183,3 +183,28 @@ async def test_a_customer_who_signed_gets_a_code_of_their_own(world: World) -> N
     rows = await world.raw("SELECT * FROM actions WHERE record_kind = 'promotion'")
     assert code["code"] not in str(rows)
     assert status_of(world, number) == "ENABLED"
+
+
+async def test_a_changed_price_list_is_told_and_signed_as_it_is(world: World) -> None:
+    await world.settled()
+    number = next(iter(world.store.price_lists))
+    sku = world.store.prices[number][0]["sku"]
+    await offer_rule(world, kind="price_list", at_least="30")
+
+    async def sweep() -> None:
+        await world.raw("UPDATE sweeps SET due_at = $1 WHERE name = 'price_lists'", world.services.clock.now())
+
+    await sweep()
+    await world.quiet()
+    assert await world.requests(number) == []  # a tenth off, and from before the rule
+    world.advance(seconds=2)
+    set_price(world.store, number, sku, 1.0)
+    await sweep()
+    request = await world.request_is(number, "sent")
+    await world.task("price_list_changed")
+    assert await world.hold(number) is None
+    await world.sign(request, "dana@northfield.test")
+    await world.request_is(number, "completed")
+    await world.quiet()
+    (task,) = await world.raw("SELECT done_at FROM tasks WHERE kind = 'price_list_changed'")
+    assert task["done_at"] is not None
