@@ -26,14 +26,6 @@ TERMS = (0, 5, 15, 30, 45, 60)  # days; the only payment terms that there are
 FIRST_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
-def is_b2b_scope(scope: str) -> bool:
-    """Tell whether a grant includes B2B Edition with the right to change.
-
-    The parameter string of the scope stands in no document; it can only be known by its name.
-    """
-    return any("b2b" in word.lower() and not word.endswith("_read_only") for word in scope.split())
-
-
 class Edition(Wire):
     """How B2B Edition answers: headers that are texts, and an envelope with a code of its own."""
 

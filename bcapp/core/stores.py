@@ -32,3 +32,11 @@ ALLOWED: dict[StoreState, frozenset[StoreDoing]] = {
 def may_happen(state: StoreState, doing: StoreDoing) -> bool:
     """Tell whether a store in this state allows it."""
     return doing in ALLOWED[state]
+
+
+def is_b2b_scope(scope: str) -> bool:
+    """Tell whether a grant includes B2B Edition with the right to change.
+
+    The parameter string of the scope stands in no document; it can only be known by its name.
+    """
+    return any("b2b" in word.lower() and not word.endswith("_read_only") for word in scope.split())

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from bcapp.bigcommerce.b2b import B2B, is_b2b_scope
+from bcapp.bigcommerce.b2b import B2B
 from bcapp.bigcommerce.companies import parse_company
 from bcapp.bigcommerce.parse import parse_date
 from bcapp.core.accounts import OPTIONS
@@ -14,6 +14,7 @@ from bcapp.core.kinds.company import APPROVED, CompanyFacts
 from bcapp.core.model import RecordKey
 from bcapp.core.options import Options
 from bcapp.core.rules import parse_definition
+from bcapp.core.stores import is_b2b_scope
 from bcapp.errors import B2BRefused
 from bcapp.jobs.asking import ask_person
 from bcapp.jobs.rounds import Round, Swept, look_at_changed, since

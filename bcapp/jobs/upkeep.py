@@ -9,7 +9,6 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from bcapp.bigcommerce.b2b import is_b2b_scope
 from bcapp.bigcommerce.facts import read_order
 from bcapp.core.actions import ActionKind
 from bcapp.core.agreements import freeze_template
@@ -18,6 +17,7 @@ from bcapp.core.kinds.order import ORDER
 from bcapp.core.model import Gone
 from bcapp.core.rules import RuleInForce, decide_rule, parse_definition
 from bcapp.core.states import ActionState, RequestEvent
+from bcapp.core.stores import is_b2b_scope
 from bcapp.db.actions import queue_action
 from bcapp.db.readings import fetch_reading
 from bcapp.errors import BigCommerceError, RefusedByUs, RemoteError, Stale, TokenRefused

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bcapp.bigcommerce.b2b import B2B, is_b2b_scope, known_extra_fields
+from bcapp.bigcommerce.b2b import B2B, known_extra_fields
 from bcapp.bigcommerce.companies import (
     list_company_facts,
     parse_company,
@@ -18,6 +18,7 @@ from bcapp.bigcommerce.companies import (
 )
 from bcapp.core.kinds.company import COMPANY, CompanyFacts
 from bcapp.core.model import Gone, Money
+from bcapp.core.stores import is_b2b_scope
 from bcapp.errors import B2BRefused, BigCommerceError, UnreadableInput
 from bcapp.sandbox.app import Sandbox
 from bcapp.sandbox.bigcommerce.b2b import B2BEdition

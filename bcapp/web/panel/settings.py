@@ -15,6 +15,7 @@ from bcapp.core.actions import ActionKind
 from bcapp.core.changes import Subject
 from bcapp.core.model import RecordKey
 from bcapp.core.settings import SHIPPING_TOOLS, StoreSettings, dump_settings, loosens_holds, parse_settings
+from bcapp.core.stores import is_b2b_scope
 from bcapp.db.accounts import ask_once
 from bcapp.db.deliveries import say_command
 from bcapp.db.panel_requests import user_names
@@ -46,6 +47,8 @@ OPTIONAL_SCOPES: dict[str, tuple[str, str]] = {
         "A Countersign panel on the order page of your control panel.",
     ),
 }
+# Its parameter string stands in none of BigCommerce's pages, so it is known by its name only.
+B2B_SCOPE = ("B2B Edition: modify", "Approval of companies that apply for an account, and of quotes.")
 # A scope to modify includes the read-only one.
 INCLUDED_IN = {
     "store_channel_settings_read_only": "store_channel_settings",
@@ -344,6 +347,7 @@ async def show_scopes(request: Request, visit: Visit) -> Response:
         (label, text, name in given or INCLUDED_IN.get(name, name) in given)
         for name, (label, text) in OPTIONAL_SCOPES.items()
     ]
+    optional.append((*B2B_SCOPE, is_b2b_scope(" ".join(given))))
     return page(
         request,
         "panel/scopes.html",
