@@ -25,6 +25,7 @@ from bcapp.db.past import begin_tryout, fetch_tryout
 from bcapp.db.rules import add_rule
 from tests.browser.doors import axe_on, furnish_doors, sign_path
 from tests.fixtures.browser import Stage, Visitor, open_stage
+from tests.fixtures.cases import case_is, fetch, start_case
 from tests.fixtures.world import World, furnish
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -130,8 +131,32 @@ async def furnished(bare: Bench) -> Bench:
         if name != "untouched":
             ids[f"request_{name}"] = int(requests[name]["id"])
     await register_some(world, ids)
+    await open_cases(world, ids)
     await furnish_doors(world, ids)
     return bare
+
+
+async def open_cases(world: World, ids: dict[str, int]) -> None:
+    """A case that waits, one whose lines are being chosen, one that needs a decision, and a refund without any."""
+    now, order = world.services.clock.now(), world.store.orders[ids["order_released"]]
+    ids["case_open"] = await start_case(world, order, note="The seam is torn; pictures are with the customer service.")
+    ids["case_draft"] = await start_case(world, order, pieces=0, draft=True)
+    ids["case_stuck"] = await start_case(world, order, "exception", amount="12.50")
+    for name in ("open", "stuck"):
+        await case_is(world, ids[f"case_{name}"], "open")
+
+    async def read() -> bool:
+        return bool((await fetch(world, ids["case_draft"]))["currency"])
+
+    await world.until(read, said="the draft's lines are read")
+    await world.quiet()
+    why = "The payment service declined the refund. Pay it another way, or try again."
+    await world.raw("UPDATE cases SET state = 'stuck', state_why = $2 WHERE id = $1", ids["case_stuck"], why)
+    await world.raw(
+        "INSERT INTO case_refunds (store_hash, refund_id, order_id, ours, approved, state, amount, currency, made_by,"
+        " made_at, seen_at) VALUES ($1, 99, $2, false, false, 'settled', 12.5, 'USD', $3, $4, $4)",
+        world.store_hash, order.id, world.store.owner.id, now,
+    )  # fmt: skip
 
 
 async def register_some(world: World, ids: dict[str, int]) -> None:
@@ -318,6 +343,8 @@ EMPTY = [
     Screen("acceptances", "acceptances"),
     Screen("exemptions", "acceptances/exemptions"),
     Screen("campaigns", "acceptances/campaigns"),
+    Screen("cases", "cases"),
+    Screen("refunds", "cases/refunds"),
     Screen("registrations", "registrations"),
     Screen("registration-new-without-a-rule", "registrations/new"),
     Screen("accounts", "settings/accounts"),
@@ -409,6 +436,15 @@ FILLED = [
     Screen("import-applied", "acceptances/imports/{import_applied}"),
     Screen("campaigns", "acceptances/campaigns"),
     Screen("campaign", "acceptances/campaigns/{campaign}"),
+    Screen("cases", "cases"),
+    Screen("cases-none", "cases?q=77777"),
+    Screen("case-new-refused", "cases/new", press("Go on", shown=REFUSED)),
+    Screen("case-lines", "cases/{case_draft}/lines"),
+    Screen("case-lines-refused", "cases/{case_draft}/lines", press("Have it calculated", shown=REFUSED)),
+    Screen("case", "cases/{case_open}"),
+    Screen("case-stuck", "cases/{case_stuck}"),
+    Screen("case-refuse", "cases/{case_stuck}", dialog("Refuse", "Refuse")),
+    Screen("refunds", "cases/refunds"),
     Screen("registrations", "registrations"),
     Screen("registrations-found", "registrations?q=NF-20391"),
     Screen("registrations-none", "registrations?q=77"),
