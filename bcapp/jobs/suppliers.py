@@ -47,7 +47,7 @@ from bcapp.services import Services
 NEXT = timedelta()
 SECONDS_AT_ONCE = 2.0  # so long one run writes slices before it lets other work go first
 COUNT_DAYS = 30
-ORDERS_AT_ONCE = 25
+ORDERS_AT_ONCE = 50
 MOST_ORDERS = 2_000
 MOST_PRODUCTS = 20_000
 LINES_AT_ONCE = 50
@@ -308,14 +308,15 @@ async def count_products(work: Work) -> Outcome:
         return await _count_page(work, client, facts)
     begin = datetime.fromisoformat(p["since"])
     ids, sold = frozenset(p["ids"]), Sold({k: Decimal(v) for k, v in p["money"].items()}, int(p["sold"]))
-    after, read = int(p["orders"]), 0
+    after, orders = int(p["orders"]), list[dict[str, Any]]()
     if ids:
         listed = client.list_orders(
             created_since=begin, min_id=after + 1, page_size=ORDERS_AT_ONCE, most=ORDERS_AT_ONCE
         )
-        async for order in listed:
-            await add_sales(client, order, ids, sold)
-            after, read = int(order["id"]), read + 1
+        orders = [order async for order in listed]
+        await add_sales(client, orders, ids, sold)
+        after = int(orders[-1]["id"]) if orders else after
+    read = len(orders)
     seen = int(p["seen"]) + read
     money = {k: f"{v:f}" for k, v in sold.money.items()}
     if read == ORDERS_AT_ONCE and seen < MOST_ORDERS:

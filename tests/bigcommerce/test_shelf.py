@@ -77,7 +77,7 @@ async def test_what_products_sold(client: BigCommerce, sandbox: Sandbox) -> None
     store.place_order(lines=[("TENT-1", 1)], customer_id=next(iter(store.customers)))
     store.place_order(lines=[(TENT, 1)], customer_id=next(iter(store.customers)), payment="incomplete")
     sold = Sold({})
-    async for order in client.list_orders(created_since=since):
-        await add_sales(client, order, frozenset({tent["id"]}), sold)
+    orders = [order async for order in client.list_orders(created_since=since)]
+    await add_sales(client, orders, frozenset({tent["id"]}), sold)
     (line,) = [x for x in await client.order_products(first.id) if x["product_id"] == tent["id"]]
     assert sold == Sold({"USD": Decimal(line["total_inc_tax"])}, 1)
