@@ -16,16 +16,25 @@ import pytest_asyncio
 from playwright.async_api import Browser, FrameLocator
 
 from bcapp.core.acceptances import Party, PartyKind
+from bcapp.core.actions import ActionKind
 from bcapp.core.conditions import Condition
+from bcapp.core.imports import read_sheet
+from bcapp.core.model import RecordKey
 from bcapp.core.rules import RuleDefinition
 from bcapp.core.rules import Step as EscalationStep
+from bcapp.core.suppliers import heading_problem, read_lines
 from bcapp.db.acceptances import add_import, apply_import, exempt
+from bcapp.db.actions import queue_action
 from bcapp.db.calendars import save_calendar
 from bcapp.db.past import begin_tryout, fetch_tryout
 from bcapp.db.rules import add_rule
+from bcapp.db.suppliers import add_import as add_list
+from bcapp.db.suppliers import invite_supplier, set_state
 from tests.browser.doors import axe_on, furnish_doors, sign_path
+from tests.fixtures.accounts import TYPED, Accounts
 from tests.fixtures.browser import Stage, Visitor, open_stage
 from tests.fixtures.cases import case_is, fetch, start_case
+from tests.fixtures.suppliers import supplier, supplier_rule
 from tests.fixtures.world import World, furnish
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -126,13 +135,20 @@ async def furnished(bare: Bench) -> Bench:
     await world.quiet()
     ids["tried"] = await try_out(world, ids["monitored"])
     await sign_once(world, ids)
+    ids["company"] = await approve_company(world)
     for name, number in orders.items():
         ids[f"order_{name}"] = number
         if name != "untouched":
             ids[f"request_{name}"] = int(requests[name]["id"])
     await register_some(world, ids)
+    await add_suppliers(world, ids)
     await open_cases(world, ids)
     await furnish_doors(world, ids)
+    await world.raw(
+        "UPDATE signers SET person_id = (SELECT person_id FROM users WHERE id = $1) WHERE request_id = ANY($2)",
+        world.store.owner.id,
+        [ids["request_sent"], ids["request_released"]],
+    )
     return bare
 
 
@@ -177,6 +193,42 @@ async def register_some(world: World, ids: dict[str, int]) -> None:
             ids["request_released"],
         )  # fmt: skip
         ids[f"registration_{state}"] = rows[0]["id"]
+
+
+async def add_suppliers(world: World, ids: dict[str, int]) -> None:
+    """A supplier whose products are hidden until it signs, one that is deactivated, and a list that waits."""
+    await supplier_rule(world, internal=False, options=(("hide", "all"),))
+    number = ids["supplier"] = await supplier(world, "Granite Peak Mountaineering Ltd", invite=False)
+    now, author, store = world.services.clock.now(), world.store.owner.id, world.store_hash
+    async with world.db.transaction():
+        count = ActionKind.COUNT_PRODUCTS
+        await queue_action(world.db, store, count, RecordKey("supplier", str(number)), now)
+        sheet = b"name,signatory_email,brands\nPeak,bo@peak.example,Peak\nBo,bo,\n"
+        lines = read_lines(read_sheet(sheet, heading_problem))
+        ids["supplier_list"] = await add_list(
+            world.db, store, file_name="suppliers-of-2026.csv", lines=lines, invite=True, author=author, now=now
+        )
+        await queue_action(
+            world.db, store, ActionKind.IMPORT_SUPPLIERS, RecordKey("supplier_import", str(ids["supplier_list"])), now
+        )
+    await world.quiet()
+    await invite_supplier(world.db, store, number, hide_all=True, author=author, now=now)
+    await world.request_is(number, "sent")
+    other = await supplier(world, "Former supplier", covers=())
+    async with world.db.transaction():
+        await set_state(world.db, store, other, "inactive", author=author, now=now)
+
+
+async def approve_company(world: World) -> int:
+    """A company that applied, signed, and was let in."""
+    accounts = Accounts(world)
+    await accounts.rule(internal=False, options={"approved_group": "4"})
+    company = accounts.apply("Bergsport Huber", extra={"Tax number": "DE 123"})
+    request = await accounts.sent(company.id, "customer")
+    await world.hold_is(company.id, "held")
+    await world.sign(request, inputs=TYPED)
+    await world.hold_is(company.id, "released")
+    return company.id
 
 
 async def sign_once(world: World, ids: dict[str, int]) -> None:
@@ -345,6 +397,8 @@ EMPTY = [
     Screen("campaigns", "acceptances/campaigns"),
     Screen("cases", "cases"),
     Screen("refunds", "cases/refunds"),
+    Screen("suppliers", "suppliers"),
+    Screen("supplier-lists", "suppliers/lists"),
     Screen("registrations", "registrations"),
     Screen("registration-new-without-a-rule", "registrations/new"),
     Screen("accounts", "settings/accounts"),
@@ -384,6 +438,9 @@ FILLED = [
     Screen("send-refused", "orders/{order_untouched}", dialog("Send for signature", "Send for signature")),
     Screen("send-page", "orders/{order_untouched}/send"),
     Screen("release", "orders/{order_sent}", dialog("Release by hand")),
+    Screen("companies", "companies"),
+    Screen("company", "companies/{company}"),
+    Screen("company-undo", "companies/{company}", dialog("Undo the approval")),
     Screen("rules", "rules"),
     Screen("rules-archived", "rules?show=archived"),
     Screen("rule", "rules/{rule}"),
@@ -445,6 +502,16 @@ FILLED = [
     Screen("case-stuck", "cases/{case_stuck}"),
     Screen("case-refuse", "cases/{case_stuck}", dialog("Refuse", "Refuse")),
     Screen("refunds", "cases/refunds"),
+    Screen("suppliers", "suppliers"),
+    Screen("suppliers-none", "suppliers?q=nobody"),
+    Screen("supplier", "suppliers/{supplier}"),
+    Screen("supplier-edit", "suppliers/{supplier}/edit"),
+    Screen("supplier-new-refused", "suppliers/new", press("Add the supplier", shown=REFUSED)),
+    Screen("supplier-invite", "suppliers/{supplier}", dialog("Products while unsigned")),
+    Screen("supplier-papers", "suppliers/{supplier}", dialog("Enter papers")),
+    Screen("supplier-deactivate", "suppliers/{supplier}", dialog("Deactivate")),
+    Screen("supplier-lists-refused", "suppliers/lists", press("See what it means", shown=REFUSED)),
+    Screen("supplier-list", "suppliers/lists/{supplier_list}"),
     Screen("registrations", "registrations"),
     Screen("registrations-found", "registrations?q=NF-20391"),
     Screen("registrations-none", "registrations?q=77"),
