@@ -18,7 +18,7 @@ from bcapp.bigcommerce.client import BigCommerce
 from bcapp.bigcommerce.raw import Raw, amount_in, parse_date, text_in, whole_in
 from bcapp.core.kinds.promotion import NOT_READ, PromotionFacts
 from bcapp.core.model import Gone, Money, RecordKey
-from bcapp.core.offers import Benefit, Margins, PricedProduct, body_of, changed_fields, margins, terms
+from bcapp.core.offers import Benefit, Margins, PricedProduct, body_of, changed_fields, changed_terms, margins, terms
 from bcapp.errors import BigCommerceError, UnreadableInput
 
 MOST_PRODUCTS = 1000  # whose margin is read; a promotion for more of them has no margin known
@@ -234,8 +234,8 @@ async def switch(client: BigCommerce, decided_on: Raw, status: str) -> dict[str,
     """Set the status of a promotion and return it as it is then; None when it is gone.
 
     decided_on: how it was when this was decided. It is read again right before the write: raises EditedMeanwhile
-    when anything but its status and its uses changed, and writes nothing then. What the store has after the write is
-    compared with what was sent: a difference is an edit that came between, and raises EditedMeanwhile as well.
+    when anything but its status and its uses changed, and writes nothing then. The terms that the store has after the
+    write are compared too: a difference is an edit that came between, and raises EditedMeanwhile as well.
     """
     number = whole_in(decided_on, "id")
     now = await client.fetch_promotion(number)
@@ -248,8 +248,8 @@ async def switch(client: BigCommerce, decided_on: Raw, status: str) -> dict[str,
     left = await client.fetch_promotion(number)
     if left is None:
         return None
-    if fields := changed_fields(now, left):
-        raise EditedMeanwhile(fields)
+    if terms_now := changed_terms(now, left):  # the store may write the rest its own way
+        raise EditedMeanwhile(terms_now)
     if left.get("status") != status:
         raise BigCommerceError(f"promotion {number}: it is {left.get('status')} after {status} was written")
     return left

@@ -7,9 +7,10 @@ before it is written, compared with what was decided on, and written back with e
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -19,6 +20,7 @@ from bcapp.core.model import Money, OrderFacts
 ENABLED, DISABLED, INVALID = "ENABLED", "DISABLED", "INVALID"  # INVALID is the vendor's own: enabled, and broken
 WHOLE = Decimal(100)
 _CENT = Decimal("0.01")
+MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}.{0,20}")
 
 # What the vendor writes itself and takes from nobody. Source: promotions.v3.yml, PromotionBase and CreatedFrom.
 READ_ONLY = frozenset({"id", "current_uses", "created_from", "redemption_type", "multiple_codes"})
@@ -248,7 +250,18 @@ def _bare(value: Any) -> Any:
         return f"{value.normalize():f}"
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return f"{Decimal(str(value)).normalize():f}"
+    if isinstance(value, str) and MOMENT.fullmatch(value):
+        return _moment(value)
     return value
+
+
+def _moment(text: str) -> str:
+    """Return a time so that two spellings of the same moment are the same text."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return (at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)).isoformat()
 
 
 # Going on ---------------------------------------------------------------------------------------------------

@@ -204,8 +204,7 @@ async def switch_on_promotion(work: Work) -> Outcome:
     found = await work.found(status=facts.status)
     if facts.status == ENABLED and found["status"] == ENABLED:
         return Outcome(why="It is on already.", intents=_on("Somebody else switched it on after it was signed."))
-    was_off = (hold.found or {}).get("status") == DISABLED
-    if was_off and not (is_signed and payload.get("drafts")):
+    if (hold.found or {}).get("status") == DISABLED and not is_signed:
         why = "It was switched off when it was found, and is left so."
         return skipped(why, MoveHold(HoldEvent.LEFT_AS_IS, why))
     held_at = hold.held_at or hold.wanted_at or now
@@ -226,7 +225,7 @@ async def switch_on_promotion(work: Work) -> Outcome:
 
 def _on(why: str) -> tuple[MoveHold | SettleTasks, ...]:
     settled = ("offer_kept_off", "failed:switch_on_promotion", "failed:switch_off_promotion")
-    return MoveHold(HoldEvent.OPENED, why), SettleTasks(settled)
+    return MoveHold(HoldEvent.OPENED, why, left={"status": ENABLED}), SettleTasks(settled)
 
 
 async def _is_as_signed(work: Work, kind: Kind, facts: Any) -> bool:

@@ -7,16 +7,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bcapp.core.actions import ActionKind
-from bcapp.core.intents import Act, AskPerson, Intent, LookAt, Plan, SettleTasks
+from bcapp.core.intents import Act, AskPerson, Intent, LookAt, MoveHold, Plan, SettleTasks
 from bcapp.core.kinds.price_list import PRICE_LIST, PriceListFacts
 from bcapp.core.kinds.promotion import PROMOTION, PromotionFacts
 from bcapp.core.kinds.quote import ENDED, ORDERED, QUOTE, STATUS_WORDS, QuoteFacts
 from bcapp.core.model import Gone, RecordKey
-from bcapp.core.offers import StartPassed
+from bcapp.core.offers import DISABLED, StartPassed
 from bcapp.core.options import YES, Option, Options, OptionType
 from bcapp.core.rules import RuleDefinition, RuleInForce, RuleTrace, decide_rule
 from bcapp.core.signers import NO_ADDRESS, Nobody, signer_from
-from bcapp.core.states import HoldState, Purpose
+from bcapp.core.states import HoldEvent, HoldState, Purpose
 from bcapp.workflows import gate
 from bcapp.workflows.asking import Past, Standing, Subject, ask_for_signatures, end_all, rule_traces
 from bcapp.workflows.gate import Gate
@@ -89,8 +89,27 @@ def _promotion(s: Situation, facts: PromotionFacts) -> Plan:
     traces = (*standing.traces, *left_alone)
     if standing.overridden or s.store.test_mode:
         return Plan(standing.intents, traces)
-    held = gate.hold(asked, subject, standing, _gate(s, facts))
-    return Plan((*standing.intents, *_with(held, standing), *_codes(s, facts, standing)), traces)
+    held = (*gate.hold(asked, subject, standing, _gate(s, facts)), *_held_by_others(s, facts, standing))
+    return Plan((*standing.intents, *_with(held, standing, _is_left_off(s)), *_codes(s, facts, standing)), traces)
+
+
+def _held_by_others(s: Situation, facts: PromotionFacts, standing: Standing) -> Iterator[Intent]:
+    """Yield what follows for a promotion that somebody else had switched off before we could."""
+    if s.hold is None or s.hold.state is not HoldState.JOINED:
+        return
+    label = PROMOTION.named(str(facts.id))
+    if facts.is_on and (standing.blocking or standing.is_asking):
+        yield MoveHold(HoldEvent.WANTED, "It was switched on, and it is not signed.", gate.METHOD)
+        yield Act(ActionKind.SWITCH_OFF_PROMOTION)
+    elif not facts.is_on and standing.is_signed:
+        yield AskPerson("offer_kept_off", f"{label} is signed. Somebody else switched it off: switch it on when you "
+                        "are ready.")  # fmt: skip
+
+
+def _is_left_off(s: Situation) -> bool:
+    """Tell whether it is off because we left it so, such as after its start had passed: signed anew, it goes on."""
+    was = (s.hold.left_as or {}).get("status") if s.hold is not None else None
+    return s.hold is not None and s.hold.state is HoldState.RELEASED and was == DISABLED
 
 
 def _for_its_state(s: Situation, facts: PromotionFacts) -> tuple[Situation, tuple[RuleTrace, ...]]:
@@ -183,8 +202,10 @@ def _settings(rules: Iterable[RuleInForce]) -> dict[str, str | bool]:
     }
 
 
-def _with(intents: Iterable[Intent], standing: Standing) -> Iterator[Intent]:
+def _with(intents: Iterable[Intent], standing: Standing, drafts: bool = False) -> Iterator[Intent]:
+    """Yield the intents, each action with what it has to know. drafts: it is ours to switch on, though found off."""
     settings = _settings(n.rule for n in standing.needs if n.rule is not None)
+    settings["drafts"] = drafts or settings["drafts"]
     for intent in intents:
         yield replace(intent, payload={**intent.payload, **settings}) if isinstance(intent, Act) else intent
 

@@ -93,7 +93,7 @@ async def test_an_edit_between_our_reading_and_our_write_is_told_and_not_overwri
             return answer
 
         monkeypatch.setattr(client, "put_promotion", put_and_edit)
-        with pytest.raises(EditedMeanwhile, match="rules"):
+        with pytest.raises(EditedMeanwhile, match="discount"):
             await switch(client, raw, "DISABLED")
     assert store.promotions[number]["rules"] == deeper
 

@@ -64,6 +64,12 @@ def test_names_banners_and_new_fields_of_the_vendor_are_no_terms(raw: dict[str, 
     assert terms({**raw, "rules": [{"action": {}, "added_later": None}]}) == terms({**raw, "rules": [{"action": {}}]})
 
 
+def test_two_spellings_of_a_moment_are_no_edit() -> None:
+    spelled = [{"start_date": at} for at in ("2026-03-02T09:30:00+00:00", "2026-03-02T10:30:00+01:00")]
+    assert changed_fields(*spelled) == ()
+    assert changed_terms(spelled[0], {"start_date": "2026-03-02T10:30:00+00:00"}) == ("start",)
+
+
 def test_an_edit_is_named_in_our_words() -> None:
     before: dict[str, Any] = {"rules": [1], "max_uses": 5, "channels": []}
     assert changed_terms(before, {"rules": [2], "max_uses": 0}) == ("uses", "discount")

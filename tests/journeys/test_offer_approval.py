@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from bcapp.core.offers import QuoteCover
 from bcapp.db.stores import fetch_store
 from bcapp.jobs.offers import signed_quote_of
 from bcapp.jobs.vendors import Vendors
+from bcapp.sandbox.bigcommerce.orders import v3_date
 from bcapp.sandbox.bigcommerce.promotions import edit_promotion, set_price, use_promotion
 from bcapp.sandbox.bigcommerce.quotes import order_quote, raise_quote
 from tests.fixtures.offers import (
@@ -163,6 +165,13 @@ async def test_a_start_that_passed_is_decided_by_the_rule(world: World) -> None:
     for choice, number in numbers.items():
         status = "ENABLED" if choice == "delay" else "DISABLED"
         assert world.store.promotions[number] == {**before[number], "status": status}
+    again = numbers["alert"]  # it gets new dates, is signed anew, and goes on
+    edit_promotion(world.store, again, start_date=v3_date(world.services.clock.now() + timedelta(hours=9)))
+    await sweep_soon(world)
+    request = await world.request_is(again, "sent", 1)
+    await world.hold_is(again, "held")
+    await world.sign(request, "dana@northfield.test")
+    await promotion_is(world, again, "ENABLED")
 
 
 async def test_a_customer_who_signed_gets_a_code_of_their_own(world: World) -> None:

@@ -155,6 +155,10 @@ def test_what_is_done_about_a_promotion_that_is_found(
         (EDITED, "signed", HoldState.RELEASED, ["ask internal", "hold wanted", f"do {OFF}"]),
         (EDITED | RUNNING, "signed", HoldState.RELEASED, ["task offer_edited"]),
         ({"shown_as": "New words"} | SWITCHED_OFF, "signed", HoldState.HELD, ["hold all_good", f"do {ON}"]),
+        (SWITCHED_OFF, "open", HoldState.JOINED, []),
+        ({}, "open", HoldState.JOINED, ["hold wanted", f"do {OFF}"]),
+        (SWITCHED_OFF, "signed", HoldState.JOINED, ["task offer_kept_off"]),
+        (SWITCHED_OFF | EDITED, "signed", HoldState.RELEASED, ["ask internal", "hold wanted", f"do {OFF}"]),
     ],
 )
 def test_what_is_done_about_a_promotion_that_was_asked_for(

@@ -48,14 +48,7 @@ from bcapp.web.panel.rule_form import (
 from bcapp.web.panel.rule_form import read_form as read_rule
 from bcapp.web.panel.screen import Given, answer, frame, path_id, query_text
 from bcapp.web.panel.tried_kinds import TRIED
-from bcapp.web.panel.workflow_words import (
-    cards,
-    options_of,
-    rule_kind,
-    rule_words,
-    when_of,
-    workflow_label,
-)
+from bcapp.web.panel.workflow_words import cards, options_of, rule_kind, rule_words, when_of, words_of, workflow_label
 from bcapp.web.refusals import not_found
 from bcapp.web.render import go
 from bcapp.workflows import WORKFLOWS
@@ -140,6 +133,7 @@ async def show_editor(
         words=rule_words(form.workflow, definition_of(form)),
         when=when_of(form.workflow) or form.record.when,
         options=options_of(form.workflow),
+        not_seen=words_of(form.workflow).not_seen,
         option_picks={o.name: picked(o, choices) for o in options_of(form.workflow)},
         exposures=await exposures(visit.services.db, visit.store.hash, form.workflow, options_of(form.workflow)),
         can_try=form.kind in TRIED,

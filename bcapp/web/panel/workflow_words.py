@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bcapp.core.kinds import KINDS
 from bcapp.core.kinds.kind import Kind
+from bcapp.core.offers import NOT_SEEN
 from bcapp.core.options import Option
 from bcapp.core.rules import RuleDefinition
 from bcapp.web.panel.kinds import RecordKind, shown_kinds
@@ -21,6 +22,7 @@ class Words:
     """text: what the workflow is for, in one sentence. internal, customer: who signs in a new rule.
 
     when: how the sentence of a rule begins, where it is not how it does for every record of its kind.
+    not_seen: what no rule of it can see, a sentence each.
     """
 
     text: str
@@ -28,6 +30,7 @@ class Words:
     internal: bool = True
     customer: bool = False
     when: str = ""
+    not_seen: tuple[str, ...] = ()
 
 
 WORDS: dict[str, Words] = {
@@ -55,7 +58,7 @@ WORDS: dict[str, Words] = {
     ),
     "offer_approval": Words(
         N_("Promotions, quotes and price lists reach customers only after discount and margin are approved."),
-        "insert_chart",
+        "insert_chart", not_seen=NOT_SEEN,
     ),
 }  # fmt: skip
 
