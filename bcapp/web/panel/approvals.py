@@ -17,7 +17,7 @@ from bcapp.db import panel_requests
 from bcapp.db.approvals import decided_by, waiting_for
 from bcapp.web.forms import read_form
 from bcapp.web.panel import Visit, panel
-from bcapp.web.panel.kinds import record_path
+from bcapp.web.panel.kinds import one, record_path
 from bcapp.web.panel.screen import Given, answer, frame, path_id, press, shown_label
 from bcapp.web.refusals import not_found
 from bcapp.web.render import go
@@ -41,6 +41,7 @@ async def show_approvals(request: Request, visit: Visit) -> Response:
         is_known=visit.user.person_id is not None,
         sees_facts=visit.may("requests.facts"),
         label_of=lambda row: shown_label(visit, row["record_kind"], row["record_id"], row["label"]),
+        one=one,
         path_of=lambda row: record_path(RecordKey(row["record_kind"], row["record_id"])),
     )
 
