@@ -153,7 +153,8 @@ def _set_back(s: Situation, standing: Standing, is_waiting: bool, label: str) ->
 def _customer(s: Situation, facts: CustomerFacts) -> Plan:
     label = CUSTOMER.named(str(facts.id))
     hold = s.hold
-    is_in = hold is not None and hold.state in LET_IN
+    was_let_in = s.held_elsewhere and any(r.is_good for r in s.requests)  # another workflow has the hold by now
+    is_in = was_let_in or (hold is not None and hold.state in LET_IN)
     subject = Subject(
         kind=CUSTOMER,
         facts=facts,

@@ -184,3 +184,41 @@ async def test_a_store_without_b2b_and_a_setup_that_lets_everybody_in_are_told(
     accounts.edition.enabled = True
     await sweep_companies(await round_of())
     assert (await world.task("b2b_missing"))["done_at"] is not None
+
+
+async def test_a_company_with_ten_files_and_a_group_of_its_own(world: World, accounts: Accounts) -> None:
+    await accounts.rule(internal=False, options={"approved_group": "3", "price_list": "2"})
+    accounts.edition.independent = False
+    company = accounts.apply("Larch Valley")
+    theirs = {"attachmentFile": "https://files.test/licence.pdf", "name": "licence.pdf", "content": b"%PDF"}
+    company.files = [{"id": f"theirs-{n}", **theirs} for n in range(10)]
+    own = company.group_id
+    request = await accounts.sent(company.id, "customer")
+    await world.hold_is(company.id, "held")
+    await world.sign(request, inputs=TYPED)
+    await world.hold_is(company.id, "released")
+    assert (company.status, company.group_id) == (1, own)
+    assert "a group of its own" in (await world.task("not_all_set"))["text"]
+    # None of the files is ours, so none makes room: a person is asked.
+    assert "none of them ours" in (await world.task("not_attached"))["text"]
+    assert len(company.files) == 10
+    # A file of ours is the one that makes room for the next.
+    await world.quiet()
+    await world.raw(
+        "UPDATE actions SET state = 'applied', left_as = $1 WHERE kind = 'attach_to_company' AND record_id = $2",
+        {"attachment": "theirs-4"},
+        str(company.id),
+    )
+    company.status = 0
+    accounts.edition.edit(company.id, name="Larch Valley Ltd")
+    again = await accounts.sent(company.id, "customer")
+    await world.hold_is(company.id, "held")
+    await world.sign(again, inputs=TYPED)
+
+    async def replaced() -> bool:
+        names = [f["name"] for f in company.files]
+        return len(names) == 10 and names[-1].startswith("countersign-") and names.count("licence.pdf") == 9
+
+    await world.until(replaced, said="the oldest of ours made room")
+    assert "theirs-4" not in [f["id"] for f in company.files]
+    assert world.sandbox.spec_errors == []

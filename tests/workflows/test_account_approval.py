@@ -197,6 +197,10 @@ CASES: dict[str, tuple[Situation, list[str]]] = {
         ),
         ["task edited_after_approval"],
     ),
+    "a customer whom another workflow holds by now": (
+        situation(customer(form_fields=(("VAT", "2"),)), requests=(signed(customer()),), held_elsewhere=True),
+        ["task edited_after_approval"],
+    ),
     "a customer who acts for a company": (situation(customer(company_id=7001)), []),
 }  # fmt: skip
 
