@@ -22,6 +22,8 @@ NEWS: dict[str, str] = {
     "request.failed": "The request could not be sent.",
     "request.question": "A signer asked something; reminders rest until it is answered.",
     "document.kept": "The signed PDF and the signing log are kept and can be fetched.",
+    "registration.made": "What the warranty or maintenance of an order covers was registered.",
+    "registration.ended": "A registration ended because of a refund or an edit of the order.",
     "hold.placed": "The record is held.",
     "hold.joined": "The record was held by somebody else already; that hold is never lifted by us.",
     "hold.released": "The hold is gone: the record went on.",
@@ -52,7 +54,12 @@ OF_HOLD: dict[HoldState, str] = {
     HoldState.REFUSED: "hold.refused",
 }
 # Lines of the audit log that are news: a workflow that has news of its own adds its line here and its name above.
-OF_NOTE: dict[str, str] = {"evidence_kept": "document.kept"}
+OF_NOTE: dict[str, str] = {
+    "evidence_kept": "document.kept",
+    "warranty_registered": "registration.made",
+    "paper_registered": "registration.made",
+    "registration_ended": "registration.ended",
+}
 OF_CHECK: dict[str, str] = {"right": "request.completed", "conflict": "request.conflict"}
 
 # After each failed try, how long until the next; then it is given up. Source: Standard Webhooks, "Deliverability".

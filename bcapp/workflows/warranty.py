@@ -171,7 +171,7 @@ def _ready(s: Situation, facts: OrderFacts) -> tuple[tuple[RuleInForce, ...], tu
 
 def _not_yet(s: Situation, rule: RuleInForce, facts: OrderFacts) -> tuple[str, str] | None:
     """Return (decision, sentence) of a rule that does not ask now, None for one that may."""
-    if any(r.rule_id == rule.id and r.paper_id and r.state is State.ACTIVE for r in s.registrations):
+    if any(r.rule_id == rule.id and r.paper_id for r in s.registrations):
         return "no_match", "It is registered by a form on paper."
     if any(r.rule_id == rule.id for r in s.requests):
         return None  # it was asked: what follows is a matter of the request
