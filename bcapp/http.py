@@ -7,6 +7,7 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Callable, Collection, Coroutine, Mapping
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
@@ -40,13 +41,20 @@ class Transport(httpx.AsyncHTTPTransport):
             raise httpx.ConnectError("the other side hung up at once", request=request) from exc
 
 
+@cache
+def trusted() -> ssl.SSLContext:
+    """Return what certificates are checked against. Reading them takes a tenth of a second: once per process."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 def make_http(app_url: str = "", *, verify: ssl.SSLContext | bool = True, **more: Any) -> httpx.AsyncClient:
     """Return the client that all adapters share; it follows no redirects and reads nothing from the environment.
 
     app_url: named in the User-Agent, so that a vendor can find out who is calling.
     verify: whose certificates are believed. more: passed on to httpx (a transport of the caller's own).
     """
-    more.setdefault("transport", Transport(verify=verify, limits=LIMITS, trust_env=False))
+    if "transport" not in more:
+        more["transport"] = Transport(verify=trusted() if verify is True else verify, limits=LIMITS, trust_env=False)
     agent = f"Countersign/0.1 (+{app_url})" if app_url else "Countersign/0.1"
     return httpx.AsyncClient(
         timeout=TIMEOUT,

@@ -16,7 +16,7 @@ import pkgutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import wraps
+from functools import cache, wraps
 from typing import Any
 
 import structlog
@@ -205,7 +205,8 @@ def frame_of_visit(visit: Visit, open_tasks: int, simulated_requests: int) -> Fr
     )
 
 
-def panel_routes() -> list[Route]:
+@cache
+def panel_routes() -> tuple[Route, ...]:
     """Collect the routes of every screen in this folder, by module name; a route without a permission is a bug."""
     routes: list[Route] = []
     for module in sorted(pkgutil.iter_modules(__path__), key=lambda m: m.name):
@@ -219,7 +220,7 @@ def panel_routes() -> list[Route]:
                 Route(path, route.endpoint, methods=list(route.methods or ["GET"]), name=f"panel:{route.name}")
             )
     # A literal part goes before a number, whatever screen it belongs to: /suppliers/new is no supplier.
-    return sorted(routes, key=lambda route: [part.startswith("{") for part in route.path.split("/")])
+    return tuple(sorted(routes, key=lambda route: [part.startswith("{") for part in route.path.split("/")]))
 
 
 __all__ = ["Visit", "panel", "panel_routes"]
