@@ -168,8 +168,17 @@ def _hold(s: Situation, subject: Subject, facts: SupplierFacts, standing: Standi
         return
     for intent in gate.hold(s, subject, standing, gate.Gate(ActionKind.SHOW_PRODUCTS, ActionKind.HIDE_PRODUCTS)):
         yield shut if isinstance(intent, Act) and intent.kind is ActionKind.HIDE_PRODUCTS else intent
-    if is_waiting and not is_busy and state in (HoldState.HELD, HoldState.KEPT) and facts.hiding == NEW and what == ALL:
-        yield shut  # a person chose meanwhile that all are hidden
+    if is_busy:
+        return
+    if not is_waiting and state in NOT_SHUT and facts.hiding:
+        # Hidden when it was deactivated, and active again with nothing left to sign.
+        yield Act(ActionKind.SHOW_PRODUCTS, None, {"because": "not_needed"})
+    elif is_waiting and state in (HoldState.HELD, HoldState.KEPT) and what:
+        # A person chose otherwise meanwhile: more are hidden, or all come back first.
+        if facts.hiding == ALL and not facts.hide_all:
+            yield Act(ActionKind.SHOW_PRODUCTS, None, {"because": "chosen"})
+        elif stronger(facts.hiding, what) != facts.hiding:
+            yield shut
 
 
 # What a person is told ------------------------------------------------------------------------------------

@@ -88,9 +88,6 @@ async def more(look: Look) -> dict[str, Any]:
         if facts.state == "active":
             label = "Invite" if facts.invited_at is None else "Products while unsigned"
             buttons.append(Button(label, f"{at}/invite"))
-            buttons.append(Button("Deactivate", f"{at}/state", "danger-secondary"))
-        else:
-            buttons.append(Button("Activate", f"{at}/state"))
     return {
         "buttons": buttons,
         "supplier": facts,
