@@ -47,6 +47,7 @@ async def find_requests(db: Database, store_hash: str, search: Search) -> Found:
     """Return a page of requests; one beyond the last is the last."""
     wanted: dict[str, Any] = {
         "store_hash": store_hash,
+        "kind": search.kind,
         "q": search.q.lower(),
         "since": search.since,
         "rule_id": search.rule_id,

@@ -14,6 +14,7 @@ SELECT q.id, q.record_kind, q.record_id, q.purpose, q.rule_id, q.round, q.wanted
                        FROM signers g WHERE g.store_hash = q.store_hash AND g.request_id = q.id) s ON true
  WHERE q.store_hash = :store_hash
    AND (CAST(:since AS timestamptz) IS NULL OR q.created_at >= CAST(:since AS timestamptz))
+   AND (CAST(:kind AS text) = '' OR q.record_kind = CAST(:kind AS text))
    AND (CAST(:rule_id AS bigint) IS NULL OR q.rule_id = CAST(:rule_id AS bigint))
    AND (CAST(:q AS text) = '' OR q.record_id = CAST(:q AS text) OR CAST(q.id AS text) = CAST(:q AS text)
         OR CAST(q.provider_document AS text) = CAST(:q AS text)
@@ -47,6 +48,7 @@ SELECT count(*) AS all,
   JOIN records r ON r.store_hash = q.store_hash AND r.kind = q.record_kind AND r.id = q.record_id
  WHERE q.store_hash = :store_hash
    AND (CAST(:since AS timestamptz) IS NULL OR q.created_at >= CAST(:since AS timestamptz))
+   AND (CAST(:kind AS text) = '' OR q.record_kind = CAST(:kind AS text))
    AND (CAST(:rule_id AS bigint) IS NULL OR q.rule_id = CAST(:rule_id AS bigint))
    AND (CAST(:q AS text) = '' OR q.record_id = CAST(:q AS text) OR CAST(q.id AS text) = CAST(:q AS text)
         OR CAST(q.provider_document AS text) = CAST(:q AS text)

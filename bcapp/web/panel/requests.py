@@ -32,7 +32,7 @@ from bcapp.web.forms import read_form
 from bcapp.web.panel import Visit, panel, previews
 from bcapp.web.panel.facts import change_rows, input_label, language_name
 from bcapp.web.panel.history import PARTS, action_word, timeline, worst_state
-from bcapp.web.panel.kinds import BY_SLUG, one, record_path
+from bcapp.web.panel.kinds import BY_SLUG, one, record_path, shown_kinds
 from bcapp.web.panel.rule_form import said
 from bcapp.web.panel.screen import (
     WHY_CHARACTERS,
@@ -76,7 +76,10 @@ async def show_requests(request: Request, visit: Visit) -> Response:
     period = query_text(request, "period")
     rule = query_text(request, "rule")
     lives = PERIODS.get(period)
+    kinds = {words.name: words.kind.plural for words in shown_kinds()}
+    kind = query_text(request, "kind") if query_text(request, "kind") in kinds else ""
     search = Search(
+        kind=kind,
         scope=status if status in dict(SCOPES) else "all",
         q=query_text(request, "q"),
         since=visit.now - lives if lives else None,
@@ -86,7 +89,12 @@ async def show_requests(request: Request, visit: Visit) -> Response:
     )
     found = await panel_requests.find_requests(db, store_hash, search)
     rules = await db.fetch_all("panel_rule_names", {"store_hash": store_hash})
-    kept = {"q": search.q, "period": period if lives else "", "rule": rule if search.rule_id is not None else ""}
+    kept = {
+        "kind": kind,
+        "q": search.q,
+        "period": period if lives else "",
+        "rule": rule if search.rule_id is not None else "",
+    }
     url = frame(request).url
     return answer(
         request,
@@ -109,7 +117,8 @@ async def show_requests(request: Request, visit: Visit) -> Response:
         ],
         address=lambda number: url("requests", **kept, status=status, page=number),
         rules=[("", "Any rule"), ("0", "By hand"), *[(r["id"], r["name"]) for r in rules]],
-        is_narrowed=bool(search.q or search.since or search.rule_id is not None or search.scope != "all"),
+        kinds=[("", "Any record"), *kinds.items()],
+        is_narrowed=bool(kind or search.q or search.since or search.rule_id is not None or search.scope != "all"),
         label_of=lambda row: shown_label(visit, row["record_kind"], row["record_id"], row["label"]),
     )
 

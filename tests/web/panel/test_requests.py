@@ -445,3 +445,14 @@ async def test_a_download_needs_a_ticket_that_works_once_for_a_minute(desk: Desk
     assert (await h.client.get(fresh)).status_code == 404
     part = await h.as_("owner").post(path, {"part": "sent_document"}, part=True)
     assert "/download/" in part.headers["HX-Redirect"]
+
+
+async def test_the_list_is_narrowed_to_a_kind_of_record(desk: Desk) -> None:
+    await desk.order(1001)
+    request_id = await desk.request(1001)
+    owner = desk.house.as_("owner")
+    assert f"requests/{request_id}" in (await owner.get("requests?kind=order")).text
+    text = (await owner.get("requests?kind=customer")).text
+    assert f"requests/{request_id}" not in text
+    assert "No request matches" in text
+    assert f"requests/{request_id}" in (await owner.get("requests?kind=nonsense")).text
