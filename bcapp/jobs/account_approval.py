@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from bcapp.bigcommerce.b2b import B2B, LARGEST_ATTACHMENT, MOST_ATTACHMENTS, known_extra_fields
 from bcapp.bigcommerce.client import BigCommerce
-from bcapp.bigcommerce.companies import parse_company, parse_credit, parse_payment_methods, parse_terms
+from bcapp.bigcommerce.companies import (
+    parse_company,
+    parse_company_user,
+    parse_credit,
+    parse_payment_methods,
+    parse_terms,
+)
 from bcapp.bigcommerce.parse import parse_customer
 from bcapp.core import accounts
 from bcapp.core.actions import ActionKind
@@ -187,7 +194,7 @@ async def _approve_company(
             problems.append("The credit limit on the signed sheet cannot be read as an amount.")
         if limit.too_high:
             problems.append("The credit limit on the signed sheet is higher than the rule lets through by itself.")
-    setting = _Setting(work, client, facts, problems)
+    setting = _Setting(client, raw, facts, problems)
     if because == "signed":
         await setting.read(granted, options)
     before = await work.found(
@@ -244,8 +251,8 @@ class _Setting:
     found: kept before the first write, for undoing: text and numbers only.
     """
 
-    def __init__(self, work: Work, client: B2B, facts: CompanyFacts, problems: list[str]) -> None:
-        self._work, self._client, self._facts, self._problems = work, client, facts, problems
+    def __init__(self, client: B2B, raw: dict[str, Any], facts: CompanyFacts, problems: list[str]) -> None:
+        self._client, self._raw, self._facts, self._problems = client, raw, facts, problems
         self.found: dict[str, Any] = {}
 
     async def read(self, granted: Money | None, options: Options) -> None:
@@ -284,10 +291,18 @@ class _Setting:
             ):
                 left["methods"] = dict.fromkeys(known, True)
         if price_list := options.number("price_list"):
-            channels = sorted({c for user in self._facts.users for c in user.channels}) or [1]
-            rows = [{"channelId": channel, "priceListId": price_list} for channel in channels]
-            await _try(problems, f"price list {price_list}", client.put_company(number, priceListAssign=rows))
+            await _try(problems, f"price list {price_list}", self._write_price_list(price_list))
         return left
+
+    async def _write_price_list(self, price_list: int) -> None:
+        users = await self._client.users(self._facts.id)
+        channels = {channel for user in users for channel in parse_company_user(user).channels}
+        await _write_price_list(self._client, self._raw, sorted(channels) or [1], price_list)
+
+
+async def _write_price_list(client: B2B, raw: dict[str, Any], channels: Sequence[int], price_list: int) -> None:
+    rows = [{"channelId": channel, "priceListId": price_list} for channel in channels]
+    await client.put_company(int(raw["companyId"]), **_with_extra(raw, priceListAssign=rows))
 
 
 async def _write_credit(client: B2B, company_id: int, limit: Money) -> None:
@@ -369,20 +384,25 @@ async def _undo_company(work: Work, found: dict[str, Any], left: dict[str, Any])
         await client.set_status(facts.id, int(found["status"]))
     if left.get("credit") and (credit := await client.credit(facts.id)) is not None:
         known = parse_credit(credit)
-        if _money(known.amount) == left["credit"] or known.enabled:
-            changes: dict[str, Any] = {
-                "creditEnabled": bool(found.get("credit_enabled")),
-                "limitPurchases": bool(found.get("credit_limits")),
-            }
-            amount, _, currency = str(found.get("credit") or "").partition(" ")
-            if currency:
-                changes |= {"availableCredit": float(amount), "creditCurrency": currency}
-            await _try(problems, "the credit limit", client.set_credit(facts.id, **changes))
+        amount, _, currency = str(found.get("credit") or "").partition(" ")
+        changes: dict[str, Any] = {"limitPurchases": bool(found.get("credit_limits"))}
+        if not found.get("credit_enabled"):
+            changes["creditEnabled"] = False
+        if currency and _money(known.amount) == left["credit"]:
+            changes |= {"availableCredit": Decimal(amount), "creditCurrency": currency}
+        elif found.get("credit_enabled"):
+            # What was bought or set meanwhile is in it: nobody can tell what it would have been.
+            problems.append("The credit has moved since, so it was not set back.")
+        await _try(problems, "the credit limit", client.set_credit(facts.id, **changes))
     if "terms" in left:
         enabled, days = bool(found.get("terms_enabled")), int(found.get("terms") or 0)
         await _try(problems, "payment terms", client.set_payment_terms(facts.id, enabled=enabled, days=days))
     if methods := {code: on for code, on in (found.get("methods") or {}).items() if code in left.get("methods", {})}:
         await _try(problems, "payment methods", client.set_payment_methods(facts.id, methods))
+    was, now = int(found.get("price_list_id") or 0), facts.price_list_id
+    if was and now == left.get("price_list_id") and now != was:
+        channels = [int(row["channelId"]) for row in raw.get("priceListAssign") or ()] or [1]
+        await _try(problems, "the price list", _write_price_list(client, raw, channels, was))
     if facts.group_id == left.get("group_id") and facts.group_id != found["group_id"]:
         await _try(problems, "the group", _write_group(client, facts.id, raw, int(found["group_id"])))
     return Outcome(

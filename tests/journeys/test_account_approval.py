@@ -197,7 +197,7 @@ async def test_a_company_with_ten_files_and_a_group_of_its_own(world: World, acc
     await world.hold_is(company.id, "held")
     await world.sign(request, inputs=TYPED)
     await world.hold_is(company.id, "released")
-    assert (company.status, company.group_id) == (1, own)
+    assert (company.status, company.group_id, company.price_lists) == (1, own, {1: 2})
     assert "a group of its own" in (await world.task("not_all_set"))["text"]
     # None of the files is ours, so none makes room: a person is asked.
     assert "none of them ours" in (await world.task("not_attached"))["text"]

@@ -55,6 +55,7 @@ class Company:
     terms: int | None = None  # days; None: the store's default
     methods: set[str] = field(default_factory=set)
     files: list[dict[str, Any]] = field(default_factory=list)
+    price_lists: dict[int, int] = field(default_factory=dict)  # by channel; where each company has a group of its own
     history: list[tuple[datetime, int, str]] = field(default_factory=list)
 
 
@@ -242,6 +243,15 @@ class B2BEdition:
 
     # Shapes.
 
+    def _price_lists(self, company: Company) -> list[dict[str, Any]]:
+        return [
+            {
+                "channelId": channel, "priceListId": number, "channelName": "",
+                "priceListName": self.store.price_lists.get(number, {}).get("name", ""),
+            }
+            for channel, number in company.price_lists.items()
+        ]  # fmt: skip
+
     def shape(self, company: Company, *, listed: bool, extra: bool) -> dict[str, Any]:
         """Return a company as the list or the detail call does: ids are texts in one and numbers in the other."""
         group = self.store.groups.get(company.group_id, {})
@@ -249,7 +259,8 @@ class B2BEdition:
         row: dict[str, Any] = {
             "companyId": company.id, "companyName": company.name, "companyEmail": company.email,
             "companyPhone": company.phone, "companyStatus": str(company.status), "catalogId": "",
-            "catalogName": "", "bcGroupName": group.get("name", ""), "priceListAssign": [], "uuid": company.external_id,
+            "catalogName": "", "bcGroupName": group.get("name", ""), "priceListAssign": self._price_lists(company),
+            "uuid": company.external_id,
             "bcGroupId": company.group_id if listed else str(company.group_id),
             "createdAt": str(int(company.created.timestamp())), "updatedAt": str(int(company.updated.timestamp())),
             "parentCompany": {"id": parent.id, "name": parent.name} if parent else {},
@@ -481,6 +492,8 @@ def put_company(ask: Ask) -> Answer:
     if edition.independent and group != company.group_id:
         company.group_id = int(group)
         edition.move_users(company)
+    for row in () if edition.independent else body.get("priceListAssign", ()):
+        company.price_lists[int(row["channelId"])] = int(row["priceListId"])
     edition.touch(company)
     edition.emit("updated", company)
     return Answer(data={"companyId": company.id})
