@@ -191,7 +191,7 @@ async def test_the_preview_shows_a_real_order(house: House) -> None:
     refused = await owner.post(
         "agreements/draft?source=text", filled(record="77", body="{{shipping.company!}}"), part=True
     )
-    assert "“Shipping company” (shipping.company) is empty for this order" in refused.text
+    assert "“Shipping company” (shipping.company) is empty for this record" in refused.text
 
 
 async def test_the_field_check_names_the_orders_that_leave_a_blank(house: House) -> None:
