@@ -235,7 +235,10 @@ async def _apply(services: Services, change: Change) -> None:
             records = [str(r) for r in given.get("records", ())]
             if given["mode"] == "live":
                 await rules.lock_version(db, store_hash, rule_id, int(given["version"]))
-            await rules.set_mode(db, store_hash, rule_id, given["mode"], author, now, records=records)
+            kind = str(given.get("record_kind") or "order")
+            await rules.set_mode(
+                db, store_hash, rule_id, given["mode"], author, now, records=records, record_kind=kind
+            )
         case "include":
             await rules.include(db, store_hash, rule_id, list(given["records"]), author, now)
         case "archive":

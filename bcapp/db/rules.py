@@ -138,11 +138,19 @@ async def lock_version(db: Database, store_hash: str, rule_id: int, version: int
 
 
 async def set_mode(
-    db: Database, store_hash: str, rule_id: int, mode: str, author: int, now: datetime, *, records: Sequence[str] = ()
+    db: Database,
+    store_hash: str,
+    rule_id: int,
+    mode: str,
+    author: int,
+    now: datetime,
+    *,
+    records: Sequence[str] = (),
+    record_kind: str = "order",
 ) -> bool:
     """Return whether the mode changed. Going live draws the boundary: what was created before is left alone.
 
-    records: orders from before the boundary that were ticked; they count only when the rule goes live.
+    records: those from before the boundary that were ticked; they count only when the rule goes live.
     """
     async with db.transaction():
         values = {"store_hash": store_hash, "id": rule_id, "mode": mode, "now": now}
@@ -150,19 +158,26 @@ async def set_mode(
             return False
         await _note(db, store_hash, rule_id, "rule_mode", author, now, {"mode": mode})
         if mode == "live":
-            await include(db, store_hash, rule_id, list(records), author, now)
+            await include(db, store_hash, rule_id, list(records), author, now, record_kind)
     return True
 
 
 async def include(
-    db: Database, store_hash: str, rule_id: int, record_ids: list[str], author: int, now: datetime
+    db: Database,
+    store_hash: str,
+    rule_id: int,
+    record_ids: list[str],
+    author: int,
+    now: datetime,
+    record_kind: str = "order",
 ) -> None:
-    """Let the rule act on orders from before its boundary, and have them looked at, a few in each second."""
+    """Let the rule act on records from before its boundary, and have them looked at, a few in each second."""
     if not record_ids:
         return
     async with db.transaction():
-        await db.execute("include_records", {"store_hash": store_hash, "rule_id": rule_id, "ids": record_ids})
-        await db.execute("say_looks", {"store_hash": store_hash, "ids": record_ids, "now": now})
+        given = {"store_hash": store_hash, "kind": record_kind, "ids": record_ids}
+        await db.execute("include_records", {**given, "rule_id": rule_id})
+        await db.execute("say_looks", {**given, "now": now})
         await _note(db, store_hash, rule_id, "rule_included", author, now, {"records": len(record_ids)})
 
 

@@ -22,6 +22,7 @@ from bcapp.db.actions import queue_action
 from bcapp.db.readings import fetch_reading
 from bcapp.errors import BigCommerceError, RefusedByUs, RemoteError, Stale, TokenRefused
 from bcapp.jobs.apply import Writer
+from bcapp.jobs.backlog import LISTERS, count_slice
 from bcapp.jobs.escalate import follow_profile, mail_step
 from bcapp.jobs.look import reads_for
 from bcapp.jobs.notice_mail import mail_notice
@@ -30,6 +31,7 @@ from bcapp.jobs.outcome import Outcome, Work, skipped
 from bcapp.jobs.signing import template_as_read
 from bcapp.jobs.sweeps import SWEEPS
 from bcapp.mail import Mailer, MailFailed, MailNotSet
+from bcapp.workflows import WORKFLOWS, kind_of, warranty
 
 # What the order workflow listens to. A hook's own resource needs no scope; reading the order does.
 HOOK_SCOPES = (
@@ -224,6 +226,9 @@ async def count_backlog(work: Work) -> Outcome:
         live_since=None,
     )
     reading = await fetch_reading(db, work.store, work.services.clock.now())
+    counted_kind = kind_of(WORKFLOWS[rule.workflow], rule.definition).name
+    if counted_kind in LISTERS:
+        return await count_slice(work, counted_kind, rule, backlog, reading)
     groups: dict[str, dict[str, Any]] = {g["key"]: dict(g) for g in backlog["groups"]}
     cursor = dict(backlog["cursor"])
     status_at, after_id = int(cursor.get("status_at", 0)), int(cursor.get("after_id", 0))
@@ -243,6 +248,8 @@ async def count_backlog(work: Work) -> Outcome:
             facts = await read_order(client, order_id, needs=needs, history_days=days, trees=work.vendors.trees)
             after_id, read, counted = order_id, read + 1, counted + 1
             if isinstance(facts, Gone):
+                continue
+            if rule.workflow == warranty.SLUG and not warranty.covers(rule.definition, facts):
                 continue
             trace = decide_rule(ORDER, rule, facts, reading)
             if trace.decision == "would_ask":

@@ -144,7 +144,7 @@ class Driver:
     def go_live(self, shown: Page) -> Page:
         """Have what exists counted from a rule's page, and go live without it; return the boundary's page.
 
-        Only orders are counted; for other records the boundary's page opens at once.
+        Orders, promotions and quotes are counted; for other records the boundary's page opens at once.
         """
         counts = re.search(r'action="[^"]*/count"', shown.html) is not None
         counted = self.sure(self.browser.submit(shown, "/count")) if counts else None

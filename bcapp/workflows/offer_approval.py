@@ -147,8 +147,8 @@ def _past(s: Situation, facts: PromotionFacts, label: str) -> Past | None:
     if not facts.is_running(s.now) or (s.hold is not None and s.hold.state in OPEN_HOLD):
         return None
     asks = (r for r in s.rules if decide_rule(PROMOTION, r, facts, s.reading).asks)
-    if any(_options(rule.definition).flag("hold_running") for rule in asks):
-        return None
+    if any(rule.included or _options(rule.definition).flag("hold_running") for rule in asks):
+        return None  # chosen for all of them, or ticked when the rule went live
     used = f"It was used {facts.current_uses} times so far."
     return Past(
         ("offer_unapproved", f"{label} runs without a signature. {used} Send it for signature, or switch it off."),

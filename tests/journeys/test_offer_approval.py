@@ -11,6 +11,7 @@ from bcapp.bigcommerce.facts import read_order
 from bcapp.core.conditions import Condition
 from bcapp.core.model import OrderFacts
 from bcapp.core.offers import QuoteCover
+from bcapp.db import rules
 from bcapp.db.stores import fetch_store
 from bcapp.jobs.offers import signed_quote_of
 from bcapp.jobs.vendors import Vendors
@@ -217,3 +218,28 @@ async def test_a_changed_price_list_is_told_and_signed_as_it_is(world: World) ->
     await world.quiet()
     (task,) = await world.raw("SELECT done_at FROM tasks WHERE kind = 'price_list_changed'")
     assert task["done_at"] is not None
+
+
+async def test_what_exists_is_counted_and_only_what_is_ticked_is_switched_off(world: World) -> None:
+    ticked, left = promote(world, starts_in=-1), promote(world, starts_in=40)
+    await sweep_soon(world)
+    await world.quiet()
+    rule = await offer_rule(world, live=False)
+    now = world.services.clock.now()
+    await rules.count_backlog(world.db, world.store_hash, rule, now)
+
+    async def counted() -> Any:
+        rows = await world.raw("SELECT groups FROM backlogs WHERE rule_id = $1 AND state = 'counted'", rule)
+        return rows and {g["key"]: (g["label"], g["records"]) for g in rows[0]["groups"]}
+
+    found = await world.until(counted, said="what exists is counted")
+    assert found == {"running": ("Running", [str(ticked)]), "planned": ("Not begun yet", [str(left)])}
+    await rules.set_mode(
+        world.db, world.store_hash, rule, "live", world.store.owner.id, now, records=[str(ticked)],
+        record_kind="promotion",
+    )  # fmt: skip
+    await promotion_is(world, ticked, "DISABLED")
+    request = await world.request_is(ticked, "sent")
+    await world.sign(request, "dana@northfield.test")
+    await promotion_is(world, ticked, "ENABLED")
+    assert await world.requests(left) == []

@@ -89,13 +89,13 @@ RETURNING id;
 
 -- include_records --
 INSERT INTO rule_inclusions (store_hash, rule_id, record_kind, record_id)
-SELECT :store_hash, :rule_id, 'order', e.id FROM jsonb_array_elements_text(CAST(:ids AS jsonb)) AS e(id)
+SELECT :store_hash, :rule_id, :kind, e.id FROM jsonb_array_elements_text(CAST(:ids AS jsonb)) AS e(id)
 ON CONFLICT DO NOTHING;
 
 -- say_looks --
--- "Look at these orders", one after the other rather than all at once; the tick of the workers picks them up.
+-- "Look at these records", one after the other rather than all at once; the tick of the workers picks them up.
 INSERT INTO deliveries (store_hash, key, source, topic, record_kind, record_id, received_at, due_at)
-SELECT :store_hash, 'panel:order:' || e.id, 'panel', 'look', 'order', e.id, :now,
+SELECT :store_hash, 'panel:' || CAST(:kind AS text) || ':' || e.id, 'panel', 'look', CAST(:kind AS text), e.id, :now,
        CAST(:now AS timestamptz) + e.place * interval '250 milliseconds'
   FROM jsonb_array_elements_text(CAST(:ids AS jsonb)) WITH ORDINALITY AS e(id, place)
 ON CONFLICT (store_hash, key) DO UPDATE

@@ -64,7 +64,8 @@ FINDINGS = {
     "uncovered": ("Not covered", "warning"),
     "way_around": ("Way around", "warning"),
 }
-COUNTED = frozenset({"order"})  # kinds of which the worker counts what exists before a rule goes live
+# Kinds of which the worker counts what exists before a rule goes live.
+COUNTED = frozenset({"order", "promotion", "quote"})
 WAITS = "It applies when a second manager approves it, or in 24 hours."
 MEANWHILE = (
     "Somebody else saved this rule meanwhile. Open it again to see what they changed; what you typed is still here."
@@ -448,7 +449,8 @@ async def go_live(request: Request, visit: Visit) -> Response:
         records = [str(r) for g in groups if str(g["key"]) in ticked for r in g["records"]]
         return await _switch(
             request, visit, rule,
-            {"what": "mode", "mode": "live", "records": records, "version": rule.version}, "The rule is live.",
+            {"what": "mode", "mode": "live", "records": records, "version": rule.version, "record_kind": words.name},
+            "The rule is live.",
             f"Switch on the rule “{rule.name}”"
             + (f" and include {len(records)} older {words.many}" if records else "")
             + f". It reads: {said(rule.workflow, rule.definition, await rules.list_choices(db, store_hash))}",
