@@ -198,7 +198,10 @@ def item_of(line: Mapping[str, Any]) -> RefundItem:
 
 
 async def move_case(db: Database, store_hash: str, case_id: int, event: CaseEvent, why: str, now: datetime) -> bool:
-    """Move a case by an event; False when it was there already. Raises IllegalTransition. Call inside a transaction."""
+    """Move a case by an event; False when it was there already. Raises IllegalTransition. Call inside a transaction.
+
+    A look that read the case before decides on what is not so any more: it is begun anew.
+    """
     row = await db.fetch_one("lock_case", {"store_hash": store_hash, "id": case_id})
     if row is None:
         raise Stale("the case does not exist any more")
@@ -206,6 +209,7 @@ async def move_case(db: Database, store_hash: str, case_id: int, event: CaseEven
     state = advance_case(before, event)
     values = {"store_hash": store_hash, "id": case_id, "state": str(state), "why": why, "is_end": state.is_end}
     await db.execute("move_case", {**values, "now": now})
+    await outdate(db, store_hash, case_id)
     if state is before:
         return False
     if before is CaseState.BY_HAND and state is CaseState.CLOSED:
@@ -216,6 +220,12 @@ async def move_case(db: Database, store_hash: str, case_id: int, event: CaseEven
     detail = {"from": str(before), "to": str(state)}
     await append(db, store_hash, now, actor="app", event="case_moved", record=record, detail=detail)
     return True
+
+
+async def outdate(db: Database, store_hash: str, case_id: int) -> None:
+    """Have every look that read the case before now begin anew. Call inside the transaction of what changed."""
+    of = {"store_hash": store_hash, "record_kind": "case", "record_id": str(case_id)}
+    await db.execute("raise_record_version", of)
 
 
 async def claims_of(db: Database, store_hash: str, order_id: int) -> list[tuple[Claim, CaseState, frozenset[int]]]:

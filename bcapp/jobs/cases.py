@@ -66,10 +66,11 @@ from bcapp.db.cases import (
     lines_of,
     note_refund,
     open_case,
+    outdate,
     save_lines,
 )
 from bcapp.db.deliveries import say_look
-from bcapp.db.requests import fetch_hold
+from bcapp.db.requests import fetch_hold, fetch_request
 from bcapp.db.stores import Store
 from bcapp.errors import BigCommerceError, RemoteError, Stale
 from bcapp.jobs.asking import ask_person
@@ -149,8 +150,11 @@ async def _calculate(work: Work, client: BigCommerce, case: Case, order: OrderMo
             items = await _wanted(work, current, refunds, {n: x.available for n, x in offered.items()})
             if not items:
                 return _impossible(current, "Nothing is left to refund of what was chosen.")
-            async with db.transaction():
-                await save_lines(db, store_hash, case.id, [_named(line, offered) for line in chosen])
+            if current.quoted is None:  # what is signed for names no piece that the order does not have
+                left = {item.key: item for item in items}
+                named = [_named(line, offered, left[item_of(line).key]) for line in chosen if item_of(line).key in left]
+                async with db.transaction():
+                    await save_lines(db, store_hash, case.id, named)
             quote = await client.quote_refund(order.id, items)
         else:
             lines, quote = await _everything(client, order)
@@ -167,12 +171,12 @@ async def _calculate(work: Work, client: BigCommerce, case: Case, order: OrderMo
     return await _quoted(work, current, order, quote, refunds)
 
 
-def _named(line: dict[str, Any], offered: dict[int, OrderLine]) -> NewLine:
+def _named(line: dict[str, Any], offered: dict[int, OrderLine], item: RefundItem) -> NewLine:
     """Return a line as it is stored, with the order's own name of it where whoever asked gave none."""
     found = offered.get(line["item_id"]) if line["item_type"] == "PRODUCT" else None
     name = line["name"] or (found.name if found else line["item_type"].replace("_", " ").capitalize())
     sku, price = (line["sku"] or found.sku, found.price) if found else (line["sku"], line["price"])
-    return NewLine(item_of(line), name, sku, line["why"], line["available"], price)
+    return NewLine(item, name, sku, line["why"], line["available"], price)
 
 
 async def _everything(client: BigCommerce, order: OrderMoney) -> tuple[list[NewLine], Quote]:
@@ -205,6 +209,8 @@ async def _quoted(work: Work, case: Case, order: OrderMoney, quote: Quote | None
     db, store_hash, now = work.services.db, work.store.hash, work.services.clock.now()
     total, tax = (quote.total, quote.tax) if quote else (ZERO, ZERO)
     async with db.transaction():
+        # The record goes first, as in every look; and none that read the amount before may approve it.
+        await outdate(db, store_hash, case.id)
         await _lock_order(work.services, store_hash, order.id)
         current = await _case(work)
         if current is None or current.state not in (CaseState.NEW, CaseState.OPEN, CaseState.STUCK):
@@ -307,6 +313,11 @@ async def _ask_store(
     work: Work, client: BigCommerce, case: Case, order: OrderMoney, refunds: Sequence[Refund]
 ) -> Outcome | tuple[tuple[RefundItem, ...], tuple[Payment, ...], Decimal]:
     """Return what is to be sent by a fresh quote, or how the action ends without."""
+    signed = [
+        await fetch_request(work.services.db, work.store.hash, n) for n in work.action.payload.get("requests", ())
+    ]
+    if any(r is None or Decimal(str(r.snapshot.get("cap", 0))) < case.cap for r in signed):
+        return await _stuck(work, case, "The amount is not the one that was signed.")
     items = await _wanted(work, case, refunds, await _available(client, order.id))
     if not items or case.left <= 0:
         return await _accepted(work, case, None, why="Everything that it asks for was refunded before.")

@@ -65,7 +65,7 @@ async def more(look: Look) -> dict[str, Any]:
     db, store_hash = visit.services.db, visit.store.hash
     case = await fetch_case(db, store_hash, case_id)
     if case is None:
-        return {"case": None, "buttons": []}
+        return {"case": None}
     of = {"store_hash": store_hash, "case_id": case_id}
     return {
         "case": case,
@@ -75,7 +75,7 @@ async def more(look: Look) -> dict[str, Any]:
         "case_words": WORDS,
         "refund_states": REFUND_STATES,
         "attempt_states": ATTEMPT_STATES,
-        "buttons": steps_of(visit, case_id, case.state),
+        "case_steps": steps_of(visit, case_id, case.state),  # beside the money: the page's head has no room for them
         "may_choose": case.state is CaseState.DRAFT and visit.may("cases.open"),
         "may_tick_goods": visit.may("cases.open") and not case.state.is_end,
     }
