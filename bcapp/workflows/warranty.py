@@ -31,7 +31,7 @@ from bcapp.core.warranties import (
     left_by_refunds,
     terms_of,
 )
-from bcapp.workflows.asking import Subject, ask_for_signatures, end_all
+from bcapp.workflows.asking import CANNOT_ASK, Subject, ask_for_signatures, end_all
 from bcapp.workflows.protocol import Command, Situation
 
 SLUG, LABEL = "warranty", "Warranty and maintenance"
@@ -131,9 +131,25 @@ def decide(situation: Situation) -> Plan:
         language=facts.locale or "en",
     )
     standing = ask_for_signatures(replace(s, rules=ready, commands=pressed), subject)
-    intents = [replace(i, blocks=False) if isinstance(i, OpenRequest) else i for i in standing.intents]
+    intents = [_gently(i) for i in standing.intents]
     intents += [*papers, *_settle(s), *_refunds(s, facts), *_on_paper(s)]
     return Plan(tuple(intents), (*standing.traces, *left_alone))
+
+
+def _gently(intent: Intent) -> Intent:
+    """Return what asking wants as it is for an order that waits for nothing: no hold kept shut, nobody woken up."""
+    match intent:
+        case OpenRequest():
+            return replace(intent, blocks=False)
+        case AskPerson(kind=kind) if kind in CANNOT_ASK:
+            return replace(intent, text=f"{intent.text} Or register a form on paper under Warranties.", alarm=False)
+        case _:
+            return intent
+
+
+def covers(definition: RuleDefinition, facts: OrderFacts) -> bool:
+    """Return whether a rule covers anything of an order."""
+    return bool(covered_items(facts, terms_for(definition)))
 
 
 def _bought(snapshot: dict[str, Any]) -> list[tuple[Any, ...]]:
@@ -177,7 +193,7 @@ def _not_yet(s: Situation, rule: RuleInForce, facts: OrderFacts) -> tuple[str, s
         return None  # it was asked: what follows is a matter of the request
     if facts.is_deleted:
         return "no_match", "The order is archived."
-    if not covered_items(facts, terms_for(rule.definition)):
+    if not covers(rule.definition, facts):
         return "no_match", "It has no covered product."
     if not is_done(facts):
         return "not_placed", "It is asked when everything is shipped, or the order is completed."
