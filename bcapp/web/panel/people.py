@@ -332,7 +332,7 @@ async def drop_limit(request: Request, visit: Visit) -> Response:
     if currency not in {limit.currency for limit in person.limits}:
         url = _frame(request, visit).url(f"people/{person.id}")
         return go(request, url, toast="There is no such limit any more.", toast_kind="info")
-    text = f"{person.name} may no longer approve orders in {currency}"
+    text = f"{person.name} may no longer approve amounts in {currency}"
     return await _change_limit(request, visit, person, currency, None, True, text)
 
 
