@@ -25,6 +25,8 @@ class ActionKind(StrEnum):
     APPROVE_ACCOUNT = "approve_account"
     UNDO_ACCOUNT = "undo_account"
     ATTACH_TO_COMPANY = "attach_to_company"
+    WITHHOLD_ACCESS = "withhold_access"
+    GRANT_ACCESS = "grant_access"
     HIDE_PRODUCTS = "hide_products"
     SHOW_PRODUCTS = "show_products"
     KEEP_AGREEMENT = "keep_agreement"
@@ -118,6 +120,8 @@ def recovery(kind: ActionKind) -> Recovery:
             return Recovery.ABSOLUTE
         case ActionKind.HOLD_ACCOUNT | ActionKind.APPROVE_ACCOUNT | ActionKind.UNDO_ACCOUNT:
             return Recovery.ABSOLUTE
+        case ActionKind.WITHHOLD_ACCESS | ActionKind.GRANT_ACCESS:
+            return Recovery.ABSOLUTE
         case ActionKind.ATTACH_TO_COMPANY:  # looked up by its name, and by what was there before
             return Recovery.ADOPTABLE
         # A capture is looked up by the order's payment state: the gateway takes an authorisation only once.
@@ -155,6 +159,8 @@ def priority(kind: ActionKind) -> int:
             return 30
         case ActionKind.HOLD_ACCOUNT | ActionKind.APPROVE_ACCOUNT | ActionKind.UNDO_ACCOUNT:
             return 10
+        case ActionKind.WITHHOLD_ACCESS | ActionKind.GRANT_ACCESS:
+            return 10
         case ActionKind.ATTACH_TO_COMPANY:
             return 30
         case (
@@ -184,10 +190,13 @@ def priority(kind: ActionKind) -> int:
             return 40
         case ActionKind.KEEP_AGREEMENT:
             return 30
-        case ActionKind.HIDE_PRODUCTS | ActionKind.SHOW_PRODUCTS | ActionKind.IMPORT_SUPPLIERS:
+        case (
+            ActionKind.HIDE_PRODUCTS
+            | ActionKind.SHOW_PRODUCTS
+            | ActionKind.IMPORT_SUPPLIERS
+            | ActionKind.COUNT_PRODUCTS
+        ):
             return 50
-        case ActionKind.COUNT_PRODUCTS:
-            return 60
         case ActionKind.COUNT_BACKLOG | ActionKind.TRY_RULE | ActionKind.IMPORT_ACCEPTANCES | ActionKind.ASK_CAMPAIGN:
             return 50
         case ActionKind.READ_PAST:

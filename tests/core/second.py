@@ -199,6 +199,7 @@ COSTS: dict[str, dict[str, str]] = {
     "promotion": {"margin": "catalog"},
     "quote": {},
     "price_list": {"depth": "catalog", "margin": "catalog"},
+    "supplier": {},
 }  # fmt: skip
 UNKNOWN = object()
 
