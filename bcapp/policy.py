@@ -40,6 +40,7 @@ PLACES: dict[str, tuple[str | int, ...]] = {
     "signers": (),
     "agreement": ("buyer", "agreement"),
     "account": ("account",),
+    "approver_how": ("approvers",),
     "limits": ("most_per_hour",),
     "bands": ("approvers", "bands"),
     "steps": ("escalation",),

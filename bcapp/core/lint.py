@@ -262,6 +262,11 @@ def _signers(rule: LintRule, setup: Setup) -> Iterator[Finding]:
             yield finding("nobody", text)
     if not d.internal or d.approvers:
         return
+    if not KINDS[rule.kind].has_amount:
+        label = KINDS[rule.kind].label.lower()
+        text = f"“{rule.name}” asks by an amount, and a {label} has none. Name its approvers."
+        yield finding("nobody", text)
+        return
     if d.bands:
         yield from (finding("gap", text) for text in band_gaps(rule.name, d, setup.currencies))
         return

@@ -170,6 +170,9 @@ def check_definition(definition: RuleDefinition, kind: Kind, options: Sequence[O
                 problems.append((f"groups.{g}.{c}", problem))
     if not definition.internal and not definition.customer:
         problems.append(("signers", f"Choose who signs: approvers, {kind.signer}, or both."))
+    if definition.internal and not definition.approvers and not kind.has_amount:
+        text = f"A {kind.label.lower()} has no amount that limits could be compared with. Name the approvers."
+        problems.append(("approver_how", text))
     if definition.customer and not definition.agreement_id:
         problems.append(("agreement", f"Choose the agreement that {kind.signer} signs."))
     if not definition.account_id:

@@ -196,4 +196,5 @@ CUSTOMER = Kind(
     sheet=_sheet,
     shown=_shown,
     signer="the customer",
+    has_amount=False,
 )

@@ -73,6 +73,7 @@ class Kind:
     shown: Callable[[Any], dict[str, Any]] = not_shown
     signer: str = "the customer"
     is_remote: bool = True
+    has_amount: bool = True  # that approval limits can be compared with, at least of some records
 
     @property
     def projection(self) -> int:

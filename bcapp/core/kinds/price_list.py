@@ -175,4 +175,5 @@ PRICE_LIST = Kind(
     sheet=sheet,
     shown=_shown,
     signer="the partner",
+    has_amount=False,
 )

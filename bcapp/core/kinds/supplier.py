@@ -212,4 +212,5 @@ SUPPLIER = Kind(
     shown=_shown,
     signer="the supplier",
     is_remote=False,
+    has_amount=False,
 )

@@ -15,7 +15,7 @@ from bcapp.core.kinds import KINDS
 from bcapp.core.kinds.kind import Kind
 from bcapp.core.model import RecordKey
 from bcapp.web.panel.parts import More, account, case, offer, order, registrations, supplier
-from bcapp.workflows import workflows_of
+from bcapp.workflows import holder_of, workflows_of
 
 
 def no_state(_: Mapping[str, Any]) -> str:
@@ -46,10 +46,12 @@ class RecordKind:
     def kind(self) -> Kind:
         return KINDS[self.name]
 
-    @property
-    def holder(self) -> str:
-        """The workflow whose hold is on the record, which is also the one that asks by hand; "" for the first."""
-        return next((w.SLUG for w in workflows_of(self.name) if w.HOLDS), "")
+    def holder(self, method: str | None = None) -> str:
+        """Return the workflow whose hold is on the record, which is also the one that asks by hand.
+
+        method: of the hold, None where there is none.
+        """
+        return holder_of(self.name, method)
 
     def path(self, record_id: str) -> str:
         """Return the page of one of them, below /s/{store_hash}/."""

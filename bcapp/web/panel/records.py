@@ -260,7 +260,7 @@ async def release(request: Request, visit: Visit) -> Response:
         given = Given(await read_form(request))
         why = given.text("why", "The reason", WHY_CHARACTERS, required=True)
         if not given.errors:
-            await press(visit, record, Command("release", visit.user.id, why, workflow=words.holder), given.once)
+            await press(visit, record, Command("release", visit.user.id, why, workflow=words.holder(hold["method"])), given.once)
             stays, goes = f"The {words.one} stays held by someone else.", f"The {words.one} is being released."
             return go(request, back, toast=stays if is_joined else goes)
         error, status = given.errors["why"], 422
@@ -308,7 +308,7 @@ async def send(request: Request, visit: Visit) -> Response:
                     text = f"This {words.one} already waits for such a signature. Cancel that request first."
                     given.errors[""] = text
             if not given.errors:
-                await press(visit, record, Command("send", visit.user.id, why, 0, payload, words.holder), given.once)
+                await press(visit, record, Command("send", visit.user.id, why, 0, payload, words.holder()), given.once)
                 return go(request, back, toast="It is being sent for signature.")
             errors, status, values = given.errors, 422, _values(form)
     return answer(

@@ -276,7 +276,9 @@ def new_form(choices: Choices, currency: str, workflow: str = FIRST, kind: str =
         groups=((first_row(record, currency),),) if record.name == "order" and workflow == FIRST else (),
         internal=words.internal,
         customer=words.customer,
-        approver_how="limit" if choices.has_limits else "named",  # by limit nobody would be found
+        expiry_days=str(words.expiry_days),
+        # By limit nobody would be found where nobody has one, or where there is nothing to compare it with.
+        approver_how="limit" if choices.has_limits and record.has_amount else "named",
         account_id=str(choices.accounts[0]["id"]) if len(choices.accounts) == 1 else "",
     )
 

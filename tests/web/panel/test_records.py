@@ -198,7 +198,7 @@ async def test_every_kind_has_its_pages(house: House, words: RecordKind) -> None
     await owner.post(f"{words.path('77')}/release", {"why": "Agreed by phone", "once": "g" * 20})
     due = await due_deliveries(house.db, house.store, RecordKey(words.name, "77"), house.clock.now())
     (command,) = [read_command(house.services.secrets, house.store, d) for d in due if d.topic == "command"]
-    assert (command.kind, command.workflow) == ("release", words.holder)
+    assert (command.kind, command.workflow) == ("release", words.holder("gate"))
     unseen = await owner.get(words.path("78"))
     assert unseen.status_code == (200 if words.kind.is_remote else 404)
     assert (await house.as_("intruder").get(words.path("77"))).status_code == 404

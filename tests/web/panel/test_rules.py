@@ -407,11 +407,12 @@ async def test_a_rule_of_another_workflow_keeps_its_kind_and_its_settings(house:
         "INSERT INTO store_names (store_hash, what, id, name) VALUES ($1, 'customer_group', 3, 'Dealers')", house.store
     )
     account, owner = await add_account(house), house.as_("owner")
+    person = await house.run("SELECT id FROM people WHERE store_hash = $1 LIMIT 1", house.store)
     text = (await owner.get("rules/new?workflow=account_approval")).text
     assert '<option value="3">Dealers</option>' in text
     settings = {
         "workflow": "account_approval", "kind": "customer", "o.approved_group": "3", "o.most_credit": "500 usd",
-        "o.payment_terms": "", "c.0.0.field": "customer_group", "c.0.0.operator": "is_any_of", "c.0.0.values": "3",
+        "o.payment_terms": "", "approver_how": "named", "approver_0": str(person), "c.0.0.field": "customer_group", "c.0.0.operator": "is_any_of", "c.0.0.values": "3",
     }  # fmt: skip
     rule = await make_rule(house, **settings)
     stored = await house.run("SELECT definition FROM rule_versions WHERE rule_id = $1", rule)
@@ -451,6 +452,7 @@ async def test_many_names_are_picked_from_a_list_and_unknown_ones_stay(house: Ho
 
 async def test_every_workflow_and_kind_has_an_editor_that_saves(house: House) -> None:
     account, owner = await add_account(house), house.as_("owner")
+    person = await house.run("SELECT id FROM people WHERE store_hash = $1 LIMIT 1", house.store)
     for slug, workflow in WORKFLOWS.items():
         for kind in workflow.KINDS:
             path = f"rules/new?workflow={slug}&kind={kind}"
@@ -464,6 +466,10 @@ async def test_every_workflow_and_kind_has_an_editor_that_saves(house: House) ->
             assert (await owner.post("rules/draft", filled(account) | typed, part=True)).status_code == 200, path
             data = {k: v for k, v in filled(account).items() if not k.startswith("c.")} | typed | settings
             data.pop("c.0.0.field")
+            if not KINDS[kind].has_amount:
+                refused = await owner.post("rules/new", data)
+                assert "no amount that limits could be compared with" in refused.text
+                data |= {"approver_how": "named", "approver_0": str(person)}
             answer = await owner.post("rules/new", data)
             assert answer.status_code == 303, (path, answer.text[:300])
             assert (await owner.get(answer.headers["location"].split("/", 3)[3])).status_code == 200
