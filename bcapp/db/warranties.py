@@ -205,12 +205,15 @@ async def take_serials(db: Database, store_hash: str, lines: Sequence[SerialLine
                 "now": now,
             },
         )
-        filled = 0
-        for order in sorted({line.order for line in lines}):
-            filled += int(await db.fetch_val("fill_serials", {"store_hash": store_hash, "order_id": order}))
+        filled = await fill_serials(db, store_hash, {line.order for line in lines})
         detail = {"lines": len(lines), "filled": filled}
         await audit.append(db, store_hash, now, actor=f"user:{author}", event="serials_imported", detail=detail)
     return filled
+
+
+async def fill_serials(db: Database, store_hash: str, orders: Iterable[str]) -> int:
+    """Give registrations without a number what a file gave for them; return how many got one."""
+    return int(await db.fetch_val("fill_serials", {"store_hash": store_hash, "orders": sorted(orders)}))
 
 
 async def set_serial(

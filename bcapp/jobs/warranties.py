@@ -137,7 +137,7 @@ async def _add(
             today, renewed = now.astimezone(zone).date(), any(r.renewal_asked for r in own)
             items = [p.item_id for p in pieces]
             await warranties.replace_earlier(db, store.hash, source, items, today, renewed=renewed)
-            await db.fetch_val("fill_serials", {"store_hash": store.hash, "order_id": source.order_id})
+            await warranties.fill_serials(db, store.hash, [source.order_id])
     return added
 
 

@@ -107,20 +107,23 @@ SELECT sku, serial FROM known_serials WHERE store_hash = :store_hash AND order_i
  ORDER BY sku, given_at, serial_key;
 
 -- fill_serials --
--- Give the registrations of an order the numbers of a file that are not used there yet, one to a piece.
+-- Give the registrations of these orders the numbers of a file that are not used there yet, one to a piece.
 WITH free AS (
-    SELECT r.id, r.sku, row_number() OVER (PARTITION BY r.sku ORDER BY r.item_id, r.piece, r.id) AS place
+    SELECT r.id, r.order_id, r.sku,
+           row_number() OVER (PARTITION BY r.order_id, r.sku ORDER BY r.item_id, r.piece, r.id) AS place
       FROM registrations r
-     WHERE r.store_hash = :store_hash AND r.order_id = :order_id AND r.state = 'active' AND r.serial = '' AND r.quantity = 1
+     WHERE r.store_hash = :store_hash AND r.order_id = ANY(CAST(:orders AS text[])) AND r.state = 'active'
+       AND r.serial = '' AND r.quantity = 1
 ), given AS (
-    SELECT k.sku, k.serial, k.serial_key, row_number() OVER (PARTITION BY k.sku ORDER BY k.given_at, k.serial_key) AS place
+    SELECT k.order_id, k.sku, k.serial, k.serial_key,
+           row_number() OVER (PARTITION BY k.order_id, k.sku ORDER BY k.given_at, k.serial_key) AS place
       FROM known_serials k
-     WHERE k.store_hash = :store_hash AND k.order_id = :order_id
+     WHERE k.store_hash = :store_hash AND k.order_id = ANY(CAST(:orders AS text[]))
        AND NOT EXISTS (SELECT FROM registrations u WHERE u.store_hash = k.store_hash AND u.order_id = k.order_id
                           AND u.serial_key = k.serial_key AND u.state = 'active')
 ), done AS (
     UPDATE registrations r SET serial = g.serial, serial_key = g.serial_key, serial_from = 'file'
-      FROM free f JOIN given g ON g.sku = f.sku AND g.place = f.place
+      FROM free f JOIN given g ON g.order_id = f.order_id AND g.sku = f.sku AND g.place = f.place
      WHERE r.store_hash = :store_hash AND r.id = f.id
     RETURNING 1)
 SELECT count(*) FROM done;
