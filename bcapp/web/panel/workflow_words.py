@@ -19,7 +19,7 @@ FIRST = next(iter(WORKFLOWS))  # a form that names no workflow is of this one
 
 @dataclass(frozen=True)
 class Words:
-    """text: what the workflow is for, in one sentence. internal, customer: who signs in a new rule.
+    """text: what the workflow is for, in one sentence. internal, customer: who signs in a new rule, within which days.
 
     when: how the sentence of a rule begins, where it is not how it does for every record of its kind.
     not_seen: what no rule of it can see, a sentence each.
@@ -29,6 +29,7 @@ class Words:
     picture: str = "assignment"
     internal: bool = True
     customer: bool = False
+    expiry_days: int = 7
     when: str = ""
     not_seen: tuple[str, ...] = ()
 
@@ -36,7 +37,7 @@ class Words:
 WORDS: dict[str, Words] = {
     "account_approval": Words(
         N_("A new business customer waits until the application is signed, then gets group, prices, credit and terms."),
-        "storefront", customer=True,
+        "storefront", customer=True, expiry_days=14,
     ),
     "order_approval": Words(
         N_("A large or regulated order waits until it is approved by signature, then goes on by itself."), "receipt",
@@ -47,10 +48,11 @@ WORDS: dict[str, Words] = {
     ),
     "supplier_agreement": Words(
         N_("Suppliers sign their agreement before their products are sold, and again before it ends."), "products",
-        internal=False, customer=True,
+        internal=False, customer=True, expiry_days=30,
     ),
     "case_approval": Words(
         N_("A return, a refund exception or a cancellation is carried out only after it is approved."), "undo",
+        expiry_days=3,
     ),
     "warranty": Words(
         N_("Buyers of covered products register their warranty or service agreement by signing it."), "check_circle",
@@ -58,7 +60,7 @@ WORDS: dict[str, Words] = {
     ),
     "offer_approval": Words(
         N_("Promotions, quotes and price lists reach customers only after discount and margin are approved."),
-        "insert_chart", not_seen=NOT_SEEN,
+        "insert_chart", expiry_days=5, not_seen=NOT_SEEN,
     ),
 }  # fmt: skip
 
