@@ -26,6 +26,7 @@ from bcapp.db.suppliers import add_import as add_list
 from bcapp.db.suppliers import invite_supplier, move_import
 from bcapp.jobs.news import tell_one
 from bcapp.jobs.past import FRESH
+from bcapp.jobs.upkeep import hook_scopes
 from bcapp.sandbox.bigcommerce.promotions import edit_promotion
 from bcapp.sandbox.bigcommerce.quotes import raise_quote
 from tests.core.facts import order
@@ -41,6 +42,7 @@ from tests.fixtures.offers import (
     sweep_soon,
 )
 from tests.fixtures.suppliers import supplier, supplier_rule
+from tests.fixtures.terms import terms_rule
 from tests.fixtures.warranties import paper_form, registered
 from tests.fixtures.world import PATIENCE, World, set_up
 
@@ -706,7 +708,7 @@ class RegisterHooks(Scene):
 
     def check(self) -> None:
         scopes = [h.scope for h in self.world.bc.webhooks.of_store(self.world.store_hash)]
-        assert len(scopes) == len(set(scopes)) == 9, scopes
+        assert sorted(scopes) == sorted(hook_scopes(self.world.store.scopes)), scopes
 
 
 class ProbeUninstall(Scene):
@@ -989,6 +991,63 @@ class UndoAccount(ApproveAccount):
     def check(self) -> None:
         assert (self.company.status, self.company.group_id) == (0, 2)
         assert [status for _, status, _ in self.company.history] == [0, 1, 0]
+
+
+class WithholdAccess(Scene):
+    """A customer whose terms are not signed yet is put into another group."""
+
+    kind = K.WITHHOLD_ACCESS
+    waiting, before = 1, 4
+
+    async def prepare(self) -> None:
+        own = f"{self.kind} {self.stage.moment}"
+        mark = ((Condition("form_field", "has_any_of", (own,), "Scene"),),)
+        await terms_rule(self.world, name=own, options={"waiting_group": str(self.waiting)}, groups=mark)
+        email = f"{own}@scenes.example".replace(" ", "-").lower()
+        fields = {"Scene": own}
+        self.customer = self.world.store.register(
+            first_name="Ida", last_name="Roth", email=email, group_id=self.before, form_fields=fields, quiet=True
+        )
+        self.record = RecordKey("customer", str(self.customer["id"]))
+        self.path = "/v3/customers$"
+
+    def moved_to(self, group: int) -> str:
+        """The body of the call that moves this customer into a group."""
+        return f'"id":{self.customer["id"]},"customer_group_id":{group}'
+
+    def announce(self) -> None:
+        self.world.store.emit("store/customer/created", {"type": "customer", "id": self.customer["id"]})
+
+    async def go(self) -> None:
+        self.stage.catch(self.name, "bigcommerce", "PUT", self.path, self.moved_to(self.waiting))
+        self.announce()
+
+    async def finish(self) -> None:
+        self.hold = await self.world.hold_is(self.customer["id"], "held")
+
+    def check(self) -> None:
+        assert self.customer["customer_group_id"] == self.waiting
+        assert self.hold["found"]["group_id"] == self.before
+
+
+class GrantAccess(WithholdAccess):
+    kind = K.GRANT_ACCESS
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        self.announce()
+        self.request = await self.world.request_is(self.customer["id"], "sent")
+        await self.world.hold_is(self.customer["id"], "held")
+
+    async def go(self) -> None:
+        self.stage.catch(self.name, "bigcommerce", "PUT", self.path, self.moved_to(self.before))
+        await self.world.sign(self.request)
+
+    async def finish(self) -> None:
+        await self.world.hold_is(self.customer["id"], "released")
+
+    def check(self) -> None:
+        assert self.customer["customer_group_id"] == self.before
 
 
 class HideProducts(Scene):
@@ -1372,6 +1431,8 @@ SCENES: dict[ActionKind, type[Scene]] = {
         SendQuote,
         HoldAccount,
         ApproveAccount,
+        WithholdAccess,
+        GrantAccess,
         AttachToCompany,
         UndoAccount,
         HideProducts,
