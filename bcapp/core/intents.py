@@ -153,9 +153,10 @@ class SettleTasks:
 
 @dataclass(frozen=True)
 class NameCovers:
-    """Write down by which acceptances or exemptions the record goes on: all of them, by rule id."""
+    """Write down by which acceptances or exemptions the record goes on, by rule id. instead_of: rules named so far."""
 
     covers: Mapping[int, Named]
+    instead_of: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -229,7 +229,7 @@ class SignatureRequest:
 @dataclass(frozen=True)
 class Hold:
     record: RecordKey
-    method: str  # status | capture | gate | none
+    method: str  # status | capture | gate | access | none
     state: HoldState
     state_why: str = ""
     found: dict[str, Any] | None = None

@@ -77,11 +77,16 @@ async def fetch_ledger(
 
 
 async def name_covers(
-    db: Database, store_hash: str, record: RecordKey, covers: Mapping[int, Named], now: datetime
+    db: Database,
+    store_hash: str,
+    record: RecordKey,
+    covers: Mapping[int, Named],
+    instead_of: Sequence[int],
+    now: datetime,
 ) -> None:
-    """Write down by what a record goes on, in place of what stood there."""
+    """Write down by what a record goes on, in place of what stood there of these rules."""
     on = {"store_hash": store_hash, "record_kind": record.kind, "record_id": record.id}
-    await db.execute("clear_covers", on)
+    await db.execute("clear_covers", {**on, "rules": sorted({*instead_of, *covers})})
     for rule_id, cover in covers.items():
         await db.execute(
             "add_cover",

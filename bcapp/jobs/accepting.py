@@ -9,23 +9,32 @@ from typing import Any
 
 from bcapp.core.acceptances import Bearer, Counts, Party, PartyKind, ends_at
 from bcapp.core.formats import zone_for
+from bcapp.core.kinds.company import CompanyFacts
 from bcapp.core.kinds.customer import CustomerFacts
 from bcapp.core.model import OrderFacts, SignatureRequest
 from bcapp.core.rules import RuleInForce
 from bcapp.core.states import SignerState
+from bcapp.core.stores import is_b2b_scope
 from bcapp.db import Database, audit
 from bcapp.db.acceptances import look_at_waiting
 from bcapp.db.stores import Store
-from bcapp.errors import RefusedByUs
+from bcapp.errors import B2BRefused, RefusedByUs
 from bcapp.jobs.vendors import Vendors
 from bcapp.secrets import DataKey, Secrets
+from bcapp.workflows import customer_terms
 
 ADDRESS = "acceptance address"  # purpose of the digest that stands for a guest
 
 
 def sign_once_agreements(rules: Sequence[RuleInForce]) -> list[int]:
     """Return the agreements that rules in force let a buyer sign for more than one record."""
-    return sorted({r.definition.agreement_id for r in rules if r.definition.customer and r.definition.sign_once.scope})
+    return sorted(
+        {
+            r.definition.agreement_id
+            for r in rules
+            if r.definition.customer and (r.definition.sign_once.scope or r.workflow == customer_terms.SLUG)
+        }
+    )
 
 
 async def data_key(db: Database, secrets: Secrets, store_hash: str) -> DataKey:
@@ -41,35 +50,70 @@ def address_party(key: DataKey, email: str) -> Party | None:
     return Party(PartyKind.EMAIL, key.digest(ADDRESS, email).hex()) if "@" in email else None
 
 
+def counts_by_company(rules: Sequence[RuleInForce]) -> bool:
+    """Return whether a rule lets one signature count for a whole company."""
+    once = ((customer_terms.counted(r) if r.workflow == customer_terms.SLUG else r).definition.sign_once for r in rules)
+    return any(each.scope == "company" for each in once)
+
+
+def _company(number: int) -> Party | None:
+    return Party(PartyKind.COMPANY, str(number)) if number else None
+
+
+async def company_of(vendors: Vendors, store: Store, customer_id: int) -> int:
+    """Return the company that a customer buys for, 0 for none or where the store has no B2B Edition."""
+    if not customer_id or not is_b2b_scope(" ".join(store.scope)):
+        return 0
+    try:
+        user = await (await vendors.b2b(store.hash)).user_of_customer(customer_id)
+    except B2BRefused:
+        return 0  # told by the sweep of companies, where a rule needs them
+    return int((user or {}).get("companyId") or 0)
+
+
 async def bearer_of(
-    db: Database, secrets: Secrets, vendors: Vendors, store_hash: str, facts: Any, agreements: Sequence[int]
+    db: Database,
+    secrets: Secrets,
+    vendors: Vendors,
+    store: Store,
+    facts: Any,
+    agreements: Sequence[int],
+    now: datetime,
+    *,
+    by_company: bool = False,
 ) -> Bearer | None:
     """Return whose record it is, None for a kind of record that is nobody's.
 
     A guest is known by the address given with the order. An account also has what its own address accepted as a
     guest; that address is read from the account, never from the order, where anybody may type anything, and only when
     the account itself has signed nothing.
+
+    by_company: the company that an order's customer buys for is wanted too. A customer or company lives on, and is
+    judged by how things stand now; an order by how they stood when it was placed.
     """
     if isinstance(facts, CustomerFacts):
-        key = await data_key(db, secrets, store_hash)
+        key = await data_key(db, secrets, store.hash)
         party = Party(PartyKind.CUSTOMER, str(facts.id))
         email = address_party(key, facts.email)
-        return Bearer("", facts.channel_id, facts.created_at, customer=party, email=email)
+        return Bearer("", facts.channel_id, now, customer=party, company=_company(facts.company_id), email=email)
+    if isinstance(facts, CompanyFacts):
+        return Bearer("", 0, now, company=_company(facts.id))
     if not isinstance(facts, OrderFacts):
         return None
     bearer = Bearer(str(facts.id), facts.channel_id, facts.created_at)
     if not facts.customer_id:
-        key = await data_key(db, secrets, store_hash)
+        key = await data_key(db, secrets, store.hash)
         return replace(bearer, email=address_party(key, facts.billing.email))
     customer = Party(PartyKind.CUSTOMER, str(facts.customer_id))
-    of = {"store_hash": store_hash, "agreements": list(agreements), "kinds": ["customer"], "ids": [customer.id]}
+    of = {"store_hash": store.hash, "agreements": list(agreements), "kinds": ["customer"], "ids": [customer.id]}
     email = None
     if not await db.fetch_all("acceptances_of_parties", of):
-        client = await vendors.bigcommerce(store_hash)
+        client = await vendors.bigcommerce(store.hash)
         rows = await client.customers(ids=[facts.customer_id])
         address = next((str(r.get("email") or "") for r in rows if r.get("id") == facts.customer_id), "")
-        email = address_party(await data_key(db, secrets, store_hash), address)
-    return replace(bearer, customer=customer, email=email)
+        email = address_party(await data_key(db, secrets, store.hash), address)
+    company = _company(await company_of(vendors, store, facts.customer_id)) if by_company else None
+    return replace(bearer, customer=customer, company=company, email=email)
 
 
 async def record_acceptance(

@@ -134,7 +134,7 @@ class Writer:
                     {**self._of, "kinds": list(intent.kinds), "request_id": intent.request_id, "now": self._now},
                 )
             case NameCovers():
-                await name_covers(self._db, self._store.hash, self._record, intent.covers, self._now)
+                await name_covers(self._db, self._store.hash, self._record, intent.covers, intent.instead_of, self._now)
                 self.changed = True
             case TakeStep():
                 of = {"store_hash": self._store.hash, "request_id": intent.request_id, "position": intent.position}

@@ -17,15 +17,16 @@ from bcapp.core.agreements import (
     template_fields,
 )
 from bcapp.core.merge import parse_profile
-from bcapp.core.model import Money, RecordKey, SignatureRequest
+from bcapp.core.model import Money, OrderFacts, RecordKey, SignatureRequest
 from bcapp.core.rules import parse_definition, sentence
 from bcapp.core.sheets import ASKS
 from bcapp.core.states import Purpose, SignerRole
 from bcapp.db import chunks
-from bcapp.db.agreements import Text, bindings_of, fetch_version
+from bcapp.db.agreements import Text, bindings_of, fetch_version, list_bindings
 from bcapp.documents.render import Rendered, render
 from bcapp.documents.uploads import inspect_upload, render_upload
 from bcapp.errors import RefusedByUs
+from bcapp.jobs.accepting import company_of
 from bcapp.jobs.directory import read_directory
 from bcapp.jobs.outcome import Work
 from bcapp.jobs.warranties import cover_of
@@ -72,8 +73,9 @@ async def make_document(work: Work, request: SignatureRequest, facts: Any) -> Ma
     shared["language"] = request.language if speaks(request.language, language) else language
     db, store_hash = work.services.db, work.store.hash
     customer_id = customer_of(request.record, facts)
-    bindings = await bindings_of(db, store_hash, customer_id=customer_id)
-    binding = choose_binding(bindings, request.agreement_id, customer_id=customer_id)
+    company_id = await _company_of(work, request, facts, customer_id)
+    bindings = await bindings_of(db, store_hash, customer_id=customer_id, company_id=company_id)
+    binding = choose_binding(bindings, request.agreement_id, customer_id=customer_id, company_id=company_id)
     prices = None
     if binding is not None:
         text = bound_text(text, binding)
@@ -92,6 +94,18 @@ async def make_document(work: Work, request: SignatureRequest, facts: Any) -> Ma
     upload = await inspect_upload(content)
     page = signature_page(title=text.title, price_list=prices, cover=cover, **shared)
     return Made(await render_upload(content, upload, page, request.signers), language, binding)
+
+
+async def _company_of(work: Work, request: SignatureRequest, facts: Any, customer_id: int) -> int:
+    """Return the company that a record belongs to, 0 for none; of an order only where a company signs its own text."""
+    if request.record.kind == "company":
+        return int(request.record.id)
+    if not isinstance(facts, OrderFacts):
+        return int(getattr(facts, "company_id", 0) or 0)
+    bound = await list_bindings(work.services.db, work.store.hash, request.agreement_id)
+    if not any(b.party_kind == "company" for b in bound):
+        return 0
+    return await company_of(work.vendors, work.store, customer_id)
 
 
 def customer_of(record: RecordKey, facts: Any) -> int:

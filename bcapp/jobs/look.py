@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -15,7 +15,10 @@ from bcapp.bigcommerce.facts import Needs, needs_for
 from bcapp.core.actions import ActionKind
 from bcapp.core.decisions import digest
 from bcapp.core.directory import Person
+from bcapp.core.intents import MoveHold
 from bcapp.core.kinds import KINDS
+from bcapp.core.kinds.company import COMPANY
+from bcapp.core.kinds.customer import CUSTOMER
 from bcapp.core.kinds.kind import Kind
 from bcapp.core.kinds.order import ORDER
 from bcapp.core.model import Gone, OrderFacts, RecordKey, SignatureRequest
@@ -37,7 +40,7 @@ from bcapp.db.steps import read_in_time
 from bcapp.db.stores import Store, fetch_store
 from bcapp.db.warranties import registrations_of
 from bcapp.errors import AppError, BigCommerceError, CredentialsRefused, RemoteError, Stale, TokenRefused
-from bcapp.jobs.accepting import bearer_of, sign_once_agreements
+from bcapp.jobs.accepting import bearer_of, counts_by_company, sign_once_agreements
 from bcapp.jobs.apply import READ_AGAIN, Writer
 from bcapp.jobs.asking import ask_person
 from bcapp.jobs.cases import look_at_refunds
@@ -50,7 +53,7 @@ from bcapp.jobs.reading import READERS, Ask
 from bcapp.jobs.suppliers import look_at_product
 from bcapp.jobs.vendors import Vendors
 from bcapp.services import Services
-from bcapp.workflows import kind_of, option_needs, warranty, workflows_of
+from bcapp.workflows import WORKFLOWS, customer_terms, holder_of, kind_of, option_needs, warranty, workflows_of
 from bcapp.workflows.protocol import Situation, Workflow
 
 log = structlog.get_logger(__name__)
@@ -60,6 +63,7 @@ NEW_FOR = timedelta(
 )  # a record may answer 404 right after "created"; it is asked for again before we believe it
 ASK_NEW_AGAIN = 10.0
 UNKNOWN_WAITS = timedelta(minutes=1)
+COME_IN_THOUSANDS = (CUSTOMER, COMPANY)  # kinds that stores bring in by file
 QUOTE_AGAIN = timedelta(minutes=10)
 
 
@@ -172,8 +176,10 @@ async def tell_account_broken(services: Services, store_hash: str, request_id: i
 
 
 async def read_rules(services: Services, store_hash: str, record: RecordKey) -> dict[str, tuple[RuleInForce, ...]]:
-    """Return the rules that look at records of this kind, by workflow."""
+    """Return the rules that look at records of this kind, by workflow; for an order its party's terms too."""
     workflows = {w.SLUG: w for w in workflows_of(record.kind)}
+    if record.kind == ORDER.name:
+        workflows[customer_terms.SLUG] = WORKFLOWS[customer_terms.SLUG]
     found: dict[str, list[RuleInForce]] = {slug: [] for slug in workflows}
     values = {
         "store_hash": store_hash,
@@ -184,7 +190,8 @@ async def read_rules(services: Services, store_hash: str, record: RecordKey) -> 
     }
     for r in await services.db.fetch_all("rules_in_force", values):
         definition = parse_definition(r["definition"])
-        if kind_of(workflows[r["workflow"]], definition).name != record.kind:
+        is_about = kind_of(workflows[r["workflow"]], definition).name == record.kind
+        if not is_about and (record.kind, r["workflow"]) != (ORDER.name, customer_terms.SLUG):
             continue
         rule = RuleInForce(
             id=r["id"],
@@ -220,11 +227,12 @@ async def _look_at_record(
     before = await db.fetch_one("fetch_record", of)
     assert before is not None
     rules = await read_rules(services, store.hash, record)
+    terms = rules.pop(customer_terms.SLUG) if kind is ORDER else ()
     every_rule = [rule for found in rules.values() for rule in found]
     hold = await fetch_hold(db, store.hash, record)
     is_told = all(d.topic != "command" and d.source in ("bigcommerce", "sweep") for d in due)
     is_idle = hold is None and not await requests_of(db, store.hash, record)
-    if is_told and not every_rule and is_idle and not await has_asked_for_quotes(db, store, record):
+    if is_told and not every_rule and not terms and is_idle and not await has_asked_for_quotes(db, store, record):
         # No rule could ask and nothing was asked: not worth a call. Opening its page or a rule looks at it.
         async with db.transaction():
             await db.execute("touch_record", {**of, "now": started})
@@ -239,9 +247,12 @@ async def _look_at_record(
         if services.clock.now() - first < NEW_FOR:
             raise RemoteError("the record is not there yet", uncounted=True, retry_after=ASK_NEW_AGAIN)
     commands = tuple(read_command(services.secrets, store.hash, d) for d in due if d.topic == "command")
-    agreements, bearer = sign_once_agreements(every_rule), None
+    agreements, bearer = sign_once_agreements((*every_rule, *terms)), None
     if agreements and not isinstance(facts, Gone):
-        bearer = await bearer_of(db, services.secrets, vendors, store.hash, facts, agreements)
+        by_company = counts_by_company((*every_rule, *terms))
+        bearer = await bearer_of(
+            db, services.secrets, vendors, store, facts, agreements, services.clock.now(), by_company=by_company
+        )
     quote, ask_again = None, None
     if isinstance(facts, OrderFacts):
         try:
@@ -257,6 +268,8 @@ async def _look_at_record(
         if locked is None or locked["version"] != before["version"]:
             raise Stale("somebody else looked at this record meanwhile")
         requests = await requests_of(db, store.hash, record)
+        if kind in COME_IN_THOUSANDS and every_rule and not requests:
+            rules = await _counted_now(services, store.hash, record, rules)
         situation = Situation(
             record=record,
             facts=facts,
@@ -278,10 +291,18 @@ async def _look_at_record(
             registrations=await _registrations(db, store.hash, record, every_rule, requests),
         )
         traces: list[RuleTrace] = []
+        named = {rule.id: rule.workflow for rule in (*every_rule, *terms)}
+        is_taken = False
         for workflow in workflows_of(record.kind):
-            plan = workflow.decide(share_of(situation, workflow, rules[workflow.SLUG]))
+            share = share_of(situation, workflow, rules[workflow.SLUG], named)
+            plan = workflow.decide(replace(share, held_elsewhere=share.held_elsewhere or is_taken))
+            is_taken = is_taken or any(isinstance(i, MoveHold) for i in plan.intents)
             await Writer(services, store, record, workflow.SLUG, now).write(plan.intents)
             traces += plan.traces
+        if terms:
+            share = share_of(situation, WORKFLOWS[customer_terms.SLUG], terms, named)
+            intents = customer_terms.on_order(share, terms, is_new=before["looked_at"] is None)
+            await Writer(services, store, record, customer_terms.SLUG, now).write(intents)
         if isinstance(facts, Gone):
             await db.execute("save_gone", {**of, "now": now})
             await drop_past(db, store.hash, record.kind, record.id)
@@ -298,18 +319,47 @@ async def _look_at_record(
             await say_look(db, store.hash, record, now, due_at=now + ask_again)
 
 
-def share_of(situation: Situation, workflow: Workflow, rules: tuple[RuleInForce, ...]) -> Situation:
-    """Return what one workflow sees of a record: its own rules, requests and buttons, and the hold if it is its own."""
+async def _counted_now(
+    services: Services, store_hash: str, record: RecordKey, rules: Mapping[str, tuple[RuleInForce, ...]]
+) -> dict[str, tuple[RuleInForce, ...]]:
+    """Return the rules with what they asked as of now, one look after the other: an import must not outrun a limit."""
+    ids = sorted(rule.id for found in rules.values() for rule in found)
+    await services.db.fetch_all("lock_rules_asking", {"store_hash": store_hash, "ids": ids})
+    fresh = {r.id: r for found in (await read_rules(services, store_hash, record)).values() for r in found}
+
+    def counted(rule: RuleInForce) -> RuleInForce:
+        now = fresh.get(rule.id, rule)
+        hour, day = now.asked_last_hour, now.asked_last_day
+        return replace(rule, asked_last_hour=hour, asked_last_day=day, paused_why=now.paused_why)
+
+    return {slug: tuple(counted(rule) for rule in found) for slug, found in rules.items()}
+
+
+def share_of(
+    situation: Situation, workflow: Workflow, rules: tuple[RuleInForce, ...], named: Mapping[int, str]
+) -> Situation:
+    """Return what one workflow sees of a record: its own rules, requests and buttons, and the hold if it is its own.
+
+    named: rule id -> workflow of every rule in force: what covers the record stands with the workflow of its rule.
+    """
     whose = {r.id: r.workflow for r in situation.requests}
+    hold, ledger, mine = situation.hold, situation.ledger, workflow.SLUG
+    holder = holder_of(situation.record.kind, hold.method if hold else None)
+    if ledger is not None:
+        ledger = replace(ledger, named={k: v for k, v in ledger.named.items() if named.get(k, mine) == mine})
     first = workflows_of(situation.record.kind)[0].SLUG
     return replace(
         situation,
         rules=rules,
-        requests=tuple(r for r in situation.requests if r.workflow == workflow.SLUG),
+        requests=tuple(r for r in situation.requests if r.workflow == mine),
         commands=tuple(
-            c for c in situation.commands if (whose.get(c.request_id) or c.workflow or first) == workflow.SLUG
+            c
+            for c in situation.commands
+            if (whose.get(c.request_id) or c.workflow or (holder if c.kind == "release" else first)) == mine
         ),
-        hold=situation.hold if workflow.HOLDS else None,
+        hold=hold if holder == mine and workflow.HOLDS else None,
+        held_elsewhere=workflow.HOLDS and hold is not None and holder != mine,
+        ledger=ledger,
     )
 
 

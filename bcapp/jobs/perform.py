@@ -30,6 +30,7 @@ from bcapp.jobs import (
     account_approval,
     campaigns,
     cases,
+    customer_terms,
     endpoints,
     importing,
     offers,
@@ -90,6 +91,10 @@ async def do(work: Work) -> Outcome:
             return await account_approval.approve_account(work)
         case ActionKind.UNDO_ACCOUNT:
             return await account_approval.undo_account(work)
+        case ActionKind.WITHHOLD_ACCESS:
+            return await customer_terms.withhold_access(work)
+        case ActionKind.GRANT_ACCESS:
+            return await customer_terms.grant_access(work)
         case ActionKind.ATTACH_TO_COMPANY:
             return await account_approval.attach_to_company(work)
         case ActionKind.REGISTER_WARRANTY:

@@ -18,6 +18,7 @@ from bcapp.db.stores import fetch_store
 from bcapp.errors import AppError, TokenRefused
 from bcapp.jobs.account_sweeps import check_b2b, sweep_companies, sweep_customers
 from bcapp.jobs.cases import sweep_declined, sweep_refunds
+from bcapp.jobs.customer_terms import sweep_terms
 from bcapp.jobs.extensions import keep_extensions
 from bcapp.jobs.look import ask_for_consent
 from bcapp.jobs.names import read_names
@@ -107,6 +108,7 @@ SWEEPS: dict[str, tuple[timedelta, Callable[[Round], Awaitable[Swept]]]] = {
     "price_lists": (timedelta(hours=1), sweep_price_lists),
     "suppliers": (timedelta(minutes=15), sweep_suppliers),
     "refunds": (timedelta(minutes=5), sweep_refunds),
+    "terms": (timedelta(hours=1), sweep_terms),
     "renewals": (timedelta(hours=1), ask_renewals),
     "declined": (timedelta(minutes=5), sweep_declined),
 }

@@ -95,6 +95,14 @@ class Subject:
         """Return whether the record still is what the request was made about."""
         return request.fingerprint == fingerprint(self.kind.snapshot(self.facts, request.projection))
 
+    def blocks(self, request: SignatureRequest) -> bool:
+        """Return whether the record waits for what was asked."""
+        return request.blocks
+
+    def renews(self, request: SignatureRequest, by: Named) -> bool:
+        """Return whether a renewal follows on the record's own earlier request; by: what is to be renewed."""
+        return False
+
     def edited(self, request: SignatureRequest) -> str:
         changed = difference(request.snapshot, self.kind.snapshot(self.facts, request.projection))
         return "Edited: " + ", ".join(name.replace("_", " ") for name, _, _ in changed) + "."
@@ -179,7 +187,7 @@ def ask_for_signatures(s: Situation, subject: Subject, covered: Mapping[int, str
     if s.ledger is not None:
         named = {n.rule_id: n.cover for n in needs if n.cover is not None}
         if {k: (c.acceptance_id, c.exemption_id) for k, c in named.items()} != s.ledger.named:
-            intents.append(NameCovers(named))
+            intents.append(NameCovers(named, tuple(s.ledger.named)))
     return Standing(tuple(intents), told, tuple(needs), tuple(asked))
 
 
@@ -300,7 +308,7 @@ def _override(s: Situation, subject: Subject, command: Command) -> Iterator[Inte
         yield SettleTasks(("not_signed", "let_go", *CANNOT_ASK, "hold_late", "release_failed"))
     elif not open_requests:
         return  # there is nothing to let go
-    elif state is HoldState.NONE:
+    elif state is HoldState.NONE and not s.held_elsewhere:
         yield MoveHold(HoldEvent.OVERRIDE, command.why)  # nor may it be held later, when the store can hold orders
     yield Note("hold_overridden", None, {}, command.actor)
 
@@ -354,9 +362,13 @@ def _needs(
                 yield CancelRequest(latest.id, "record")
                 yield Note("no_longer_needed", latest.id)
             continue
-        if isinstance(need.cover, RenewalDue) and latest is None and past is None:
-            # Asked for in good time: the record goes on meanwhile.
-            yield replace(need, state="ask", why=need.cover.why, blocks=False)
+        due = need.cover if isinstance(need.cover, RenewalDue) and past is None else None
+        if due is not None and (latest is None or subject.renews(latest, due)):
+            # Asked for in good time: the record goes on meanwhile. More than the rule may ask come a later time.
+            if latest is not None and rule_now is not None and _limit_reached(rule_now):
+                yield need
+                continue
+            yield replace(need, state="ask", why=due.why, blocks=False)
             continue
         if need.state == "good" and latest is not None and latest.is_open and latest.id not in cancelled:
             # Edited back to what an earlier round signed: nobody may go on being asked about the text between.
@@ -409,7 +421,7 @@ def _need(
     """
 
     def need(state: str, why: str = "", latest: SignatureRequest | None = None) -> Need:
-        return Need(rule, rule_id, purpose, state, why, latest, latest.blocks if latest else True)
+        return Need(rule, rule_id, purpose, state, why, latest, subject.blocks(latest) if latest else True)
 
     good = next((r for r in reversed(requests) if r.is_good and subject.is_same(r)), None)
     if good is not None and not _asked_anew(subject, good, requests[-1]):

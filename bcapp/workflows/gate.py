@@ -23,17 +23,22 @@ class Gate:
     open: what is carried out when everything is signed; its payload says {"because": "signed" | "overridden" |
     "not_needed"}. Its performer ends the hold by HoldEvent.OPENED (or LEFT_AS_IS). let_go: how somebody outside let
     the record go while it was unsigned, as a sentence; "" when nobody did. It is told, and not shut again by itself.
-    again: whether an edit after the signing shuts it anew.
+    again: whether an edit after the signing shuts it anew. lapsed: what was signed counts no more, so it is shut anew.
+    method: of the hold.
     """
 
     open: ActionKind
     shut: ActionKind | None = None
     let_go: str = ""
     again: bool = True
+    lapsed: bool = False
+    method: str = METHOD
 
 
 def hold(s: Situation, subject: Subject, standing: Standing, gate: Gate) -> Iterator[Intent]:
     """Yield what shuts the gate while a signature is missing, and what opens it when none is."""
+    if s.held_elsewhere:
+        return  # one workflow holds a record; what this one asks is waited for all the same
     state = s.hold.state if s.hold else HoldState.NONE
     is_busy = any(a.kind in (gate.open, gate.shut) for a in s.open_actions)
     if not standing.blocking and not standing.is_asking:
@@ -43,8 +48,10 @@ def hold(s: Situation, subject: Subject, standing: Standing, gate: Gate) -> Iter
     if state in (HoldState.OVERRIDDEN, HoldState.REFUSED, HoldState.BYPASSED) and not standing.is_asking:
         return
     is_free = state in (HoldState.NONE, HoldState.BYPASSED, HoldState.OVERRIDDEN)
-    if (is_free and not gate.let_go) or (gate.again and standing.is_asking and state is HoldState.RELEASED):
-        yield MoveHold(HoldEvent.WANTED, "A signature is wanted.", METHOD)
+    if (is_free and not gate.let_go) or (
+        gate.again and (standing.is_asking or gate.lapsed) and state is HoldState.RELEASED
+    ):
+        yield MoveHold(HoldEvent.WANTED, "A signature is wanted.", gate.method)
         if gate.shut is None:
             yield MoveHold(HoldEvent.PLACED, "It waits until it is signed.")
         else:

@@ -45,7 +45,8 @@ class Situation:
 
     facts: of the record's kind. rules, requests: of this workflow only; requests are all rounds, oldest first.
     agreements: newest version by agreement. acted: (kind, request) of every action that was ever queued for one of the
-    requests: what a signature sets going is queued once. hold: None as well where another workflow holds the record.
+    requests: what a signature sets going is queued once. hold: None as well where another workflow holds the record,
+    held_elsewhere then says so.
     test_person: who receives everything in test mode, None when it is off.
     registrations: of an order whose warranty is or was asked for.
     """
@@ -66,6 +67,7 @@ class Situation:
     acted: frozenset[tuple[ActionKind, int]] = frozenset()
     quote: QuoteCover | None = None  # of an order that was made from a quote which somebody was asked to sign
     registrations: tuple[Registration, ...] = ()
+    held_elsewhere: bool = False
 
     @property
     def now(self) -> datetime:
@@ -76,7 +78,8 @@ class Workflow(Protocol):
     """A module satisfies it; mypy checks it in workflows/__init__.py.
 
     KINDS: the kinds of record that its rules may be about, the usual one first. OPTIONS: what its rules choose besides
-    conditions and signers. HOLDS: whether the hold on the record is its own; one workflow of a kind has it.
+    conditions and signers. HOLDS: whether it holds records; where two of a kind do, the one that wanted
+    it first has the hold on a record.
     """
 
     SLUG: str

@@ -35,7 +35,8 @@ SELECT rule_id, acceptance_id, exemption_id, sentence, named_at FROM covers
  WHERE store_hash = :store_hash AND record_kind = :record_kind AND record_id = :record_id ORDER BY rule_id;
 
 -- clear_covers --
-DELETE FROM covers WHERE store_hash = :store_hash AND record_kind = :record_kind AND record_id = :record_id;
+DELETE FROM covers
+ WHERE store_hash = :store_hash AND record_kind = :record_kind AND record_id = :record_id AND rule_id = ANY(:rules);
 
 -- add_cover --
 INSERT INTO covers (store_hash, record_kind, record_id, rule_id, acceptance_id, exemption_id, sentence, named_at)

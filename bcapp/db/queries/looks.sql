@@ -93,6 +93,10 @@ SELECT r.id, r.version, r.name, r.workflow, r.mode, r.live_since, r.paused_why, 
  WHERE r.store_hash = :store_hash AND r.workflow = ANY(CAST(:workflows AS text[])) AND r.mode IN ('live', 'monitor') AND NOT r.archived
  ORDER BY r.position, r.id;
 
+-- lock_rules_asking --
+-- One look after the other counts what these rules asked. What refers to a rule is not kept waiting.
+SELECT id FROM rules WHERE store_hash = :store_hash AND id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE;
+
 -- fetch_rule_definition --
 SELECT r.id, r.version, r.name, r.workflow, r.mode, r.live_since, r.paused_why, v.definition
   FROM rules r JOIN rule_versions v

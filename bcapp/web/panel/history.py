@@ -17,6 +17,8 @@ ACTION_WORDS: dict[ActionKind, str] = {
     ActionKind.CAPTURE_ORDER: N_("Capture the payment"),
     ActionKind.HOLD_ACCOUNT: N_("Let the account wait"),
     ActionKind.APPROVE_ACCOUNT: N_("Approve the account"),
+    ActionKind.WITHHOLD_ACCESS: N_("Withhold access until the terms are signed"),
+    ActionKind.GRANT_ACCESS: N_("Give access"),
     ActionKind.UNDO_ACCOUNT: N_("Undo the approval"),
     ActionKind.ATTACH_TO_COMPANY: N_("Attach the signed agreement to the company"),
     ActionKind.SWITCH_OFF_PROMOTION: N_("Switch the promotion off"),

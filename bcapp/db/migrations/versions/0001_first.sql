@@ -442,7 +442,7 @@ CREATE TABLE holds (
     store_hash  text NOT NULL,
     record_kind text NOT NULL,
     record_id   text NOT NULL,
-    method      text NOT NULL CHECK (method IN ('status', 'capture', 'gate', 'none')),
+    method      text NOT NULL CHECK (method IN ('status', 'capture', 'gate', 'access', 'none')),
     state       text NOT NULL CHECK (state IN ('none', 'holding', 'held', 'releasing', 'released', 'joined', 'refused',
                     'overridden', 'bypassed', 'kept')),
     state_why   text NOT NULL DEFAULT '',

@@ -1,0 +1,137 @@
+"""Customers and companies that sign the terms once: access until then, orders that name the signature, renewal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bcapp.core.conditions import Condition
+from bcapp.core.rules import SignOnce
+from bcapp.sandbox.bigcommerce.shoppers import move
+from tests.fixtures.accounts import Accounts
+from tests.fixtures.terms import group_is, terms_rule
+from tests.fixtures.world import World
+
+pytestmark = pytest.mark.journey
+
+BASIC, WHOLESALE = 1, 3
+IN_WHOLESALE = ((Condition("customer_group", "is_any_of", (str(WHOLESALE),)),),)
+
+
+async def named(world: World, order: Any) -> dict[str, Any]:
+    """The order's metafields once they name the signature."""
+
+    async def asked() -> Any:
+        found = {m["key"]: m["value"] for m in world.store.metafields_of("order", order.id)}
+        return found if found.get("state") == "covered" and "acceptance" in found.get("detail", "") else None
+
+    return dict(await world.until(asked, said=f"order {order.id} names the signature"))
+
+
+async def test_a_customer_waits_in_another_group_until_the_terms_are_signed(world: World) -> None:
+    await terms_rule(world, options={"waiting_group": str(BASIC), "existing": "yes"}, groups=IN_WHOLESALE)
+    world.bc.webhooks.plan("duplicate", times=4, scope="store/customer/.*", copies=2)
+    ida = world.store.register(first_name="Ida", last_name="Roth", email="ida@roth.example")
+    await world.quiet()
+    assert await world.requests(ida["id"]) == []
+    move(world.store, ida["id"], WHOLESALE)
+    request = await world.request_is(ida["id"], "sent")
+    assert (await world.hold_is(ida["id"], "held"))["method"] == "access"
+    assert ida["customer_group_id"] == BASIC
+    await world.quiet()
+    assert len(await world.requests(ida["id"])) == 1  # our own move asks nobody anew, and takes nothing back
+    early = world.place(customer_id=ida["id"])
+    await world.quiet()
+    assert await world.raw("SELECT 1 FROM covers WHERE record_id = $1", str(early.id)) == []
+    await world.sign(request)
+    await world.hold_is(ida["id"], "released")
+    assert ida["customer_group_id"] == WHOLESALE
+    rows = await world.raw("SELECT * FROM acceptances")
+    assert [(r["party_kind"], r["party_id"], r["scope"]) for r in rows] == [("customer", str(ida["id"]), "customer")]
+    fields = await named(world, world.place(customer_id=ida["id"]))
+    assert f'"acceptance":{rows[0]["id"]}' in fields["detail"]
+    # What staff do afterwards is theirs.
+    move(world.store, ida["id"], BASIC)
+    await world.quiet()
+    assert (ida["customer_group_id"], len(await world.requests(ida["id"]))) == (BASIC, 1)
+    assert await world.raw("SELECT 1 FROM tasks WHERE done_at IS NULL AND record_kind = 'customer'") == []
+    assert world.sandbox.spec_errors == []
+
+
+async def test_who_is_let_in_by_hand_is_flagged_and_a_lost_event_is_found(world: World) -> None:
+    await terms_rule(world, options={"waiting_group": str(BASIC), "signed_group": str(WHOLESALE)})
+    lost = world.store.register(first_name="Uma", last_name="Berg", email="uma@berg.example", quiet=True)
+    await world.raw("UPDATE sweeps SET due_at = $1 WHERE name = 'customers'", world.services.clock.now())
+    request = await world.request_is(lost["id"], "sent")
+    await world.hold_is(lost["id"], "held")
+    move(world.store, lost["id"], 4)
+    await world.hold_is(lost["id"], "bypassed")
+    assert (await world.task("let_go"))["record_id"] == str(lost["id"])
+    await world.sign(request)
+    await world.request_is(lost["id"], "completed")
+    await world.quiet()
+    assert lost["customer_group_id"] == 4
+
+
+async def test_a_company_cannot_buy_until_one_of_its_people_signed_for_all(world: World) -> None:
+    accounts = Accounts(world)
+    await terms_rule(world, "company", options={"credit_hold": "yes"})
+    company = accounts.apply("Red Canyon Tours")
+    request = await world.request_is(company.id, "sent")
+    await world.hold_is(company.id, "held")
+    assert company.credit["creditHold"] is True
+    await world.sign(request)
+    await world.hold_is(company.id, "released")
+    assert company.credit["creditHold"] is False
+    rows = await world.raw("SELECT * FROM acceptances")
+    assert [(r["party_kind"], r["party_id"], r["scope"]) for r in rows] == [("company", str(company.id), "company")]
+    accounts.edition.add_user(company.id, first_name="Nils", last_name="Ito", email="nils@canyon.example")
+    second = next(u for u in accounts.edition.users.values() if u["email"] == "nils@canyon.example")
+    await named(world, world.place(customer_id=second["customerId"]))
+    # A store that sells nothing on credit has nothing to withhold: the company is asked, and a person is told.
+    accounts.edition.credit_on = False
+    other = accounts.apply("Wolf Creek")
+    await world.request_is(other.id, "sent")
+    await world.hold_is(other.id, "refused")
+    await world.quiet()
+    assert "company credit is switched off" in (await world.task("not_withheld"))["text"]
+    assert len(await world.requests(other.id)) == 1
+
+
+async def test_terms_are_renewed_in_time_and_withheld_when_they_end(world: World) -> None:
+    options = {"waiting_group": str(BASIC), "signed_group": str(WHOLESALE)}
+    await terms_rule(world, options=options, sign_once=SignOnce("customer", months=12, renew_days=30))
+    ida = world.store.register(first_name="Ida", last_name="Roth", email="ida@roth.example")
+    await world.sign(await world.request_is(ida["id"], "sent"))
+    await world.hold_is(ida["id"], "released")
+    await world.quiet()
+    world.advance(days=340)
+    await world.raw("UPDATE sweeps SET due_at = $1 WHERE name = 'terms'", world.services.clock.now())
+    renewal = await world.request_is(ida["id"], "sent")
+    assert (renewal["round"], renewal["blocks"]) == (2, False)
+    assert ida["customer_group_id"] == WHOLESALE
+    await world.quiet()
+    world.advance(days=30)  # it ran out with the fortnight that it was given, and so did what was signed
+    await world.hold_is(ida["id"], "held")
+
+    async def third() -> Any:
+        return next((r for r in await world.requests(ida["id"]) if r["round"] == 3 and r["status"] == "sent"), None)
+
+    again = await world.until(third, said="it is asked once more, and now it matters")
+    assert again["blocks"]
+    assert ida["customer_group_id"] == BASIC
+    await world.sign(again)
+    await world.hold_is(ida["id"], "released")
+    await group_is(world, ida, WHOLESALE)
+
+
+async def test_many_who_are_imported_at_once_are_asked_within_the_limit(world: World) -> None:
+    await terms_rule(world, most_per_hour=5)
+    for number in range(12):
+        world.store.register(first_name="No", last_name=str(number), email=f"no{number}@bulk.example", quiet=True)
+    await world.raw("UPDATE sweeps SET due_at = $1 WHERE name = 'customers'", world.services.clock.now())
+    assert "5 signatures within an hour" in (await world.task("rule_paused"))["text"]
+    await world.quiet()
+    rows = await world.raw("SELECT count(*) AS n FROM requests")
+    assert rows[0]["n"] == 5
