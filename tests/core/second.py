@@ -31,6 +31,7 @@ PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     Decimal: DECIMALS,
     Money: st.builds(Money, DECIMALS, st.sampled_from(["USD", "EUR", "JPY"])),
     datetime: st.datetimes(datetime(2000, 1, 1), datetime(2099, 1, 1), timezones=st.just(UTC)),
+    date: st.dates(date(2000, 1, 1), date(2099, 1, 1)),
     type(None): st.none(),
 }
 

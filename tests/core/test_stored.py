@@ -15,10 +15,15 @@ from hypothesis import strategies as st
 from bcapp.core.conditions import Condition, evaluate
 from bcapp.core.fields import Reading
 from bcapp.core.kinds import KINDS
+from bcapp.core.kinds.case import CaseFacts
 from bcapp.core.kinds.company import CompanyFacts
 from bcapp.core.kinds.customer import CustomerFacts
 from bcapp.core.kinds.order import ORDER
+from bcapp.core.kinds.price_list import PriceListFacts
 from bcapp.core.kinds.product import ProductFacts
+from bcapp.core.kinds.promotion import PromotionFacts
+from bcapp.core.kinds.quote import QuoteFacts
+from bcapp.core.kinds.supplier import SupplierFacts
 from bcapp.core.model import Money, OrderFacts
 from bcapp.core.rules import RuleDefinition, decide_rule, unread_keys
 from bcapp.core.tryout import draft
@@ -28,7 +33,17 @@ from tests.core.second import CUSTOMER_FACTS, ORDER_FACTS, PRODUCT_FACTS, anythi
 
 READING = Reading(NOW, storefront_channels=frozenset({1, 2}))
 
-FACTS = {"order": OrderFacts, "customer": CustomerFacts, "company": CompanyFacts, "product": ProductFacts}
+FACTS = {
+    "order": OrderFacts,
+    "customer": CustomerFacts,
+    "company": CompanyFacts,
+    "product": ProductFacts,
+    "promotion": PromotionFacts,
+    "quote": QuoteFacts,
+    "price_list": PriceListFacts,
+    "supplier": SupplierFacts,
+    "case": CaseFacts,
+}
 
 
 def same(seen: Any, facts: Any) -> bool:
@@ -49,7 +64,7 @@ def test_facts_come_back_as_they_were_stored(name: str, data: st.DataObject) -> 
     assert kind.parse(stored) == facts
     view = kind.view(stored)
     assert same(view, facts)
-    assert view.label == facts.label
+    assert kind.brief(view).label == kind.brief(facts).label
 
 
 @pytest.mark.parametrize(
