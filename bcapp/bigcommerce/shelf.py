@@ -21,6 +21,7 @@ from bcapp.errors import BigCommerceError, UnreadableInput
 
 ORDERS_BESIDE = 4  # orders whose lines are read beside each other
 AT_ONCE = 100  # products named in one call
+OF_ONE_PRODUCT = frozenset({400, 404, 409, 422})  # refusals that say something of a product
 UNSOLD = frozenset({0, 4, 5, 6})  # statuses of orders that sold nothing: incomplete, refunded, cancelled, declined
 
 
@@ -87,12 +88,13 @@ async def switch(client: BigCommerce, changes: Mapping[int, Iterable[int]], *, o
 async def switch_each(client: BigCommerce, changes: Mapping[int, Iterable[int]], *, on: bool) -> dict[int, str]:
     """Switch products, one by one when the vendor refuses them together; return product -> why it was refused.
 
-    One product of a slice may have been deleted, or have a name that the vendor takes no more: the others go on.
+    One product of a slice may have been deleted, or have a name that the vendor takes no more: the others go on. What
+    is refused for another reason (no right to change products) is no product's own, and raises.
     """
     try:
         await switch(client, changes, on=on)
     except BigCommerceError as exc:
-        if not exc.permanent:
+        if exc.status not in OF_ONE_PRODUCT:
             raise
     else:
         return {}
@@ -101,7 +103,7 @@ async def switch_each(client: BigCommerce, changes: Mapping[int, Iterable[int]],
         try:
             await switch(client, {product: places}, on=on)
         except BigCommerceError as exc:
-            if not exc.permanent:
+            if exc.status not in OF_ONE_PRODUCT:
                 raise
             refused[product] = f"BigCommerce refused it: {exc.status}."
     return refused

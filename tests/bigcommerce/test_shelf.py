@@ -3,10 +3,13 @@
 from datetime import timedelta
 from decimal import Decimal
 
+import pytest
+
 from bcapp.bigcommerce.client import BigCommerce
 from bcapp.bigcommerce.facts import CategoryTrees
 from bcapp.bigcommerce.shelf import Sold, add_sales, filters, find_covers, read_shelf, shelf_of, switch, switch_each
 from bcapp.core.suppliers import EVERYWHERE, Cover, is_covered
+from bcapp.errors import BigCommerceError
 from bcapp.sandbox.app import Sandbox
 from bcapp.sandbox.ground import matching
 
@@ -67,6 +70,9 @@ async def test_a_deleted_product_does_not_stop_the_others(client: BigCommerce, s
     assert list(await switch_each(client, {first: {EVERYWHERE}, second: {EVERYWHERE}}, on=False)) == [first]
     assert store.products[second]["is_visible"] is False
     assert matching(sandbox.calls, path="/catalog/products")
+    sandbox.faults.add("bigcommerce", "PUT", "/catalog/products$", "before", status=403, times=9)
+    with pytest.raises(BigCommerceError):  # no right to change any: none of them is given up
+        await switch_each(client, {second: {EVERYWHERE}}, on=True)
 
 
 async def test_what_products_sold(client: BigCommerce, sandbox: Sandbox) -> None:
