@@ -260,7 +260,8 @@ async def release(request: Request, visit: Visit) -> Response:
         given = Given(await read_form(request))
         why = given.text("why", "The reason", WHY_CHARACTERS, required=True)
         if not given.errors:
-            await press(visit, record, Command("release", visit.user.id, why, workflow=words.holder(hold["method"])), given.once)
+            command = Command("release", visit.user.id, why, workflow=words.holder(hold["method"]))
+            await press(visit, record, command, given.once)
             stays, goes = f"The {words.one} stays held by someone else.", f"The {words.one} is being released."
             return go(request, back, toast=stays if is_joined else goes)
         error, status = given.errors["why"], 422

@@ -482,7 +482,7 @@ def said(workflow: str, definition: RuleDefinition, choices: Choices) -> str:
         return replace(condition, values=values)
 
     groups = tuple(tuple(shown(c) for c in group) for group in definition.groups)
-    return sentence(replace(definition, groups=groups), kind, choices.names, when_of(workflow))
+    return sentence(replace(definition, groups=groups), kind, choices.names, when_of(workflow, kind))
 
 
 def step_dates(

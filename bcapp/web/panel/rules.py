@@ -132,7 +132,7 @@ async def show_editor(
         sentence=said(form.workflow, definition_of(form), choices),
         workflow_label=workflow_label(form.workflow),
         words=rule_words(form.workflow, definition_of(form)),
-        when=when_of(form.workflow) or form.record.when,
+        when=when_of(form.workflow, form.record),
         options=options_of(form.workflow),
         not_seen=words_of(form.workflow).not_seen,
         option_picks={o.name: picked(o, choices) for o in options_of(form.workflow)},

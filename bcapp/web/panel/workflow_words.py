@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from bcapp.core.kinds import KINDS
 from bcapp.core.kinds.kind import Kind
@@ -21,7 +22,7 @@ FIRST = next(iter(WORKFLOWS))  # a form that names no workflow is of this one
 class Words:
     """text: what the workflow is for, in one sentence. internal, customer: who signs in a new rule, within which days.
 
-    when: how the sentence of a rule begins, where it is not how it does for every record of its kind.
+    when: how the sentence of a rule begins, by kind of record, where it is not how it does for every record of it.
     not_seen: what no rule of it can see, a sentence each.
     """
 
@@ -30,7 +31,7 @@ class Words:
     internal: bool = True
     customer: bool = False
     expiry_days: int = 7
-    when: str = ""
+    when: Mapping[str, str] = field(default_factory=dict)
     not_seen: tuple[str, ...] = ()
 
 
@@ -45,6 +46,10 @@ WORDS: dict[str, Words] = {
     "customer_terms": Words(
         N_("Customers sign your terms once, and later orders name that signature."), "draft",
         internal=False, customer=True,
+        when={
+            "customer": "When a customer registers or is moved",
+            "company": "When a company is created or moved",
+        },
     ),
     "supplier_agreement": Words(
         N_("Suppliers sign their agreement before their products are sold, and again before it ends."), "products",
@@ -56,7 +61,7 @@ WORDS: dict[str, Words] = {
     ),
     "warranty": Words(
         N_("Buyers of covered products register their warranty or service agreement by signing it."), "check_circle",
-        internal=False, customer=True, when="When an order with a covered product is sent",
+        internal=False, customer=True, when={"order": "When an order with a covered product is sent"},
     ),
     "offer_approval": Words(
         N_("Promotions, quotes and price lists reach customers only after discount and margin are approved."),
@@ -114,5 +119,6 @@ def rule_words(slug: str, definition: RuleDefinition) -> RecordKind:
     return next(r for r in shown_kinds() if r.name == kind.name)
 
 
-def when_of(slug: str) -> str:
-    return words_of(slug).when
+def when_of(slug: str, kind: Kind) -> str:
+    """Return how the sentence of a rule begins."""
+    return words_of(slug).when.get(kind.name, kind.when)

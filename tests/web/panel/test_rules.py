@@ -412,7 +412,8 @@ async def test_a_rule_of_another_workflow_keeps_its_kind_and_its_settings(house:
     assert '<option value="3">Dealers</option>' in text
     settings = {
         "workflow": "account_approval", "kind": "customer", "o.approved_group": "3", "o.most_credit": "500 usd",
-        "o.payment_terms": "", "approver_how": "named", "approver_0": str(person), "c.0.0.field": "customer_group", "c.0.0.operator": "is_any_of", "c.0.0.values": "3",
+        "o.payment_terms": "", "approver_how": "named", "approver_0": str(person),
+        "c.0.0.field": "customer_group", "c.0.0.operator": "is_any_of", "c.0.0.values": "3",
     }  # fmt: skip
     rule = await make_rule(house, **settings)
     stored = await house.run("SELECT definition FROM rule_versions WHERE rule_id = $1", rule)
