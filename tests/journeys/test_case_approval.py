@@ -47,6 +47,7 @@ async def test_a_return_is_refunded_under_its_signature_and_closed_when_it_is_se
     assert "only" in (await case_is(world, third, "refused"))["state_why"]
     # Refunded by hand while it waits: told, and nothing is left of the case.
     store.refund_payments = "at_once"
+    world.bc.webhooks.plan("duplicate", times=5, scope="refund", copies=2)
     store.refund_by_hand(order.id, lines={order.lines[0].id: 1})
     await case_is(world, second, "closed")
     await world.task("unapproved_refund")
@@ -69,7 +70,8 @@ async def test_a_lost_answer_is_looked_for_and_a_lost_delivery_found(world: Worl
         return [r["state"] for r in rows] == ["unclear"]
 
     await world.until(unclear, said="the attempt is unclear")
-    other = await start_case(world, order, amount="5.00")  # waits for its turn on the same order
+    # Waits for its turn on the same order.
+    other = await start_case(world, order, amount="5.00", tender="store_credit")
     await approve(world, other)
     await case_is(world, other, "approved")
     assert len(order.refunds) == 1
@@ -77,6 +79,7 @@ async def test_a_lost_answer_is_looked_for_and_a_lost_delivery_found(world: Worl
     await case_is(world, case_id, "closed")
     await case_is(world, other, "closed")
     assert [r["items"][0]["reason"] for r in order.refunds] == [f"CS-{case_id}", f"CS-{other}"]
+    assert [r["payments"][0]["provider_id"] for r in order.refunds] == ["braintree", "storecredit"]
     # Never executed: nobody tries again by itself, a person decides.
     world.sandbox.faults.add("bigcommerce", "POST", "/refunds$", "before")
     lost = await start_case(world, order, amount="7.00")
