@@ -102,9 +102,9 @@ async def hide_products(work: Work) -> Outcome:
         return await _go_on(work, *intents, at=at)
     begun = monotonic()
     while rows := await db.fetch_all("next_to_hide", {**of, "most": SLICE}):
-        await _hide(work, frozenset(row["hiding_on"]), {r["product_id"]: r["version"] for r in rows})
-        if monotonic() - begun > SECONDS_AT_ONCE:
-            return await _go_on(work, *intents)
+        refused = await _hide(work, frozenset(row["hiding_on"]), {r["product_id"]: r["version"] for r in rows})
+        if refused or monotonic() - begun > SECONDS_AT_ONCE:
+            return await _go_on(work, *intents, *_refused(work, refused, "hide", "hidden"))
     row = await db.fetch_one("fetch_supplier", of) or row
     detail = {"hidden": row["hidden"]}
     why = f"{row['hidden']} products are hidden."
@@ -125,8 +125,11 @@ async def _list_page(work: Work, facts: SupplierFacts, what: str, which: int, pa
     return [which + 1, 1] if last else [which, page + 1]
 
 
-async def _hide(work: Work, channels: frozenset[int], versions: Mapping[int, int]) -> None:
-    """Switch one slice off. versions: product -> as it was asked for; one asked for anew meanwhile stays to be done."""
+async def _hide(work: Work, channels: frozenset[int], versions: Mapping[int, int]) -> list[int]:
+    """Switch one slice off; return which products were refused.
+
+    versions: product -> as it was asked for; one that is asked for anew meanwhile stays to be done.
+    """
     db, store_hash, ids = work.services.db, work.store.hash, sorted(versions)
     client = await work.vendors.bigcommerce(store_hash)
     found = {p.id: p for p in await read_shelf(client, work.vendors.trees, ids)}
@@ -157,6 +160,7 @@ async def _hide(work: Work, channels: frozenset[int], versions: Mapping[int, int
         "whys": [why for _, why in states],
     }
     await db.execute("mark_hidden", values)
+    return sorted(refused)
 
 
 # Showing again ---------------------------------------------------------------------------------------------
@@ -178,7 +182,7 @@ async def show_products(work: Work) -> Outcome:
         shown, left, kept, refused = await _show(work, supplier_id, [int(r["product_id"]) for r in rows])
         counts = {"shown": counts["shown"] + shown, "left": counts["left"] + left, "kept": counts["kept"] + kept}
         if refused or monotonic() - begun > SECONDS_AT_ONCE:
-            return await _go_on(work, *_refused(work, refused), **counts)
+            return await _go_on(work, *_refused(work, refused, "show", "shown again"), **counts)
     hold = await fetch_hold(db, work.store.hash, work.action.record)
     intents: list[Intent] = [Note("products_shown", None, counts)]
     why = f"{counts['shown']} products are shown again."
@@ -191,12 +195,12 @@ async def show_products(work: Work) -> Outcome:
     return Outcome(why=why, left_as=counts, intents=tuple(intents))
 
 
-def _refused(work: Work, refused: Sequence[int]) -> tuple[Intent, ...]:
+def _refused(work: Work, refused: Sequence[int], what: str, done: str) -> tuple[Intent, ...]:
     if not refused:
         return ()
     names = ", ".join(map(str, refused))
-    text = f"{work.named}: these products could not be shown again: {names}. Show them in BigCommerce by hand."
-    return (AskPerson("show_refused", text, alarm=True),)
+    text = f"{work.named}: BigCommerce refused that these products are {done}: {names}. Do it there by hand."
+    return (AskPerson(f"{what}_refused", text, alarm=True),)
 
 
 async def _show(work: Work, supplier_id: int, ids: Sequence[int]) -> tuple[int, int, int, list[int]]:
