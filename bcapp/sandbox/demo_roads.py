@@ -12,6 +12,7 @@ from bcapp.sandbox import (
     demo_offers,
     demo_signers,
     demo_suppliers,
+    demo_terms,
     demo_tryout,
     demo_warranty,
 )
@@ -165,6 +166,7 @@ ROADS: dict[str, Callable[[Driver], Told]] = {
     "account_approval: a company applies": demo_accounts.company_approved,
     "account_approval: created in bulk": demo_accounts.company_created_in_bulk,
     "account_approval: a plain customer": demo_accounts.customer_approved,
+    "customer_terms: signed once, named": demo_terms.signed_once_and_named,
     "offer_approval: a promotion": demo_offers.promotion_signed,
     "offer_approval: a quote": demo_offers.quote_signed_and_sent,
     "supplier_agreement: hidden until signed": demo_suppliers.supplier_signed,
