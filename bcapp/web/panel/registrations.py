@@ -270,6 +270,8 @@ async def _take_paper(visit: Visit, form: FormData, rules: list[tuple[str, str]]
     """Keep the form and hand it to the worker; return the order's number, "" with what is wrong in errors."""
     given = Given(form)
     order = str(given.number("order", "The order number", 1, MOST_ORDER))
+    if "order" in given.errors:
+        given.errors["order"] = "Write the number of the order."
     rule = given.choice("rule", "Choose the rule whose cover counts.", [number for number, _ in rules])
     signed_on = _signed_on(given, visit)
     serials = given.raw("serials").strip()

@@ -98,7 +98,7 @@ async def test_a_form_on_paper_and_a_file_of_serial_numbers(house: House) -> Non
     form = {"order": "1001", "rule": str(rule), "signed_on": START.date().isoformat(), "serials": "A1\n\nA2"}
     scan = ("form.pdf", pdf_of("Signed: Ann Lee"), "application/pdf")
     for changes, pdf, says in (
-        ({"order": ""}, scan, "The order number is a whole number"),
+        ({"order": ""}, scan, "Write the number of the order."),
         ({"signed_on": "2999-01-01"}, scan, "signed today or earlier"),
         ({}, ("form.pdf", b"no pdf", "application/pdf"), "field-pdf"),
     ):
