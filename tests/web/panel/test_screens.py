@@ -2,6 +2,7 @@
 
 import pytest
 
+from bcapp.web.panel.kinds import shown_kinds
 from tests.web.panel.conftest import START, House
 
 pytestmark = pytest.mark.database
@@ -38,6 +39,10 @@ SCREENS = {
     "people/new": MANAGERS,
     "people/me": EVERYBODY,
     "people/{person}": EVERYBODY,
+    "approvals": EVERYBODY,
+    "rules/new": MANAGERS,
+    "rules/new?workflow=account_approval&kind=customer": MANAGERS,
+    **{words.slug: EVERYBODY for words in shown_kinds() if words.has_list},
     "people/users": MANAGERS,
     "people/changes": MANAGERS,
 }
