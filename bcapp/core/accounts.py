@@ -150,6 +150,18 @@ def _is_above(limit: Money, most: Money | None) -> bool:
     return most is not None and (limit.currency != most.currency or limit.amount > most.amount)
 
 
+def unreadable(name: str, options: Options) -> list[str]:
+    """Return a sentence for every setting of a rule that cannot be read, and so has no effect."""
+    found = []
+    if options.text("tiers").strip() and not parse_tiers(options.text("tiers")):
+        found.append(f"“Groups by credit limit” of the rule “{name}” cannot be read: write 0 = 3, 25000 = 4.")
+    if options.text("payment_methods").strip() and not payment_codes(options):
+        found.append(f"“Payment methods” of the rule “{name}” names none: write their codes with commas between.")
+    if options.text("attribute").strip() and attribute_of(options) is None:
+        found.append(f"“Customer attribute” of the rule “{name}” cannot be read: write a name = a value.")
+    return found
+
+
 def merged(each: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
     """Return the settings of several rules as one: the first that says something about a setting counts."""
     found: dict[str, str] = {}

@@ -9,7 +9,7 @@ from typing import Any
 from bcapp.bigcommerce.b2b import B2B
 from bcapp.bigcommerce.companies import parse_company
 from bcapp.bigcommerce.parse import parse_date
-from bcapp.core.accounts import OPTIONS
+from bcapp.core.accounts import OPTIONS, unreadable
 from bcapp.core.kinds.company import APPROVED, CompanyFacts
 from bcapp.core.model import RecordKey
 from bcapp.core.options import Options
@@ -90,22 +90,25 @@ async def _tell_missing(of: Round, rules: Sequence[dict[str, Any]], exc: B2BRefu
 
 
 async def check_b2b(of: Round) -> Swept:
-    """Look for settings of B2B Edition with which an account cannot wait or cannot get what was signed."""
-    rules = [r for r in await rules_about(of, "company") if r["workflow"] == SLUG]
-    if not rules:
-        return of.now, {}
-    client = await of.vendors.b2b(of.store.hash)
-    try:
-        problems = await _problems(
-            of, client, [Options(OPTIONS, parse_definition(r["definition"]).options) for r in rules]
-        )
-    except B2BRefused:
-        return of.now, {}  # the sweep of companies tells it
+    """Look for settings, of rules and of B2B Edition, with which accounts cannot wait or cannot get what was signed."""
+    companies = [r for r in await rules_about(of, "company") if r["workflow"] == SLUG]
+    customers = [r for r in await rules_about(of, "customer") if r["workflow"] == SLUG]
+    problems = [text for r in (*companies, *customers) for text in unreadable(r["name"], _options(r))]
+    if companies:
+        try:
+            client = await of.vendors.b2b(of.store.hash)
+            problems += await _problems(of, client, [_options(r) for r in companies])
+        except B2BRefused:
+            pass  # the sweep of companies tells it
     if problems:
         await _ask(of, "b2b_setup", " ".join(problems))
     else:
         await _settle(of, "b2b_setup")
     return of.now, {"problems": len(problems)}
+
+
+def _options(rule: dict[str, Any]) -> Options:
+    return Options(OPTIONS, parse_definition(rule["definition"]).options)
 
 
 async def _problems(of: Round, client: B2B, options: Sequence[Options]) -> list[str]:

@@ -18,6 +18,7 @@ from bcapp.core.accounts import (
     merged,
     parse_tiers,
     payment_codes,
+    unreadable,
 )
 from bcapp.core.model import Money, PlacedField
 from bcapp.core.options import Options, option_problems
@@ -102,6 +103,13 @@ def test_a_limit_in_another_currency_goes_to_a_person() -> None:
     )
     assert credit_granted([sheet], options(most_credit="50000.00 USD"), "USD").too_high
     assert not credit_granted([sheet], options(), "USD").too_high
+
+
+def test_a_setting_that_cannot_be_read_is_told() -> None:
+    wrong = {"tiers": "gold = wholesale", "payment_methods": " , ", "attribute": "approved"}
+    assert len(unreadable("New accounts", options(**wrong))) == 3
+    right = {"tiers": "0 = 3", "payment_methods": "cheque", "attribute": "State = approved"}
+    assert unreadable("New accounts", options(**right)) == unreadable("New accounts", options()) == []
 
 
 def test_codes_marks_and_what_was_asked_for() -> None:
