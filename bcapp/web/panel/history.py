@@ -183,7 +183,8 @@ def actor(text: str, names: Mapping[int, str]) -> str:
     kind, _, number = text.partition(":")
     if kind == "user" and number.isdecimal():
         return names.get(int(number), f"User {number}")
-    return {"app": "", "signer": "Signer", "provider": "Signature service", "bigcommerce": "BigCommerce"}.get(text, text)
+    known = {"app": "", "signer": "Signer", "provider": "Signature service", "bigcommerce": "BigCommerce"}
+    return known.get(text, text)
 
 
 def action_word(kind: str) -> str:
