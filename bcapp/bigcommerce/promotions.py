@@ -164,17 +164,15 @@ def _named(matcher: Any, level: int) -> _Named | None:
 
 
 async def read_promotion(
-    client: BigCommerce, promotion_id: int, seen: Seen, store_currency: str, *, with_margins: bool
+    client: BigCommerce, promotion_id: int, seen: Seen, store_currency: str
 ) -> PromotionFacts | Gone:
-    """Return a promotion freshly read, with the margin that it leaves if that is wanted."""
+    """Return a promotion freshly read, with the margin that it leaves."""
     raw = await client.fetch_promotion(promotion_id)
     if raw is None:
         return Gone(RecordKey("promotion", str(promotion_id)))
     facts = parse_promotion(raw, seen, store_currency)
-    if with_margins:
-        margin = await read_margins(client, facts, store_currency)
-        facts = replace(facts, margins=margin, unread=facts.unread - {"catalog"})
-    return facts
+    margin = await read_margins(client, facts, store_currency)
+    return replace(facts, margins=margin, unread=facts.unread - {"catalog"})
 
 
 async def read_margins(client: BigCommerce, facts: PromotionFacts, store_currency: str) -> Margins:

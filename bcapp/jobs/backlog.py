@@ -21,7 +21,7 @@ from bcapp.jobs.outcome import Outcome, Work
 from bcapp.jobs.reading import READERS, Ask
 
 SLICE = 10
-MOST = 500
+MOST = 200
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,8 @@ async def _promotion(ask: Ask) -> Any | Gone:
     # One that a person opens before the sweep has met it is taken for one that was there before.
     seen = Seen(known.first_seen_at, known.absent_at) if known else Seen(ask.services.clock.now())
     client, currency = await ask.client(), ask.store.currency or "USD"
-    return await read_promotion(client, int(ask.id), seen, currency, with_margins=ask.needs.catalog)
+    # The margin is read whether or not a rule asks for it: it stands on the page and on the sheet of every approver.
+    return await read_promotion(client, int(ask.id), seen, currency)
 
 
 async def _supplier(ask: Ask) -> Any | Gone:
