@@ -469,11 +469,11 @@ async def _look_at_refunds(
     services: Services, vendors: Vendors, store: Store, record: RecordKey, due: Sequence[Due]
 ) -> None:
     """Something was refunded: whether it was approved, and for which case it counts. The order itself changed too."""
+    order = RecordKey("order", record.id)
+    # Said first: refunds that cannot be read must not keep the order from being looked at.
+    await say_look(services.db, store.hash, order, services.clock.now(), source="bigcommerce")
     await look_at_refunds(services, vendors, store, int(record.id))
-    now = services.clock.now()
-    async with services.db.transaction():
-        await say_look(services.db, store.hash, RecordKey("order", record.id), now, source="bigcommerce")
-        await finish_deliveries(services.db, store.hash, list(due), now)
+    await finish_deliveries(services.db, store.hash, list(due), services.clock.now())
 
 
 # Stores ---------------------------------------------------------------------------------------------------
