@@ -30,7 +30,8 @@ TABLES = (
     "agreement_bindings", "rules", "rule_versions", "records",
     "requests", "signers", "holds", "evidence", "chunks", "deliveries", "actions", "sweeps", "hooks", "tasks",
     "audit_log", "refusals", "counters", "suppliers", "supplier_contacts", "supplier_covers", "supplier_checklist",
-    "supplier_imports", "supplier_import_lines", "cases", "case_lines", "case_refunds", "sign_links", "questions", "notices", "api_keys", "webhook_endpoints",
+    "supplier_imports", "supplier_import_lines", "cases", "case_lines", "case_refunds", "sign_links", "questions",
+    "notices", "api_keys", "webhook_endpoints",
     "registrations", "paper_forms", "known_serials", "webhook_messages", "webhook_sends", "webhook_tries",
 )  # fmt: skip
 

@@ -164,8 +164,8 @@ async def fill_store(web: Web, store_hash: str) -> int:
               store_hash, record_id, "Victim's ERP", b"d", "abcd", "read", 1, now)  # fmt: skip
     await add("webhook_endpoints", "store_hash, id, url, description, created_by, created_at",
               store_hash, record_id, "https://erp.victim.com/", "Victim's ERP", 1, now)  # fmt: skip
-    await web.rows("INSERT INTO webhook_messages (store_hash, id, event, body, made_at) VALUES ($1, 'm', 'e', '{}', $2)",
-                   store_hash, now)  # fmt: skip
+    message = "INSERT INTO webhook_messages (store_hash, id, event, body, made_at) VALUES ($1, 'm', 'e', '{}', $2)"
+    await web.rows(message, store_hash, now)
     await add("webhook_sends", "store_hash, id, endpoint_id, message_id, made_at, state",
               store_hash, record_id, record_id, "m", now, "delivered")  # fmt: skip
     await add(
