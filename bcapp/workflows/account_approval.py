@@ -153,7 +153,7 @@ def _set_back(s: Situation, standing: Standing, is_waiting: bool, label: str) ->
 def _customer(s: Situation, facts: CustomerFacts) -> Plan:
     label = CUSTOMER.named(str(facts.id))
     hold = s.hold
-    was_let_in = s.held_elsewhere and any(r.is_good for r in s.requests)  # another workflow has the hold by now
+    was_let_in = hold is None and any(r.is_good for r in s.requests)  # another workflow may have the hold by now
     is_in = was_let_in or (hold is not None and hold.state in LET_IN)
     subject = Subject(
         kind=CUSTOMER,
