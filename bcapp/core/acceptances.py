@@ -309,12 +309,16 @@ def _renewal(
 
 @dataclass(frozen=True)
 class Affected:
-    """A party that signed an older version. record: the order to ask on, "" when none is known; asked: it was."""
+    """A party that signed an older version. record: where to ask, "" when none is known; asked: it was.
+
+    kind: of that record: an order, or the account itself where its terms were signed for it.
+    """
 
     party: Party
     record: str
     asked: bool = False
     signed: bool = False
+    kind: str = "order"
 
 
 @dataclass(frozen=True)

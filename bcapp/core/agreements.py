@@ -99,6 +99,7 @@ class Binding:
     content: bytes | None = None
     price_list_id: int | None = None
     label: str = ""
+    not_found: bool = False  # the store knows no such party, as far as it was read
 
 
 def choose_binding(

@@ -203,6 +203,8 @@ async def exempt(
             )
         )
         await _note(db, store_hash, "exemption", exemption_id, "exemption_made", author, now)
+        if party.kind is not PartyKind.EMAIL:  # whether there is such an account is found out, and shown in the list
+            await say_look(db, store_hash, RecordKey(str(party.kind), party.id), now)
         await look_at_waiting(db, store_hash, party, agreement_id, now)
     return exemption_id
 
@@ -338,9 +340,10 @@ async def affected(
     return [
         Affected(
             Party(PartyKind(r["party_kind"]), r["party_id"]),
-            r["record_id"],
+            "" if r["gone"] else r["record_id"],
             r["asked_at"] is not None or r["waiting"],
             r["signed"],
+            r["record_kind"],
         )
         for r in rows
     ], rows

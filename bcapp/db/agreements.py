@@ -12,6 +12,7 @@ from typing import Any
 from bcapp.core.agreements import Binding, language_key, pick_language, speaks
 from bcapp.core.model import PlacedField, RecordKey
 from bcapp.db import Database, audit
+from bcapp.db.deliveries import say_look
 from bcapp.errors import RefusedByUs, Stale
 
 ASKED_SINCE = timedelta(days=90)
@@ -289,6 +290,7 @@ def _binding(row: Mapping[str, Any]) -> Binding:
         content=bytes(row["content"]) if row["content"] is not None else None,
         price_list_id=row["price_list_id"],
         label=row["label"],
+        not_found=bool(row.get("not_found", False)),
     )
 
 
@@ -337,12 +339,15 @@ async def save_binding(
                 "body": binding.body,
                 "content": binding.content,
                 "price_list_id": binding.price_list_id,
+                "asks_again": ask_again,
                 "author": author,
                 "now": now,
             },
         )
         detail = {"binding": made, "party_kind": binding.party_kind, "party": binding.party_id, "what": binding.what}
         await _note(db, store_hash, binding.agreement_id, "agreement_bound", author, now, detail)
+        # The account may be asked at once; and whether there is one is found out.
+        await say_look(db, store_hash, RecordKey(binding.party_kind, binding.party_id), now)
     return int(made)
 
 

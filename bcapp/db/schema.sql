@@ -221,6 +221,7 @@ CREATE TABLE agreement_bindings (                           -- what one customer
     body          text NOT NULL DEFAULT '',                 -- text: these terms
     content       bytea,                                    -- pdf: SHA-256 of the uploaded file in chunks
     price_list_id bigint,                                   -- read afresh for every document
+    asks_again    boolean NOT NULL DEFAULT true,            -- what was signed, or sent, before counts for no later record
     author        bigint NOT NULL,
     created_at    timestamptz NOT NULL,
     ended_at      timestamptz,                              -- replaced or taken away; what was asked with it stands

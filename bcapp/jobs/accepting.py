@@ -23,6 +23,7 @@ from bcapp.jobs.vendors import Vendors
 from bcapp.secrets import DataKey, Secrets
 from bcapp.workflows import customer_terms
 
+OUTDATED = "Their own terms changed after this was sent."
 ADDRESS = "acceptance address"  # purpose of the digest that stands for a guest
 
 
@@ -151,6 +152,11 @@ async def record_acceptance(
     )
     if acceptance_id is None:
         return
+    of = {"store_hash": store.hash, "id": request.id, "party_kind": str(party.kind), "party_id": party.id}
+    if await db.fetch_val("text_changed", of):
+        # It is kept as what it is: signed, and of a text that the party does not sign any more.
+        outdated = {"store_hash": store.hash, "id": acceptance_id, "author": 0, "why": OUTDATED, "now": now}
+        await db.execute("revoke_acceptance", outdated)
     detail = {
         "acceptance": acceptance_id,
         "agreement": request.agreement_id,

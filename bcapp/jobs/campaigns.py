@@ -10,7 +10,7 @@ from bcapp.core.intents import Note
 from bcapp.core.model import RecordKey
 from bcapp.core.rules import SignOnce
 from bcapp.db.acceptances import affected
-from bcapp.db.deliveries import say_command
+from bcapp.db.deliveries import say_command, say_look
 from bcapp.jobs.outcome import Outcome, Work, skipped
 from bcapp.workflows.protocol import Command
 
@@ -54,7 +54,14 @@ async def _once(work: Work, agreement_id: int) -> SignOnce:
 
 async def _ask(work: Work, row: dict[str, Any], each: Affected, scope: tuple[str, str], once: SignOnce) -> None:
     """Hand the order to the worker as a person would who sends it by hand; both in one commit, so never twice."""
-    db, now, record = work.services.db, work.services.clock.now(), RecordKey("order", each.record)
+    db, now, record = work.services.db, work.services.clock.now(), RecordKey(each.kind, each.record)
+    if record.kind != "order":  # the account's own rule asks, as for a renewal
+        async with db.transaction():
+            party = {"party_kind": str(each.party.kind), "party_id": each.party.id, "record_id": record.id}
+            values = {"store_hash": work.store.hash, "campaign_id": row["id"], **party, "now": now}
+            if await db.fetch_val("add_campaign_party", values) is not None:
+                await say_look(db, work.store.hash, record, now)
+        return
     of = {"store_hash": work.store.hash, "kind": record.kind, "id": record.id}
     order = await db.fetch_one("fetch_record", of)
     snapshot = (order["facts"].get("snapshot") or {}) if order else {}

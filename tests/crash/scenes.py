@@ -1003,7 +1003,7 @@ class WithholdAccess(Scene):
         own = f"{self.kind} {self.stage.moment}"
         mark = ((Condition("form_field", "has_any_of", (own,), "Scene"),),)
         await terms_rule(self.world, name=own, options={"waiting_group": str(self.waiting)}, groups=mark)
-        email = f"{own}@scenes.example".replace(" ", "-").lower()
+        email = f"{self.kind}-{self.stage.moment.name}@scenes.example".lower()
         fields = {"Scene": own}
         self.customer = self.world.store.register(
             first_name="Ida", last_name="Roth", email=email, group_id=self.before, form_fields=fields, quiet=True

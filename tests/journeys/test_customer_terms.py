@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from bcapp.core.acceptances import Party, PartyKind
+from bcapp.core.agreements import Binding
 from bcapp.core.conditions import Condition
 from bcapp.core.rules import SignOnce
+from bcapp.db.acceptances import exempt
+from bcapp.db.agreements import list_bindings, save_binding
 from bcapp.sandbox.bigcommerce.shoppers import move
 from tests.fixtures.accounts import Accounts
 from tests.fixtures.terms import group_is, terms_rule
@@ -135,3 +141,43 @@ async def test_many_who_are_imported_at_once_are_asked_within_the_limit(world: W
     await world.quiet()
     rows = await world.raw("SELECT count(*) AS n FROM requests")
     assert rows[0]["n"] == 5
+
+
+async def test_what_was_sent_before_the_own_terms_changed_counts_for_nothing_later(world: World) -> None:
+    await terms_rule(world)
+    ida = world.store.register(first_name="Ida", last_name="Roth", email="ida@roth.example")
+    request = await world.request_is(ida["id"], "sent")
+    own = Binding(
+        0, world.agreement_id, "customer", str(ida["id"]), "text", "Own terms", "# Own terms\n\nThirty days.\n"
+    )
+    now, author = world.services.clock.now(), world.store.owner.id
+    await save_binding(world.db, world.store_hash, own, author=author, now=now)
+    await world.sign(request)
+
+    async def again() -> Any:
+        return next((r for r in await world.requests(ida["id"]) if r["round"] == 2 and r["status"] == "sent"), None)
+
+    second = await world.until(again, said="the new text is asked for")
+    assert second["binding_id"] is not None
+    await world.sign(second)
+
+    async def counts() -> Any:
+        rows = await world.raw("SELECT revoked_why FROM acceptances ORDER BY id")
+        return rows if len(rows) == 2 else None
+
+    rows = await world.until(counts, said="both signatures are kept")
+    assert [r["revoked_why"] for r in rows] == ["Their own terms changed after this was sent.", ""]
+    await world.quiet()
+    # A number that the store does not know is looked up, and the lists say so.
+    nobody = Party(PartyKind.CUSTOMER, "987654")
+    ends = world.services.clock.now() + timedelta(days=30)
+    await exempt(world.db, world.store_hash, nobody, "", 0, ends, "a typing error", author, now)
+    await save_binding(world.db, world.store_hash, replace(own, party_id="987654"), author=author, now=now)
+    world.advance(minutes=4)
+
+    async def missing() -> bool:
+        bound = await list_bindings(world.db, world.store_hash, world.agreement_id)
+        rows = await world.db.fetch_all("panel_exemptions", {"store_hash": world.store_hash, "now": now})
+        return [b.party_id for b in bound if b.not_found] == ["987654"] and rows[0]["not_found"]
+
+    await world.until(missing, said="the number that does not exist is marked")

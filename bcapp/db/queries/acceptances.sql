@@ -59,6 +59,21 @@ UPDATE acceptances SET document_sha256 = :document_sha256
    AND import_id IS NOT NULL AND document_sha256 IS NULL
 RETURNING id;
 
+-- text_changed --
+-- Whether the party's own text changed after the one of this request was set, so that what is signed is not it any more:
+-- another was put in its place (not by who lets the earlier signature count), or it was taken away.
+SELECT EXISTS (SELECT FROM agreement_bindings b
+                WHERE b.store_hash = q.store_hash AND b.agreement_id = q.agreement_id AND b.asks_again
+                  AND b.id > COALESCE(q.binding_id, 0) AND b.created_at > q.created_at
+                  AND ((b.party_kind = :party_kind AND b.party_id = :party_id)
+                       OR (o.id IS NOT NULL AND b.party_kind = o.party_kind AND b.party_id = o.party_id)))
+       OR (o.ended_at IS NOT NULL
+           AND NOT EXISTS (SELECT FROM agreement_bindings b
+                            WHERE b.store_hash = q.store_hash AND b.agreement_id = q.agreement_id AND b.ended_at IS NULL
+                              AND b.party_kind = o.party_kind AND b.party_id = o.party_id)) AS changed
+  FROM requests q LEFT JOIN agreement_bindings o ON o.store_hash = q.store_hash AND o.id = q.binding_id
+ WHERE q.store_hash = :store_hash AND q.id = :id;
+
 -- known_acceptance --
 SELECT id, document_sha256 FROM acceptances
  WHERE store_hash = :store_hash AND party_kind = :party_kind AND party_id = :party_id AND agreement_id = :agreement_id
@@ -118,7 +133,9 @@ UPDATE exemptions SET label = '' WHERE store_hash = :store_hash AND party_kind =
 
 -- panel_exemptions --
 SELECT e.id, e.party_kind, e.party_id, e.label, e.agreement_id, g.name AS agreement, e.valid_from, e.until, e.why,
-       e.author, e.ended_at, e.ended_by, e.ended_why
+       e.author, e.ended_at, e.ended_by, e.ended_why,
+       EXISTS (SELECT FROM records r WHERE r.store_hash = e.store_hash AND r.kind = e.party_kind AND r.id = e.party_id
+                  AND r.gone_since IS NOT NULL) AS not_found
   FROM exemptions e LEFT JOIN agreements g ON g.store_hash = e.store_hash AND g.id = e.agreement_id
  WHERE e.store_hash = :store_hash ORDER BY (e.ended_at IS NULL AND e.until > :now) DESC, e.id DESC LIMIT 200;
 
@@ -198,7 +215,9 @@ SELECT a.id, a.name, a.version, v.version AS number, v.created_at
 -- affected_parties --
 -- Who signed an older version and still counts, with the last order known of each, and whether the new one is signed.
 SELECT DISTINCT ON (a.party_kind, a.party_id) a.party_kind, a.party_id, a.label, a.scope, a.scope_id,
-       COALESCE(o.record_id, '') AS record_id, p.asked_at,
+       COALESCE(o.record_id, '') AS record_id, COALESCE(o.record_kind, 'order') AS record_kind, p.asked_at,
+       EXISTS (SELECT FROM records r WHERE r.store_hash = a.store_hash AND r.kind = o.record_kind AND r.id = o.record_id
+                  AND r.gone_since IS NOT NULL) AS gone,
        EXISTS (SELECT FROM acceptances n
                 WHERE n.store_hash = a.store_hash AND n.party_kind = a.party_kind AND n.party_id = a.party_id
                   AND n.agreement_id = a.agreement_id AND n.agreement_version >= :version AND n.revoked_at IS NULL) AS signed,
@@ -215,13 +234,13 @@ SELECT DISTINCT ON (a.party_kind, a.party_id) a.party_kind, a.party_id, a.label,
   LEFT JOIN campaign_parties p ON p.store_hash = a.store_hash AND p.campaign_id = :campaign_id
                               AND p.party_kind = a.party_kind AND p.party_id = a.party_id
   LEFT JOIN LATERAL (
-       SELECT record_id FROM (
-              SELECT q.record_id, q.created_at AS at FROM requests q
-               WHERE q.store_hash = a.store_hash AND q.id = a.request_id AND q.record_kind = 'order'
+       SELECT record_kind, record_id FROM (
+              SELECT q.record_kind, q.record_id, q.created_at AS at FROM requests q
+               WHERE q.store_hash = a.store_hash AND q.id = a.request_id AND q.record_kind IN ('order', 'customer', 'company')
               UNION ALL
-              SELECT c.record_id, c.named_at FROM covers c
+              SELECT c.record_kind, c.record_id, c.named_at FROM covers c
                WHERE c.store_hash = a.store_hash AND c.acceptance_id = a.id AND c.record_kind = 'order') seen
-       ORDER BY at DESC LIMIT 1) o ON true
+       ORDER BY record_kind = 'order', at DESC LIMIT 1) o ON true
  WHERE a.store_hash = :store_hash AND a.agreement_id = :agreement_id AND a.agreement_version < :version
    AND a.scope IN ('customer', 'company', 'channel') AND a.revoked_at IS NULL
    AND (a.valid_until IS NULL OR a.valid_until > :now)

@@ -94,8 +94,10 @@ UPDATE agreements SET archived = :archived WHERE store_hash = :store_hash AND id
 
 -- agreement_bindings --
 -- What customers and companies sign instead, of one agreement.
-SELECT id, agreement_id, party_kind, party_id, label, what, title, body, content, price_list_id, author, created_at
-  FROM agreement_bindings
+SELECT id, agreement_id, party_kind, party_id, label, what, title, body, content, price_list_id, author, created_at,
+       EXISTS (SELECT FROM records r WHERE r.store_hash = b.store_hash AND r.kind = b.party_kind AND r.id = b.party_id
+                  AND r.gone_since IS NOT NULL) AS not_found
+  FROM agreement_bindings b
  WHERE store_hash = :store_hash AND agreement_id = :agreement_id AND ended_at IS NULL
  ORDER BY party_kind DESC, lower(label), party_id;
 
@@ -118,9 +120,9 @@ RETURNING id;
 
 -- add_binding --
 INSERT INTO agreement_bindings (store_hash, agreement_id, party_kind, party_id, label, what, title, body, content,
-                                price_list_id, author, created_at)
+                                price_list_id, asks_again, author, created_at)
 VALUES (:store_hash, :agreement_id, :party_kind, :party_id, :label, :what, :title, :body, :content, :price_list_id,
-        :author, :now)
+        :asks_again, :author, :now)
 RETURNING id;
 
 -- revoke_for_binding --

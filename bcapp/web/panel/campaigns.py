@@ -118,6 +118,7 @@ PARTY_STATES: dict[str, tuple[str, str, str]] = {
     "waiting": (N_("Asked, not signed yet"), "primary", "send"),
     "ended": (N_("Declined, expired or not sent"), "warning", "warning"),
     "queued": (N_("In a later wave"), "secondary", "refresh"),
+    "gone": (N_("The last order is gone: asked with the next one"), "warning", "receipt"),
     "next_order": (N_("Asked with the next order"), "secondary", "receipt"),
 }
 
@@ -127,6 +128,8 @@ def _state(person: dict[str, Any]) -> str:
         return "signed"
     if person["waiting"]:
         return "waiting"
+    if person["gone"] and not person["was_asked"]:
+        return "gone"
     if person["asked_at"] is not None:
         return "ended" if person["was_asked"] else "next_order"
     return "queued" if person["record_id"] else "next_order"
