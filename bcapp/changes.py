@@ -236,9 +236,7 @@ async def _apply(services: Services, change: Change) -> None:
             if given["mode"] == "live":
                 await rules.lock_version(db, store_hash, rule_id, int(given["version"]))
             kind = str(given.get("record_kind") or "order")
-            await rules.set_mode(
-                db, store_hash, rule_id, given["mode"], author, now, records=records, record_kind=kind
-            )
+            await rules.set_mode(db, store_hash, rule_id, given["mode"], author, now, records=records, record_kind=kind)
         case "include":
             await rules.include(db, store_hash, rule_id, list(given["records"]), author, now)
         case "archive":

@@ -248,9 +248,7 @@ class BigCommerce(ExtensionCalls, RefundCalls):
         for key, (value, permission_set) in wanted.items():
             row = there.get(key)
             if row is None:
-                await self.put_metafield(
-                    owner, namespace, key, value, permission_set=permission_set, resource=resource
-                )
+                await self.put_metafield(owner, namespace, key, value, permission_set=permission_set, resource=resource)
             elif (row.get("value"), row.get("permission_set")) != (value, permission_set):
                 changed = {"value": value, "permission_set": permission_set}
                 await self._call("PUT", f"/v3/{resource}/{owner}/metafields/{int(row['id'])}", body=changed)

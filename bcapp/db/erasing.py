@@ -135,9 +135,7 @@ async def _erase(
         ),
         "exemptions": await db.fetch_val("erase_exemptions", party),
         "texts for one customer": await db.fetch_val("erase_bindings", party),
-        "cases": await db.fetch_val(
-            "erase_cases", {"store_hash": store_hash, "email": email, "pattern": pattern}
-        ),
+        "cases": await db.fetch_val("erase_cases", {"store_hash": store_hash, "email": email, "pattern": pattern}),
         "rows of imports": await db.fetch_val("erase_import_rows", {"store_hash": store_hash, "pattern": pattern})
         + await db.fetch_val("erase_supplier_lines", {"store_hash": store_hash, "pattern": pattern}),
         "contacts of suppliers": await db.fetch_val(

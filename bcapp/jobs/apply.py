@@ -147,9 +147,7 @@ class Writer:
                 )
                 await self._note("rule_paused", None, {"rule": intent.rule_id})
             case MoveCase():
-                await move_case(
-                    self._db, self._store.hash, int(self._record.id), intent.event, intent.why, self._now
-                )
+                await move_case(self._db, self._store.hash, int(self._record.id), intent.event, intent.why, self._now)
             case LeaveRegistration():
                 await self._leave(intent)
             case Note():

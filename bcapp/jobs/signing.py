@@ -282,9 +282,7 @@ async def send_request(work: Work) -> Outcome:
 
 async def _asked(work: Work, request: SignatureRequest, signer: Signer) -> AskedSigner:
     """Return a signer as the service is told, with their own page to come back to. Its digest is committed already."""
-    token = await make_link(
-        work.services.db, work.store.hash, request.id, signer.position, work.services.clock.now()
-    )
+    token = await make_link(work.services.db, work.store.hash, request.id, signer.position, work.services.clock.now())
     page = sign_address(work.services.settings.app_url, token)
     return AskedSigner(
         signer.email,

@@ -34,6 +34,7 @@ log = structlog.get_logger(__name__)
 
 AGAIN_AFTER_FAILURE = timedelta(minutes=1)
 
+
 async def sweep(services: Services, vendors: Vendors, store_hash: str, name: str, generation: int) -> None:
     """Run one sweep of one store, unless another worker took it."""
     db, now = services.db, services.clock.now()

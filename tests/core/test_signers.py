@@ -379,7 +379,7 @@ def test_steps_that_can_be() -> None:
 
 
 def test_nobody_signs_in_the_buyers_place() -> None:
-    with pytest.raises(InvalidRule, match="buyer's place"):
+    with pytest.raises(InvalidRule, match="in place of the buyer"):
         check_definition(
             RuleDefinition(customer=True, agreement_id=1, account_id=1, steps=(Step(1, "alternate", person=1),)), ORDER
         )

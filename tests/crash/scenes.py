@@ -1169,9 +1169,7 @@ class CountProducts(HideProducts):
     async def go(self) -> None:
         world = self.world
         order = world.store.place_order(lines=[(self.products[0], 2)], customer_id=world.customer, quiet=True)
-        self.stage.catch(
-            self.name, "bigcommerce", "GET", f"/stores/{world.store_hash}/v2/orders/{order.id}/products$"
-        )
+        self.stage.catch(self.name, "bigcommerce", "GET", f"/stores/{world.store_hash}/v2/orders/{order.id}/products$")
         async with world.db.transaction():
             await queue_action(world.db, world.store_hash, self.kind, self.record, world.services.clock.now())
 

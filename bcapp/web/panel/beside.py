@@ -65,7 +65,7 @@ async def _record(request: Request, visit: Visit, record: RecordKey) -> Response
         around=around,
         sees_facts=visit.may("requests.facts"),
         near=nearest(history[0].traces) if history else (),
-        entries=entries[-SHOWN:],
+        entries=entries[:SHOWN],
         acceptances=await db.fetch_all("acceptances_beside", {"store_hash": store_hash, "id": record.id})
         if record.kind == "customer"
         else [],
