@@ -291,6 +291,8 @@ async def test_earlier_signatures_are_looked_at_first_and_then_count(world: Worl
 async def test_a_campaign_asks_in_waves_and_holds_only_after_its_grace(world: World) -> None:
     await world.rule(sign_once=SignOnce("customer"))
     customers = [int(c["id"]) for c in list(world.store.customers.values())[:3]]
+    lost = await signed_once(world, customer_id=int(list(world.store.customers.values())[3]["id"]))
+    await world.raw("UPDATE records SET gone_since = $1 WHERE id = $2", world.services.clock.now(), str(lost.id))
     orders = [await signed_once(world, customer_id=c) for c in customers]
     await publish(world, material=True)
     now, author = world.services.clock.now(), world.store.owner.id
@@ -327,7 +329,11 @@ async def test_a_campaign_asks_in_waves_and_holds_only_after_its_grace(world: Wo
     await world.until(signed, said="the new version is accepted")
     await world.quiet()
     _, people = await affected(world.db, world.store_hash, await campaign(world, number), world.services.clock.now())
-    assert sorted((p["signed"], p["waiting"]) for p in people) == [(False, True), (False, True), (True, False)]
+    by_order = {p["record_id"]: p for p in people}
+    told = by_order.pop(str(lost.id))  # the order is gone: asked with the next one, and the page says so
+    assert (told["gone"], told["asked_at"]) == (True, None)
+    states = sorted((p["signed"], p["waiting"]) for p in by_order.values())
+    assert states == [(False, True), (False, True), (True, False)]
     assert (await campaign(world, number))["state"] == "done"
     world.advance(days=31)
     done = (await world.raw("SELECT party_id FROM acceptances WHERE agreement_version = 2"))[0]["party_id"]

@@ -12,12 +12,13 @@ from bcapp.core.acceptances import Party, PartyKind
 from bcapp.core.agreements import Binding
 from bcapp.core.conditions import Condition
 from bcapp.core.rules import SignOnce
-from bcapp.db.acceptances import exempt
+from bcapp.db.acceptances import exempt, start_campaign
 from bcapp.db.agreements import list_bindings, save_binding
 from bcapp.sandbox.bigcommerce.shoppers import move
 from tests.fixtures.accounts import Accounts
 from tests.fixtures.terms import group_is, terms_rule
 from tests.fixtures.world import World
+from tests.journeys.test_acceptances import publish
 
 pytestmark = pytest.mark.journey
 
@@ -181,3 +182,32 @@ async def test_what_was_sent_before_the_own_terms_changed_counts_for_nothing_lat
         return [b.party_id for b in bound if b.not_found] == ["987654"] and rows[0]["not_found"]
 
     await world.until(missing, said="the number that does not exist is marked")
+
+
+async def test_a_campaign_asks_on_the_account_and_access_ends_with_its_grace(world: World) -> None:
+    await terms_rule(world, options={"waiting_group": str(BASIC), "signed_group": str(WHOLESALE)})
+    ida = world.store.register(first_name="Ida", last_name="Roth", email="ida@roth.example")
+    await world.sign(await world.request_is(ida["id"], "sent"))
+    await world.hold_is(ida["id"], "released")
+    await publish(world, material=True)
+    now, author = world.services.clock.now(), world.store.owner.id
+    await start_campaign(
+        world.db, world.store_hash, agreement_id=world.agreement_id, version=2, account_id=world.account_id,
+        per_hour=5, grace_until=now + timedelta(days=10), author=author, now=now,
+    )  # fmt: skip
+
+    async def asked() -> Any:
+        return next((r for r in await world.requests(ida["id"]) if r["round"] == 2 and r["status"] == "sent"), None)
+
+    renewal = await world.until(asked, said="the new text is asked for on the account")
+    assert (renewal["agreement_version"], renewal["blocks"]) == (2, False)
+    await world.quiet()
+    assert ida["customer_group_id"] == WHOLESALE
+    assert (await world.raw("SELECT state FROM campaigns"))[0]["state"] == "done"
+    world.advance(days=10, minutes=1)
+    await world.raw("UPDATE sweeps SET due_at = $1 WHERE name = 'terms'", world.services.clock.now())
+    await world.hold_is(ida["id"], "held")
+    await group_is(world, ida, BASIC)
+    await world.sign(renewal)
+    await world.hold_is(ida["id"], "released")
+    await group_is(world, ida, WHOLESALE)
