@@ -1,4 +1,4 @@
-"""The roads that the demo walks: order approval and its side roads, each from its webhook to its end."""
+"""The roads that the demo walks: every workflow and its side roads, each from its webhook or sweep to its end."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from bcapp.sandbox import (
     demo_accounts,
     demo_cases,
     demo_limits,
+    demo_linking,
     demo_offers,
     demo_signers,
     demo_suppliers,
@@ -172,4 +173,5 @@ ROADS: dict[str, Callable[[Driver], Told]] = {
     "supplier_agreement: hidden until signed": demo_suppliers.supplier_signed,
     "warranty: registered, looked up": demo_warranty.registered_and_looked_up,
     "warranty: declined": demo_warranty.not_activated,
+    "record_linking: seen in the list": demo_linking.seen_beside_the_order,
 }
