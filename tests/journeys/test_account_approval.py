@@ -26,11 +26,6 @@ async def accounts(world: World) -> Accounts:
     return Accounts(world)
 
 
-async def bring_sweep(world: World, name: str) -> None:
-    """Let a sweep run now; it may read from a moment ago."""
-    await world.raw("UPDATE sweeps SET due_at = $1 WHERE name = $2", world.services.clock.now(), name)
-
-
 async def test_a_company_is_approved_with_everything_that_was_signed(world: World, accounts: Accounts) -> None:
     options = {
         "applicants_group": "2", "approved_group": "3", "tiers": "20000 = 4", "payment_terms": "45",
@@ -79,7 +74,7 @@ async def test_a_company_is_approved_with_everything_that_was_signed(world: Worl
 async def test_what_is_created_in_bulk_and_what_no_webhook_tells_is_found(world: World, accounts: Accounts) -> None:
     await accounts.rule(internal=False)
     company = accounts.apply("Red Canyon Tours", quiet=True)
-    await bring_sweep(world, "companies")
+    await world.swept("companies")
     agreement = await accounts.sent(company.id, "customer")
     await world.raw("UPDATE sweeps SET due_at = due_at + interval '1 hour' WHERE name = 'companies'")
     # It is declined: nothing is rejected by itself, a person decides, and lets it in by hand.

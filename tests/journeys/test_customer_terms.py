@@ -69,7 +69,7 @@ async def test_a_customer_waits_in_another_group_until_the_terms_are_signed(worl
 async def test_who_is_let_in_by_hand_is_flagged_and_a_lost_event_is_found(world: World) -> None:
     await terms_rule(world, options={"waiting_group": str(BASIC), "signed_group": str(WHOLESALE)})
     lost = world.store.register(first_name="Uma", last_name="Berg", email="uma@berg.example", quiet=True)
-    await world.raw("UPDATE sweeps SET due_at = $1 WHERE name = 'customers'", world.services.clock.now())
+    await world.swept("customers")
     request = await world.request_is(lost["id"], "sent")
     await world.hold_is(lost["id"], "held")
     move(world.store, lost["id"], 4)
@@ -114,7 +114,7 @@ async def test_terms_are_renewed_in_time_and_withheld_when_they_end(world: World
     await world.hold_is(ida["id"], "released")
     await world.quiet()
     world.advance(days=340)
-    await world.raw("UPDATE sweeps SET due_at = $1 WHERE name = 'terms'", world.services.clock.now())
+    await world.swept("terms")
     renewal = await world.request_is(ida["id"], "sent")
     assert (renewal["round"], renewal["blocks"]) == (2, False)
     assert ida["customer_group_id"] == WHOLESALE
@@ -137,7 +137,7 @@ async def test_many_who_are_imported_at_once_are_asked_within_the_limit(world: W
     await terms_rule(world, most_per_hour=5)
     for number in range(12):
         world.store.register(first_name="No", last_name=str(number), email=f"no{number}@bulk.example", quiet=True)
-    await world.raw("UPDATE sweeps SET due_at = $1 WHERE name = 'customers'", world.services.clock.now())
+    await world.swept("customers")
     assert "5 signatures within an hour" in (await world.task("rule_paused"))["text"]
     await world.quiet()
     rows = await world.raw("SELECT count(*) AS n FROM requests")
@@ -205,7 +205,7 @@ async def test_a_campaign_asks_on_the_account_and_access_ends_with_its_grace(wor
     assert ida["customer_group_id"] == WHOLESALE
     assert (await world.raw("SELECT state FROM campaigns"))[0]["state"] == "done"
     world.advance(days=10, minutes=1)
-    await world.raw("UPDATE sweeps SET due_at = $1 WHERE name = 'terms'", world.services.clock.now())
+    await world.swept("terms")
     await world.hold_is(ida["id"], "held")
     await group_is(world, ida, BASIC)
     await world.sign(renewal)

@@ -21,7 +21,7 @@ async def test_the_editor_knows_groups_and_categories_by_name(world: World) -> N
     assert names["category"][str(below["category_id"])] == f"{above['name']} › {below['name']}"
     gone = next(iter(world.store.groups))
     del world.store.groups[gone]
-    await world.raw("UPDATE sweeps SET due_at = now() - interval '1 day' WHERE name = 'names'")
+    await world.swept("names")
 
     async def dropped() -> bool:
         return str(gone) not in (await fetch_names(world.db, world.store_hash))["customer_group"]

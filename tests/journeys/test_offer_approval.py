@@ -68,7 +68,7 @@ async def test_a_quote_is_closed_for_checkout_until_it_is_signed_and_then_sent(w
     store.b2b.quotes.clear()
     shallow = raise_quote(store, [(world.dear, 2, 5)])
     number = raise_quote(store, [(world.dear, 4, 25)], quiet=True)
-    await world.raw("UPDATE sweeps SET due_at = $1 WHERE name = 'quotes'", world.services.clock.now())
+    await world.swept("quotes")
     approval = await world.request_is(number, "sent", 0)
     await world.hold_is(number, "held")
     await checkout_is(world, number, False)
@@ -202,7 +202,7 @@ async def test_a_changed_price_list_is_told_and_signed_as_it_is(world: World) ->
     await offer_rule(world, kind="price_list", at_least="30")
 
     async def sweep() -> None:
-        await world.raw("UPDATE sweeps SET due_at = $1 WHERE name = 'price_lists'", world.services.clock.now())
+        await world.swept("price_lists")
 
     await sweep()
     await world.quiet()

@@ -70,14 +70,7 @@ async def invite(world: World, supplier_id: int) -> None:
 
 async def sweep(world: World) -> None:
     """Have suppliers swept now instead of within a quarter of an hour, and wait until it is done."""
-    now = world.services.clock.now()
-    await world.raw("UPDATE sweeps SET due_at = $1, last_at = NULL WHERE name = 'suppliers'", now)
-
-    async def swept() -> bool:
-        (row,) = await world.raw("SELECT last_at FROM sweeps WHERE name = 'suppliers'")
-        return row["last_at"] is not None
-
-    await world.until(swept, said="suppliers are swept")
+    await world.swept("suppliers")
     await world.quiet()
 
 
