@@ -139,7 +139,7 @@ async def guarded(
             raise RefusedByUs(f"{host} can only be called by https on the usual port.")
         try:
             addresses = await resolve(host, 443)
-        except OSError as exc:
+        except (OSError, UnicodeError) as exc:  # UnicodeError: a part of the name is empty or too long
             raise httpx.ConnectError(f"{host} is not known") from exc
         if not addresses or not all(is_public(a) for a in addresses):
             raise RefusedByUs(f"{host} is not an address of the open internet.")

@@ -15,7 +15,8 @@ from bcapp.errors import RefusedByUs
 
 MARK = "erased"
 SHORTEST_NAME = 3  # a shorter one stands in too many other words
-PERSONAL = ("email", "billing", "shipping")  # of a snapshot
+# Of a snapshot, whatever its kind; numbers under these names stay.
+PERSONAL = ("email", "billing", "shipping", "address", "applicant", "application", "form", "customer")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -100,21 +101,23 @@ async def _try(work: Work, send: Mapping[str, Any]) -> Tried:
         return Tried(status, round((time.perf_counter() - begun) * 1000), why)
 
     try:
-        answer = await guarded(
-            work.services.http,
-            "POST",
-            send["url"],
-            allowed=local_hosts(settings),
-            headers=headers,
-            max_bytes=MOST_BYTES,
-            content=body,
-            timeout=httpx.Timeout(SECONDS, connect=5.0, pool=10.0),
-        )
+        # All of it together: who answers a byte at a time must not keep one of the worker's places.
+        async with asyncio.timeout(SECONDS):
+            answer = await guarded(
+                work.services.http,
+                "POST",
+                send["url"],
+                allowed=local_hosts(settings),
+                headers=headers,
+                max_bytes=MOST_BYTES,
+                content=body,
+                timeout=httpx.Timeout(SECONDS, connect=5.0, pool=10.0),
+            )
     except RefusedByUs as exc:
         return tried(None, str(exc))
     except UnreadableInput:
         return tried(None, "Its answer is too long.")
-    except httpx.TimeoutException:
+    except (httpx.TimeoutException, TimeoutError):
         return tried(None, f"It did not answer within {SECONDS:g} seconds.")
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as exc:
         return tried(None, f"It could not be reached ({type(exc).__name__}).")

@@ -342,6 +342,7 @@ async def finish_uninstall(work: Work) -> Outcome:
     async with db.transaction():
         await db.execute("destroy_account_secrets", {"store_hash": store_hash})
         await db.execute("destroy_endpoint_secrets", {"store_hash": store_hash})
+        await db.execute("end_waiting_sends", {"store_hash": store_hash, "now": now})
         await db.execute("revoke_every_api_key", {"store_hash": store_hash, "now": now})
         await db.execute("destroy_secrets", {"store_hash": store_hash, "now": now})
         await db.execute("stop_actions", {"store_hash": store_hash, "now": now})
@@ -405,12 +406,12 @@ async def _mail_held(work: Work, held: list[dict[str, Any]]) -> bool:
         for r in held
     )
     text = (
-        "The app was uninstalled. These orders are still held and will not be released by us. "
+        "The app was uninstalled. These records are still held and will not be released by us. "
         f"Move each on in your control panel:\n\n{lines}\n"
     )
     await mailer.send(
         person["email"],
-        f"{work.store.name}: orders that are still held",
+        f"{work.store.name}: records that are still held",
         text,
         message_id=f"uninstall-{work.store.hash}-{work.action.id}",
         at=work.services.clock.now(),

@@ -216,9 +216,15 @@ WITH let_off AS (
 ), asked AS (
     UPDATE pending_changes SET summary = regexp_replace(summary, CAST(:pattern AS text), CAST(:mark AS text), 'gi')
      WHERE store_hash = :store_hash AND summary ~* CAST(:pattern AS text) RETURNING 1
+), of_cases AS (
+    UPDATE cases SET state_why = regexp_replace(state_why, CAST(:pattern AS text), CAST(:mark AS text), 'gi')
+     WHERE store_hash = :store_hash AND state_why ~* CAST(:pattern AS text) RETURNING 1
+), of_registrations AS (
+    UPDATE registrations SET state_why = regexp_replace(state_why, CAST(:pattern AS text), CAST(:mark AS text), 'gi')
+     WHERE store_hash = :store_hash AND state_why ~* CAST(:pattern AS text) RETURNING 1
 )
 SELECT (SELECT count(*) FROM let_off) + (SELECT count(*) FROM revoked) + (SELECT count(*) FROM typed)
-       + (SELECT count(*) FROM asked);
+       + (SELECT count(*) FROM asked) + (SELECT count(*) FROM of_cases) + (SELECT count(*) FROM of_registrations);
 
 -- erasing_kept --
 -- Signed requests whose documents stay.

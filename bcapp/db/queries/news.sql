@@ -97,7 +97,8 @@ OVERRIDING SYSTEM VALUE
 VALUES (:store_hash, :id, :url, :description, CAST(:events AS text[]), :secret, :created_by, :now);
 
 -- save_endpoint --
-UPDATE webhook_endpoints SET url = :url, description = :description, events = CAST(:events AS text[])
+UPDATE webhook_endpoints SET url = :url, description = :description, events = CAST(:events AS text[]),
+       failing_since = CASE WHEN url = :url THEN failing_since END
  WHERE store_hash = :store_hash AND id = :id
 RETURNING id;
 
@@ -137,6 +138,11 @@ RETURNING id;
 -- destroy_endpoint_secrets --
 UPDATE webhook_endpoints SET secret = NULL, previous_secret = NULL, state = 'off', off_why = 'The app was uninstalled.'
  WHERE store_hash = :store_hash;
+
+-- end_waiting_sends --
+-- What was not told when the app went is not told any more: a person may send it again after a re-install.
+UPDATE webhook_sends SET state = 'failed', why = 'The app was uninstalled.', next_at = NULL, ended_at = :now
+ WHERE store_hash = :store_hash AND state = 'waiting';
 
 -- revoke_every_api_key --
 UPDATE api_keys SET revoked_at = :now WHERE store_hash = :store_hash AND revoked_at IS NULL;

@@ -41,6 +41,7 @@ SELECT h.record_kind, h.record_id, h.state, h.method, h.wanted_at, r.label, r.am
        h.kept_by, h.kept_at
   FROM holds h JOIN records r ON r.store_hash = h.store_hash AND r.kind = h.record_kind AND r.id = h.record_id
  WHERE h.store_hash = :store_hash AND h.state IN ('holding', 'held', 'releasing', 'kept')
+   AND h.record_kind <> 'case'  -- it holds nothing in the store, and letting it go would pay money out
  ORDER BY h.wanted_at, h.record_id LIMIT :most;
 
 -- panel_keep_held --

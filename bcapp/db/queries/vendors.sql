@@ -66,7 +66,9 @@ SELECT p.id, p.name, p.email, p.language
 -- held_records --
 SELECT h.record_kind, h.record_id, h.state, h.found, h.kept_by, r.label FROM holds h
   JOIN records r ON r.store_hash = h.store_hash AND r.kind = h.record_kind AND r.id = h.record_id
- WHERE h.store_hash = :store_hash AND h.state IN ('holding', 'held', 'kept', 'releasing') ORDER BY h.wanted_at;
+ WHERE h.store_hash = :store_hash AND h.state IN ('holding', 'held', 'kept', 'releasing')
+   AND h.record_kind <> 'case'  -- it holds nothing in the store: what is not carried out stays undone
+ ORDER BY h.wanted_at;
 
 -- keep_hold --
 -- The app goes, and a person decided that this hold stays.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import Field
@@ -86,9 +86,10 @@ async def list_records(call: Call) -> Page[RecordOut]:
         moment, last = read_cursor(after, 2)
         try:
             at = datetime.fromisoformat(moment)
-        except ValueError:
+            at = at.astimezone(UTC) if at.tzinfo is not None else None
+        except (ValueError, OverflowError):
             at = None
-        if at is None or at.tzinfo is None:
+        if at is None:
             raise Refused(400, "`after` is not one that we gave. Begin with the first page.")
     values = {"store_hash": call.store.hash, "kind": _kind(call), "after_at": at, "after_id": last}
     rows = await call.services.db.fetch_all("api_records", {**values, "size": call.limit + 1})

@@ -10,7 +10,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from bcapp.core.states import RequestStatus
-from bcapp.db import chunks
+from bcapp.db import audit, chunks
 from bcapp.db.panel_requests import data_key
 from bcapp.secrets import SealBroken
 from bcapp.web.api.door import MOST_ID, Call, Query, Refused, cursor, operation
@@ -185,6 +185,11 @@ async def read_document(call: Call) -> Response:
         content = await chunks.read(s.db, key, call.store.hash, sha256)
     except SealBroken:
         raise Refused(500, "The document cannot be opened. Tell the operator of this installation.") from None
+    detail = {"part": part, "sha256": sha256.hex()}
+    await audit.append(
+        s.db, call.store.hash, call.now, actor=call.bearer.actor, event="document_downloaded", request_id=request_id,
+        detail=detail,
+    )  # fmt: skip
     name = f"request-{request_id}-{part.replace('_', '-')}.pdf"
     headers = {
         "Content-Disposition": f'attachment; filename="{name}"',

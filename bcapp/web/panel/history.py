@@ -183,6 +183,8 @@ def actor(text: str, names: Mapping[int, str]) -> str:
     kind, _, number = text.partition(":")
     if kind == "user" and number.isdecimal():
         return names.get(int(number), f"User {number}")
+    if kind == "api_key":
+        return f"API key {number}"
     known = {"app": "", "signer": "Signer", "provider": "Signature service", "bigcommerce": "BigCommerce"}
     return known.get(text, text)
 

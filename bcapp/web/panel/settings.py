@@ -30,6 +30,7 @@ from bcapp.web.hold_words import ESCAPES, PAYMENT_MODES, STATUS_NAMES, describe_
 from bcapp.web.inputs import Blank, Inputs
 from bcapp.web.panel import Visit, panel
 from bcapp.web.panel.changing import Change, save, waiting
+from bcapp.web.panel.kinds import TABLE
 from bcapp.web.refusals import not_found
 from bcapp.web.render import Frame, frame_of, go, page
 from bcapp.workflows.protocol import Command
@@ -383,6 +384,7 @@ async def show_uninstall(request: Request, visit: Visit) -> Response:
         visit=visit,
         sections=sections(_frame(request, visit), "uninstall"),
         held=held,
+        kinds=TABLE,
         names=await user_names(visit.services.db, visit.store.hash),
         undecided=sum(1 for h in held if h.kept_by is None and not h.asked),
         may_release=visit.may("holds.override"),
