@@ -85,7 +85,9 @@ async def test_a_calendar_is_saved_and_shown(house: House) -> None:
     number = await made(house)
     assert await versions(house, number) == [(1, [0, 1, 2, 3, 4], 2)]
     seen = await house.as_("viewer").get(f"people/calendars/{number}")
-    assert "Monday, 2026-11-23" in seen.text  # the working day after the Sunday on which the clock stands
+    assert (
+        'Monday, <time datetime="2026-11-23"' in seen.text
+    )  # the working day after the Sunday on which the clock stands
     assert "Manager of abc123" in seen.text
     assert 'name="weekday"' not in seen.text
     assert "Office" in (await house.as_("viewer").get("people/calendars")).text
@@ -145,6 +147,6 @@ async def test_of_two_savers_the_second_is_told(house: House) -> None:
 async def test_the_preview_follows_the_form(house: House) -> None:
     query = "people/calendars/preview?weekday=0&holidays=2026-11-23"
     answer = await house.as_("viewer").get(query, part=True)
-    assert "Monday, 2026-11-30" in answer.text
+    assert 'Monday, <time datetime="2026-11-30"' in answer.text
     assert "2026-11-23" not in answer.text
     assert "at least one working day" in (await house.as_("viewer").get("people/calendars/preview", part=True)).text
