@@ -796,8 +796,8 @@ class SwitchOffPromotion(Scene):
 
     async def finish(self) -> None:
         await promotion_is(self.world, self.number, "DISABLED")
-        await self.world.hold_is(self.number, "held")
-        self.request = await self.world.request_is(self.number, "sent")
+        await self.world.hold_is(self.number, "held", kind="promotion")
+        self.request = await self.world.request_is(self.number, "sent", kind="promotion")
 
 
 class SwitchOnPromotion(SwitchOffPromotion):
@@ -817,7 +817,7 @@ class SwitchOnPromotion(SwitchOffPromotion):
 
     async def finish(self) -> None:
         await promotion_is(self.world, self.number, "ENABLED")
-        await self.world.hold_is(self.number, "released")
+        await self.world.hold_is(self.number, "released", kind="promotion")
 
 
 class GiveCode(Scene):
@@ -830,7 +830,7 @@ class GiveCode(Scene):
         self.record = RecordKey("promotion", str(self.number))
         self.email = f"{self.kind}@buyers.test"
         await send_promotion(self.world, self.number, self.email)
-        self.request = await self.world.request_is(self.number, "sent")
+        self.request = await self.world.request_is(self.number, "sent", kind="promotion")
 
     async def go(self) -> None:
         path = f"/stores/{self.world.store_hash}/v3/promotions/{self.number}/codes$"
@@ -868,8 +868,8 @@ class ShutQuote(Scene):
 
     async def finish(self) -> None:
         await checkout_is(self.world, self.number, False)
-        await self.world.hold_is(self.number, "held")
-        self.request = await self.world.request_is(self.number, "sent")
+        await self.world.hold_is(self.number, "held", kind="quote")
+        self.request = await self.world.request_is(self.number, "sent", kind="quote")
 
 
 class OpenQuote(ShutQuote):
@@ -888,7 +888,7 @@ class OpenQuote(ShutQuote):
 
     async def finish(self) -> None:
         await checkout_is(self.world, self.number, True)
-        await self.world.hold_is(self.number, "released")
+        await self.world.hold_is(self.number, "released", kind="quote")
 
 
 class SendQuote(OpenQuote):
@@ -929,7 +929,7 @@ class HoldAccount(Scene):
         self.announce()
 
     async def finish(self) -> None:
-        self.hold = await self.world.hold_is(self.company.id, "held")
+        self.hold = await self.world.hold_is(self.company.id, "held", kind="company")
 
     def check(self) -> None:
         assert (self.company.status, self.company.group_id) == (0, 2)
@@ -944,7 +944,7 @@ class ApproveAccount(HoldAccount):
         await super().prepare()
         self.announce()
         self.request = await self.accounts.sent(self.company.id, "customer")
-        await self.world.hold_is(self.company.id, "held")
+        await self.world.hold_is(self.company.id, "held", kind="company")
 
     async def go(self) -> None:
         self.stage.catch(self.name, "b2b", "PUT", f"{self.path}/status$")
@@ -954,7 +954,7 @@ class ApproveAccount(HoldAccount):
         await self.world.sign(self.request, inputs=TYPED)
 
     async def finish(self) -> None:
-        self.hold = await self.world.hold_is(self.company.id, "released")
+        self.hold = await self.world.hold_is(self.company.id, "released", kind="company")
 
     def check(self) -> None:
         assert (self.company.status, self.company.group_id) == (1, 4)
@@ -1023,7 +1023,7 @@ class WithholdAccess(Scene):
         self.announce()
 
     async def finish(self) -> None:
-        self.hold = await self.world.hold_is(self.customer["id"], "held")
+        self.hold = await self.world.hold_is(self.customer["id"], "held", kind="customer")
 
     def check(self) -> None:
         assert self.customer["customer_group_id"] == self.waiting
@@ -1036,15 +1036,15 @@ class GrantAccess(WithholdAccess):
     async def prepare(self) -> None:
         await super().prepare()
         self.announce()
-        self.request = await self.world.request_is(self.customer["id"], "sent")
-        await self.world.hold_is(self.customer["id"], "held")
+        self.request = await self.world.request_is(self.customer["id"], "sent", kind="customer")
+        await self.world.hold_is(self.customer["id"], "held", kind="customer")
 
     async def go(self) -> None:
         self.stage.catch(self.name, "bigcommerce", "PUT", self.path, self.moved_to(self.before))
         await self.world.sign(self.request)
 
     async def finish(self) -> None:
-        await self.world.hold_is(self.customer["id"], "released")
+        await self.world.hold_is(self.customer["id"], "released", kind="customer")
 
     def check(self) -> None:
         assert self.customer["customer_group_id"] == self.before
