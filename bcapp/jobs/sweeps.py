@@ -55,7 +55,7 @@ async def sweep(services: Services, vendors: Vendors, store_hash: str, name: str
         log.warning("sweep_failed", store=store_hash, sweep=name, error=str(exc))
         return  # due again in a minute, from the same cursor
     values = {**key, "cursor": cursor, "last_run": run, "next_due": now + every, "generation": taken, "now": now}
-    await db.execute("finish_sweep", values)
+    await db.execute("finish_sweep", {**values, "missed": bool(run.get("missed"))})
     if run.get("missed"):
         log.info("sweep_recovered", store=store_hash, sweep=name, **run)
 
@@ -73,7 +73,7 @@ async def _orders(of: Round) -> Swept:
 
 
 async def _hooks(of: Round) -> Swept:
-    """Have the hooks compared and mended; a gap in them is read back by the orders sweep, which runs at once."""
+    """Have the hooks compared and mended; a gap in them is read back by the sweeps of their records at once."""
     record = RecordKey("store", of.store.hash)
     async with of.services.db.transaction():
         await queue_action(of.services.db, of.store.hash, ActionKind.REGISTER_HOOKS, record, of.now)

@@ -59,6 +59,15 @@ B2B_HOOK_SCOPES = tuple(
         "quote/created", "quote/updated", "quote/statusUpdated", "quote/deleted",
     )
 )  # fmt: skip
+# What webhooks of a resource are about -> the sweeps that read back what such a webhook did not tell.
+GAPS: dict[str, tuple[str, ...]] = {
+    "order": ("orders", "refunds", "declined"),
+    "shipment": ("orders",),
+    "customer": ("customers",),
+    "company": ("companies",),
+    "quote": ("quotes",),
+    "product": ("suppliers",),
+}
 KEY_HEADER = "X-Countersign-Key"
 OPEN_STATUSES = (1, 7, 8, 9, 11, 12)  # placed, not shipped, not ended: what a rule going live could still touch
 SLICE = 25
@@ -148,6 +157,11 @@ def hook_scopes(granted: Iterable[str]) -> tuple[str, ...]:
     return (*HOOK_SCOPES, *B2B_HOOK_SCOPES) if is_b2b_scope(" ".join(granted)) else HOOK_SCOPES
 
 
+def sweeps_for(scopes: Iterable[str]) -> tuple[str, ...]:
+    """Return the sweeps that read back what these webhooks missed while they were not there, each once."""
+    return tuple(dict.fromkeys(name for scope in scopes for name in GAPS.get(scope.split("/")[1], ())))
+
+
 async def register_hooks(work: Work) -> Outcome:
     """Make the store's webhooks what they should be: missing ones are made, drifted or silent ones are set right.
 
@@ -164,7 +178,7 @@ async def register_hooks(work: Work) -> Outcome:
     headers = {KEY_HEADER: key}
     client = await work.vendors.bigcommerce(store_hash)
     there = {h["scope"]: h for h in await client.hooks() if h.get("destination") == destination}
-    made, mended, refused, silent = list[str](), list[str](), list[str](), False
+    made, mended, refused, silent = list[str](), list[str](), list[str](), list[str]()
     for scope in hook_scopes(work.store.scope):
         hook = there.get(scope)
         try:
@@ -174,7 +188,7 @@ async def register_hooks(work: Work) -> Outcome:
             elif not (active := bool(hook.get("is_active"))) or (hook.get("headers") or {}).get(KEY_HEADER) != key:
                 hook = await client.update_hook(int(hook["id"]), is_active=True, headers=headers)
                 mended.append(scope)
-                silent = silent or not active
+                silent += [] if active else [scope]
         except BigCommerceError as exc:
             if not exc.permanent:
                 raise
@@ -196,10 +210,11 @@ async def register_hooks(work: Work) -> Outcome:
         moved = await follow_profile(work, profile)
         for name in SWEEPS:
             await db.execute("add_sweep", {"store_hash": store_hash, "name": name, "cursor": now, "due_at": now})
-        if made or mended:
-            # What they missed meanwhile is read back at once: exactly the time since the last sweep.
-            await db.execute("bring_sweep_forward", {"store_hash": store_hash, "name": "orders", "due_at": now})
-    detail = {"made": made, "mended": mended, "refused": refused}
+        # What they missed meanwhile is read back at once: exactly the time since the last round of each sweep.
+        read_back = sweeps_for((*made, *mended))
+        for name in read_back:
+            await db.execute("bring_sweep_forward", {"store_hash": store_hash, "name": name, "due_at": now})
+    detail = {"made": made, "mended": mended, "refused": refused, "read_back": list(read_back)}
     intents: list[Intent] = [Note("hooks_registered", None, detail)] if made or mended or refused else []
     intents += [Note("zone_changed", None, {"steps": moved})] if moved is not None else []
     if silent:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ import pytest_asyncio
 from bcapp import changes
 from bcapp.core.agreements import freeze_template
 from bcapp.core.changes import Subject
+from bcapp.core.conditions import Condition
 from bcapp.core.model import RecordKey
 from bcapp.db import chunks
 from bcapp.db.accounts import ask_test, fetch_account, save_account
@@ -25,9 +26,11 @@ from bcapp.jobs.dispatch import Worker
 from bcapp.jobs.seal import seal, verify
 from bcapp.jobs.signing import template_as_read
 from bcapp.jobs.vendors import Vendors
+from bcapp.sandbox.bigcommerce.quotes import raise_quote
 from bcapp.sandbox.signature.pdf import page_texts
 from bcapp.stores import get_webhook_key
 from tests.documents.samples import pdf_of
+from tests.fixtures.offers import offer_rule
 from tests.fixtures.world import World, make_sandbox, open_world, set_up
 
 pytestmark = pytest.mark.journey
@@ -371,17 +374,37 @@ async def test_a_hold_that_is_late_is_an_alarm_and_the_seconds_are_kept(world: W
     assert len(mails(world)) == 1
 
 
+async def _is(asked: Awaitable[Any], wanted: Any) -> bool:
+    return bool(await asked == wanted)
+
+
 async def test_webhooks_that_were_switched_off_are_mended_and_the_gap_is_read_back(world: World) -> None:
     await world.rule()
+    await offer_rule(world, kind="quote", groups=((Condition("depth", "at_least", ("20",)),),))
     await world.quiet()
     for hook in world.bc.webhooks.of_store(world.store_hash):
-        hook.is_active, hook.deactivated = False, True
-    order = world.place()
+        if hook.scope == "store/quote/created":
+            del world.bc.webhooks.hooks[hook.id]
+        else:
+            hook.is_active, hook.deactivated = False, True
+    orders = [world.place() for _ in range(3)]
+    quote = raise_quote(world.store, [(world.dear, 4, 25)])
     await asyncio.sleep(0.5)
-    assert await world.requests(order.id) == []
+    assert await world.requests(orders[0].id) == []
+    await world.raw("UPDATE sweeps SET due_at = due_at + interval '1 day' WHERE name <> 'hooks'")
     world.advance(minutes=31)
-    await world.request_is(order.id, "sent")
-    await world.hold_is(order.id, "held")
+    for order in orders:
+        await world.request_is(order.id, "sent")
+        await world.hold_is(order.id, "held")
+    await world.hold_is(quote, "held", kind="quote")
+
+    async def told() -> Any:
+        rows = await world.raw("SELECT name, found FROM sweeps WHERE found_at IS NOT NULL")
+        return {r["name"]: (r["found"]["missed"], r["found"]["recovered"]) for r in rows}
+
+    wanted = {"orders": (3, 3), "quotes": (1, 1)}
+    await world.until(lambda: _is(told(), wanted), said=f"the sweeps tell {wanted}")
+    assert "store/quote/created" in {h.scope for h in world.bc.webhooks.of_store(world.store_hash)}
     assert all(h.is_active for h in world.bc.webhooks.of_store(world.store_hash))
     await mailed(world, "switched webhooks off")
 

@@ -148,7 +148,9 @@ UPDATE sweeps SET generation = generation + 1, due_at = :next_due
 RETURNING generation;
 
 -- finish_sweep --
-UPDATE sweeps SET cursor = :cursor, last_run = CAST(:last_run AS jsonb), last_at = :now, due_at = :next_due
+UPDATE sweeps SET cursor = :cursor, last_run = CAST(:last_run AS jsonb), last_at = :now, due_at = :next_due,
+       found = CASE WHEN :missed THEN CAST(:last_run AS jsonb) ELSE found END,
+       found_at = CASE WHEN :missed THEN CAST(:now AS timestamptz) ELSE found_at END
  WHERE store_hash = :store_hash AND name = :name AND generation = :generation;
 
 -- add_sweep --
@@ -172,6 +174,9 @@ DELETE FROM workers WHERE seen_at < :before;
 
 -- fetch_sweep --
 SELECT cursor, due_at, last_run, last_at FROM sweeps WHERE store_hash = :store_hash AND name = :name;
+
+-- list_sweeps --
+SELECT name, last_run, last_at, found, found_at FROM sweeps WHERE store_hash = :store_hash ORDER BY name;
 
 -- unsealed_audit_stores --
 -- global: the worker seals the log of every store that has new lines, since a time that keeps the look short.

@@ -33,6 +33,7 @@ from bcapp.web.panel.changing import Change, save, waiting
 from bcapp.web.panel.kinds import TABLE
 from bcapp.web.refusals import not_found
 from bcapp.web.render import Frame, frame_of, go, page
+from bcapp.web.status_words import N_
 from bcapp.workflows.protocol import Command
 
 COUNTED_DAYS = timedelta(days=7)
@@ -64,6 +65,16 @@ COUNTER_WORDS = {
     "unknown_scope": "Were about something that we did not ask for",
     "unknown_callback": "Were about a request that we do not know",
     "store_not_active": "Came while the app was not active",
+}
+# What is read regularly because webhooks get lost, as people call it; rounds that only keep order are not told.
+SWEEP_WORDS = {
+    "orders": N_("Orders"),
+    "refunds": N_("Refunds"),
+    "customers": N_("Customers"),
+    "companies": N_("Companies"),
+    "quotes": N_("Quotes"),
+    "promotions": N_("Promotions"),
+    "suppliers": N_("Products of suppliers"),
 }
 LABELS = {
     "shipping_tool": "Shipping tool",
@@ -318,6 +329,11 @@ async def show_webhooks(request: Request, visit: Visit) -> Response:
         visit=visit,
         sections=sections(_frame(request, visit), "webhooks"),
         hooks=await list_hooks(db, store_hash),
+        sweeps=[
+            (SWEEP_WORDS[row["name"]], row)
+            for row in await db.fetch_all("list_sweeps", {"store_hash": store_hash})
+            if row["name"] in SWEEP_WORDS and row["last_at"] is not None
+        ],
         registering=bool(opened and opened["open"]),
         counted=[
             (COUNTER_WORDS.get(name, name.replace("_", " ").capitalize()), count) for name, count in totals.items()

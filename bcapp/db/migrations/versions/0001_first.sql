@@ -1015,12 +1015,14 @@ CREATE TABLE budgets (                                      -- per store and ser
 
 CREATE TABLE sweeps (
     store_hash text NOT NULL,
-    name       text NOT NULL,                               -- orders | requests | hooks
+    name       text NOT NULL,                               -- of jobs/sweeps.py, SWEEPS
     cursor     timestamptz,
     due_at     timestamptz NOT NULL,
     generation integer NOT NULL DEFAULT 0,
     last_run   jsonb NOT NULL DEFAULT '{}',                 -- read, missed, recovered
     last_at    timestamptz,
+    found      jsonb,                                       -- the last round that found something missed; null: none
+    found_at   timestamptz,
     PRIMARY KEY (store_hash, name)
 );
 CREATE INDEX sweeps_due ON sweeps (due_at);
