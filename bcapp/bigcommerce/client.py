@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from bcapp.bigcommerce.carts import CartCalls
 from bcapp.bigcommerce.extensions import ExtensionCalls
 from bcapp.bigcommerce.parse import StoreProfile, parse_date, parse_store
 from bcapp.bigcommerce.refunds import RefundCalls
@@ -29,7 +30,7 @@ def batches(values: Iterable[Any], size: int) -> list[list[Any]]:
     return [rows[at : at + size] for at in range(0, len(rows), size)]
 
 
-class BigCommerce(ExtensionCalls, RefundCalls):
+class BigCommerce(ExtensionCalls, RefundCalls, CartCalls):
     """One store, as its own access token sees it."""
 
     def __init__(

@@ -270,6 +270,7 @@ def parse_order(
         unread=unread,
         staff_notes=text_in(raw, "staff_notes"),
         customer_message=text_in(raw, "customer_message"),
+        cart_id=text_in(raw, "cart_id"),
     )
 
 

@@ -120,6 +120,8 @@ class OrderFacts:
     customer_metafields: tuple[tuple[str, str], ...] = ()
     shipped_at: datetime | None = None  # None: not shipped, or the store tells no day
     unread: frozenset[str] = frozenset()
+    # What it was made from, "" where the store tells none. It is looked at once, and read by no rule.
+    cart_id: str = field(default="", metadata={"stored": False})
     # Long, personal, and read by no rule: not kept with what is stored of past orders.
     staff_notes: str = field(default="", metadata={"stored": False})
     customer_message: str = field(default="", metadata={"stored": False})

@@ -328,6 +328,7 @@ class QuoteCover:
     quote_id: str
     request_id: int = 0
     differs: tuple[str, ...] = ()
+    label: str = "Quote"
 
     @property
     def covers(self) -> bool:
@@ -336,10 +337,11 @@ class QuoteCover:
     @property
     def sentence(self) -> str:
         if self.covers:
-            return f"Quote {self.quote_id} was signed, and the order has the same facts."
+            return f"{self.label} {self.quote_id} was signed, and the order has the same facts."
         if not self.request_id:
-            return f"It comes from quote {self.quote_id}, which is not signed."
-        return f"It comes from quote {self.quote_id}, which was signed, but differs: {', '.join(self.differs)}."
+            return f"It comes from {self.label.lower()} {self.quote_id}, which is not signed."
+        differs = ", ".join(self.differs)
+        return f"It comes from {self.label.lower()} {self.quote_id}, which was signed, but differs: {differs}."
 
 
 def order_differs(snapshot: Mapping[str, Any], order: OrderFacts) -> tuple[str, ...]:

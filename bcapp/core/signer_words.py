@@ -8,32 +8,38 @@ from collections.abc import Mapping
 RECORDS: dict[str, dict[str, str]] = {
     "en": {
         "order": "order {id}", "customer": "your customer account", "company": "your company account",
-        "quote": "quote {id}", "promotion": "promotion {id}", "price_list": "price list {id}",
+        "quote": "quote {id}", "own_quote": "quote {id}",
+        "promotion": "promotion {id}", "price_list": "price list {id}",
         "product": "product {id}", "supplier": "the supplier agreement", "case": "case {id}", "": "number {id}",
     },
     "de": {
         "order": "Bestellung {id}", "customer": "Ihr Kundenkonto", "company": "Ihr Firmenkonto",
-        "quote": "Angebot {id}", "promotion": "Aktion {id}", "price_list": "Preisliste {id}",
+        "quote": "Angebot {id}", "own_quote": "Angebot {id}",
+        "promotion": "Aktion {id}", "price_list": "Preisliste {id}",
         "product": "Artikel {id}", "supplier": "Lieferantenvereinbarung", "case": "Vorgang {id}", "": "Nummer {id}",
     },
     "fr": {
         "order": "commande {id}", "customer": "votre compte client", "company": "votre compte d’entreprise",
-        "quote": "devis {id}", "promotion": "promotion {id}", "price_list": "liste de prix {id}",
+        "quote": "devis {id}", "own_quote": "devis {id}",
+        "promotion": "promotion {id}", "price_list": "liste de prix {id}",
         "product": "article {id}", "supplier": "accord fournisseur", "case": "dossier {id}", "": "numéro {id}",
     },
     "es": {
         "order": "pedido {id}", "customer": "su cuenta de cliente", "company": "la cuenta de su empresa",
-        "quote": "presupuesto {id}", "promotion": "promoción {id}", "price_list": "lista de precios {id}",
+        "quote": "presupuesto {id}", "own_quote": "presupuesto {id}",
+        "promotion": "promoción {id}", "price_list": "lista de precios {id}",
         "product": "artículo {id}", "supplier": "acuerdo de proveedor", "case": "caso {id}", "": "número {id}",
     },
     "nl": {
         "order": "bestelling {id}", "customer": "uw klantaccount", "company": "uw bedrijfsaccount",
-        "quote": "offerte {id}", "promotion": "actie {id}", "price_list": "prijslijst {id}",
+        "quote": "offerte {id}", "own_quote": "offerte {id}",
+        "promotion": "actie {id}", "price_list": "prijslijst {id}",
         "product": "artikel {id}", "supplier": "leveranciersovereenkomst", "case": "zaak {id}", "": "nummer {id}",
     },
     "it": {
         "order": "ordine {id}", "customer": "il Suo account cliente", "company": "l’account della Sua azienda",
-        "quote": "preventivo {id}", "promotion": "promozione {id}", "price_list": "listino {id}",
+        "quote": "preventivo {id}", "own_quote": "preventivo {id}",
+        "promotion": "promozione {id}", "price_list": "listino {id}",
         "product": "articolo {id}", "supplier": "accordo fornitore", "case": "pratica {id}", "": "numero {id}",
     },
 }  # fmt: skip

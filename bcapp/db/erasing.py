@@ -142,6 +142,9 @@ async def _erase(
         "contacts of suppliers": await db.fetch_val(
             "erase_supplier_contacts", {"store_hash": store_hash, "email": email}
         ),
+        "quotes made by hand": await db.fetch_val(
+            "erase_own_quotes", {"store_hash": store_hash, "email": email, "pattern": pattern}
+        ),
         "tasks": await db.fetch_val("erase_in_tasks", {**about, "requests": all_ids}),
         "reasons": await db.fetch_val("erase_in_requests", {**texts, "requests": all_ids})
         + await db.fetch_val("erase_in_actions", about)

@@ -672,6 +672,37 @@ CREATE TABLE campaign_parties (                             -- whom a campaign a
     FOREIGN KEY (store_hash, campaign_id) REFERENCES campaigns (store_hash, id) ON DELETE CASCADE
 );
 
+-- Quotes made by hand -----------------------------------------------------------------------------------------
+
+CREATE TABLE own_quotes (                                   -- for stores without B2B Edition; names its buyer: erasable
+    store_hash  text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    id          bigint GENERATED ALWAYS AS IDENTITY,
+    state       text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'withdrawn')),
+    title       text NOT NULL DEFAULT '',
+    name        text NOT NULL,
+    email       text NOT NULL,                              -- lower case
+    company     text NOT NULL DEFAULT '',
+    customer_id bigint NOT NULL DEFAULT 0,                  -- 0: a buyer without an account
+    language    text NOT NULL DEFAULT 'en',
+    terms       text NOT NULL DEFAULT '',
+    channel_id  bigint NOT NULL,
+    currency    text NOT NULL,
+    lines       jsonb NOT NULL,                             -- bcapp/core/own_quotes.py, OfferedLine
+    expires_at  timestamptz NOT NULL,
+    cart_id     text NOT NULL DEFAULT '',                   -- what its buyer can order now; '': nothing
+    carts       text[] NOT NULL DEFAULT '{}',               -- every cart that was ever made for it
+    left_carts  text[] NOT NULL DEFAULT '{}',               -- those that are to be taken away
+    order_id    bigint NOT NULL DEFAULT 0,                  -- made from one of its carts
+    once        text NOT NULL DEFAULT '',                   -- of the form: sent twice is made once
+    created_by  bigint NOT NULL,
+    created_at  timestamptz NOT NULL,
+    modified_at timestamptz NOT NULL,
+    PRIMARY KEY (store_hash, id)
+);
+CREATE UNIQUE INDEX own_quotes_once ON own_quotes (store_hash, once) WHERE once <> '';
+CREATE INDEX own_quotes_by_email ON own_quotes (store_hash, email);
+CREATE INDEX own_quotes_by_cart ON own_quotes USING gin (carts);
+
 -- Suppliers -------------------------------------------------------------------------------------------------
 
 CREATE TABLE suppliers (                                    -- no bank data, in no column

@@ -21,6 +21,7 @@ from bcapp.bigcommerce.raw import parse_date
 from bcapp.core.actions import ActionKind
 from bcapp.core.intents import Act, AskPerson, Intent, MoveHold, SettleTasks
 from bcapp.core.kinds.kind import Kind
+from bcapp.core.kinds.own_quote import OWN_QUOTE
 from bcapp.core.kinds.price_list import PRICE_LIST
 from bcapp.core.kinds.promotion import LONG_AGO, PROMOTION, PromotionFacts
 from bcapp.core.kinds.quote import ENDED, ORDERED, QUOTE
@@ -31,6 +32,7 @@ from bcapp.core.states import HoldEvent, HoldState, SignerRole
 from bcapp.core.stores import is_b2b_scope
 from bcapp.db import Database
 from bcapp.db.deliveries import say_look
+from bcapp.db.own_quotes import own_quote_of_cart
 from bcapp.db.requests import fetch_hold, requests_of
 from bcapp.db.sightings import all_sightings, drop_sighting, fetch_sighting, save_sighting
 from bcapp.db.stores import Store
@@ -198,7 +200,7 @@ async def switch_on_promotion(work: Work) -> Outcome:
     raw, facts = read
     payload, now = work.action.payload, work.services.clock.now()
     is_signed = payload.get("because") == "signed"
-    if is_signed and not await _is_as_signed(work, PROMOTION, facts):
+    if is_signed and not await is_as_signed(work, PROMOTION, facts):
         why = "It was edited after it was signed, so it stays off until it is signed anew."
         return skipped(why, MoveHold(HoldEvent.REVIEW, why))
     found = await work.found(status=facts.status)
@@ -228,7 +230,7 @@ def _on(why: str) -> tuple[MoveHold | SettleTasks, ...]:
     return MoveHold(HoldEvent.OPENED, why, left={"status": ENABLED}), SettleTasks(settled)
 
 
-async def _is_as_signed(work: Work, kind: Kind, facts: Any) -> bool:
+async def is_as_signed(work: Work, kind: Kind, facts: Any) -> bool:
     """Return whether every signature that opens it was given for the terms that it has now."""
     wanted = {int(number) for number in work.action.payload.get("requests", ())}
     requests = await requests_of(work.services.db, work.store.hash, work.action.record)
@@ -336,7 +338,7 @@ async def open_quote(work: Work) -> Outcome:
         return skipped(QUOTE_GONE, MoveHold(HoldEvent.LEFT_AS_IS, QUOTE_GONE))
     payload, now = work.action.payload, work.services.clock.now()
     is_signed = payload.get("because") == "signed"
-    if is_signed and not await _is_as_signed(work, QUOTE, facts):
+    if is_signed and not await is_as_signed(work, QUOTE, facts):
         why = "It was edited after it was signed, so its checkout stays closed until it is signed anew."
         return skipped(why, MoveHold(HoldEvent.REVIEW, why))
     if facts.status in ENDED or (facts.expires_at is not None and facts.expires_at <= now):
@@ -392,9 +394,14 @@ async def signed_quote_of(services: Services, vendors: Vendors, store: Store, or
     A quote that no rule ever asked to sign covers nothing and holds nothing. For the workflow of orders: an order
     that is covered needs no further signature, one from an unsigned quote waits for it.
     """
-    if not is_b2b_scope(" ".join(store.scope)):
-        return None
     if not await services.db.fetch_val("has_asked_for_quotes", {"store_hash": store.hash}):
+        return None
+    if order.cart_id:
+        now = services.clock.now()
+        own = await own_quote_of_cart(services.db, store.hash, order.cart_id, order.id, now)
+        if own is not None:
+            return await _cover(services.db, store.hash, RecordKey(OWN_QUOTE.name, str(own)), OWN_QUOTE, order)
+    if not is_b2b_scope(" ".join(store.scope)):
         return None
     client = await vendors.quotes(store.hash)
     try:
@@ -403,12 +410,18 @@ async def signed_quote_of(services: Services, vendors: Vendors, store: Store, or
         return None
     if number is None:
         return None
-    requests = await requests_of(services.db, store.hash, RecordKey(QUOTE.name, str(number)))
+    return await _cover(services.db, store.hash, RecordKey(QUOTE.name, str(number)), QUOTE, order)
+
+
+async def _cover(db: Database, store_hash: str, record: RecordKey, kind: Kind, order: OrderFacts) -> QuoteCover | None:
+    """Return how an order stands to its quote; None when nobody was asked to sign it, or a person let it go."""
+    requests = await requests_of(db, store_hash, record)
     newest = {(r.rule_id, r.purpose): r for r in requests if not r.simulated}
-    if not newest:
+    hold = await fetch_hold(db, store_hash, record)
+    if not newest or (hold is not None and hold.state is HoldState.OVERRIDDEN):
         return None
     good = [r for r in newest.values() if r.is_good]
     if len(good) < len(newest):
-        return QuoteCover(str(number))
+        return QuoteCover(record.id, label=kind.label)
     latest = max(good, key=lambda r: r.id)
-    return QuoteCover(str(number), latest.id, order_differs(latest.snapshot, order))
+    return QuoteCover(record.id, latest.id, order_differs(latest.snapshot, order), kind.label)

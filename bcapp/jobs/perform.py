@@ -9,6 +9,7 @@ from typing import assert_never
 import structlog
 
 from bcapp.core.actions import ActionKind, Recovery, recovery
+from bcapp.core.kinds.own_quote import OWN_QUOTE
 from bcapp.core.retry import counts, next_try
 from bcapp.core.states import ActionState
 from bcapp.core.stores import StoreDoing, StoreState
@@ -35,6 +36,7 @@ from bcapp.jobs import (
     importing,
     offers,
     orders,
+    own_quotes,
     past,
     signing,
     suppliers,
@@ -78,11 +80,11 @@ async def do(work: Work) -> Outcome:
         case ActionKind.SWITCH_ON_PROMOTION:
             return await offers.switch_on_promotion(work)
         case ActionKind.SHUT_QUOTE:
-            return await offers.shut_quote(work)
+            return await (own_quotes.shut(work) if work.record is OWN_QUOTE else offers.shut_quote(work))
         case ActionKind.OPEN_QUOTE:
-            return await offers.open_quote(work)
+            return await (own_quotes.open_(work) if work.record is OWN_QUOTE else offers.open_quote(work))
         case ActionKind.SEND_QUOTE:
-            return await offers.send_quote(work)
+            return await (own_quotes.send(work) if work.record is OWN_QUOTE else offers.send_quote(work))
         case ActionKind.GIVE_CODE:
             return await offers.give_code_of_request(work)
         case ActionKind.HOLD_ACCOUNT:

@@ -19,6 +19,7 @@ from bcapp.db.stores import Store
 from bcapp.db.suppliers import fetch_supplier
 from bcapp.jobs.case_reading import read_case
 from bcapp.jobs.covers import look_up_covers
+from bcapp.jobs.own_quote_reading import read_own_quote
 from bcapp.jobs.vendors import Vendors
 from bcapp.services import Services
 
@@ -89,6 +90,10 @@ async def _quote(ask: Ask) -> Any | Gone:
     return await read_quote(await ask.vendors.quotes(ask.store.hash), int(ask.id), ask.store.currency or "USD")
 
 
+async def _own_quote(ask: Ask) -> Any | Gone:
+    return await read_own_quote(ask.services, ask.store.hash, int(ask.id), ask.client)
+
+
 async def _price_list(ask: Ask) -> Any | Gone:
     return await read_price_list_facts(await ask.client(), int(ask.id), with_products=ask.needs.catalog)
 
@@ -100,6 +105,7 @@ READERS: dict[str, Callable[[Ask], Awaitable[Any | Gone]]] = {
     "product": _product,
     "promotion": _promotion,
     "quote": _quote,
+    "own_quote": _own_quote,
     "price_list": _price_list,
     "supplier": _supplier,
     "case": _case,

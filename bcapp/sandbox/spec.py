@@ -24,6 +24,7 @@ FILES: dict[str, str] = {
     "/v3/orders": "orders.v3.yml",
     "/v3/customers": "customers.v3.yml",
     "/v3/catalog/products": "products_catalog.v3.yml",
+    "/v3/catalog/variants": "product-variants_catalog.v3.yml",
     "/v3/catalog/brands": "brands_catalog.v3.yml",
     "/v3/catalog/categories": "categories_catalog.v3.yml",
     "/v3/catalog/trees": "category-trees_catalog.v3.yml",

@@ -43,6 +43,7 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "agreements.edit": MANAGERS,
     "acceptances.view": EVERYBODY,
     "acceptances.edit": MANAGERS,  # exempt, revoke, import, campaigns
+    "quotes.edit": DECIDERS,  # make, change and withdraw quotes by hand; send a link again
     "cases.view": EVERYBODY,
     "cases.open": DECIDERS,  # and say whether the goods are back
     "cases.decide": MANAGERS,  # withdraw, refuse, try again, close as paid

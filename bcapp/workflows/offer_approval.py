@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 
 from bcapp.core.actions import ActionKind
 from bcapp.core.intents import Act, AskPerson, Intent, LookAt, MoveHold, Plan, SettleTasks
+from bcapp.core.kinds.own_quote import OWN_QUOTE
 from bcapp.core.kinds.price_list import PRICE_LIST, PriceListFacts
 from bcapp.core.kinds.promotion import PROMOTION, PromotionFacts
-from bcapp.core.kinds.quote import ENDED, ORDERED, QUOTE, STATUS_WORDS, QuoteFacts
+from bcapp.core.kinds.quote import DRAFT, ENDED, ORDERED, QUOTE, STATUS_WORDS, QuoteFacts
 from bcapp.core.model import Gone, RecordKey
 from bcapp.core.offers import DISABLED, StartPassed
 from bcapp.core.options import YES, Option, Options, OptionType
@@ -23,7 +24,7 @@ from bcapp.workflows.gate import Gate
 from bcapp.workflows.protocol import Situation
 
 SLUG, LABEL = "offer_approval", "Offer approval"
-KINDS: tuple[str, ...] = (PROMOTION.name, QUOTE.name, PRICE_LIST.name)
+KINDS: tuple[str, ...] = (PROMOTION.name, QUOTE.name, OWN_QUOTE.name, PRICE_LIST.name)
 HOLDS = True
 OPTIONS: tuple[Option, ...] = (
     Option(
@@ -214,9 +215,11 @@ def _with(intents: Iterable[Intent], standing: Standing, drafts: bool = False) -
 
 
 def _quote(s: Situation, facts: QuoteFacts) -> Plan:
-    label = QUOTE.named(str(facts.id))
+    is_own = s.record.kind == OWN_QUOTE.name
+    kind = OWN_QUOTE if is_own else QUOTE
+    label = kind.named(str(facts.id))
     subject = Subject(
-        kind=QUOTE,
+        kind=kind,
         facts=facts,
         label=label,
         signers=lambda rule: signer_from("quote_buyer", facts, label, may_forward=rule.buyer_may_forward),
@@ -232,6 +235,8 @@ def _quote(s: Situation, facts: QuoteFacts) -> Plan:
             order = f"order {facts.order_id}" if facts.order_id else "an order"
             text = f"{label} was turned into {order} before it was signed. Look at the order before it is shipped."
             intents.append(AskPerson("quote_ordered_unsigned", text, alarm=True))
+        if is_own and facts.allow_checkout and not any(a.kind == ActionKind.SHUT_QUOTE for a in s.open_actions):
+            intents.append(Act(ActionKind.SHUT_QUOTE))
         if facts.order_id and s.requests:
             # Whether its order is covered was not known before the store had joined the two.
             intents.append(LookAt(RecordKey("order", str(facts.order_id))))
@@ -239,10 +244,43 @@ def _quote(s: Situation, facts: QuoteFacts) -> Plan:
     standing = ask_for_signatures(s, subject)
     if standing.overridden or s.store.test_mode:
         return Plan(standing.intents, standing.traces)
+    if is_own:
+        # It is shut by there being no cart, which nobody but us makes.
+        own = (*gate.hold(s, subject, standing, Gate(open=ActionKind.OPEN_QUOTE, shut=ActionKind.SHUT_QUOTE)),)
+        return Plan((*standing.intents, *own, *_unasked(s, facts, label, standing)), standing.traces)
     let_go = "Somebody opened its checkout before it was signed." if is_held and facts.allow_checkout else ""
     shut = Gate(open=ActionKind.OPEN_QUOTE, shut=ActionKind.SHUT_QUOTE, let_go=let_go)
     held = gate.hold(s, subject, standing, shut)
     return Plan((*standing.intents, *_with(held, standing)), standing.traces)
+
+
+def _unasked(s: Situation, facts: QuoteFacts, label: str, standing: Standing) -> Iterator[Intent]:
+    """Yield what a person is told of a quote that waits for nothing and is not sent: it is never sent unsigned."""
+    if facts.status == DRAFT:
+        yield AskPerson("own_quote_line", f"{label}: a line names a SKU that the store does not have, or has twice. "
+                        "Change the quote, and it is asked about.")  # fmt: skip
+        return
+    yield SettleTasks(("own_quote_line",))
+    if standing.is_asking or standing.blocking:
+        yield SettleTasks(("own_quote_unasked",))
+    elif not standing.needs and not facts.allow_checkout and s.hold is None:
+        yield AskPerson("own_quote_unasked", f"{label}: no rule asks for a signature, so it was not sent. Send it for "
+                        "signature by hand on its page; once it is signed, its buyer gets the link.")  # fmt: skip
+    elif standing.is_signed and s.hold is None:
+        # An earlier signature covers it: nothing had to wait.
+        why = "An earlier signature covers it."
+        yield MoveHold(HoldEvent.WANTED, why, gate.METHOD)
+        yield MoveHold(HoldEvent.PLACED, why)
+        yield MoveHold(HoldEvent.ALL_GOOD, why)
+        yield Act(ActionKind.OPEN_QUOTE, None, {"because": "signed", "requests": []})
+    elif standing.is_signed and not facts.allow_checkout and _was_released(s):
+        yield AskPerson("own_quote_unasked", f"{label} is signed as it stands now, and its buyer has no link that "
+                        "works. Press “Send again” on its page.")  # fmt: skip
+
+
+def _was_released(s: Situation) -> bool:
+    is_busy = any(a.kind in (ActionKind.OPEN_QUOTE, ActionKind.SHUT_QUOTE) for a in s.open_actions)
+    return s.hold is not None and s.hold.state is HoldState.RELEASED and not is_busy
 
 
 def _quote_expiry(s: Situation, facts: QuoteFacts, days: int) -> datetime:

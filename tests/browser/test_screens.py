@@ -495,6 +495,8 @@ FILLED = [
     Screen("campaign", "acceptances/campaigns/{campaign}"),
     Screen("cases", "cases"),
     Screen("cases-none", "cases?q=77777"),
+    Screen("own-quotes", "own-quotes"),
+    Screen("own-quote-new-refused", "own-quotes/new", press("Make the quote", shown=REFUSED)),
     Screen("case-new-refused", "cases/new", press("Go on", shown=REFUSED)),
     Screen("case-lines", "cases/{case_draft}/lines"),
     Screen("case-lines-refused", "cases/{case_draft}/lines", press("Have it calculated", shown=REFUSED)),

@@ -199,6 +199,7 @@ COSTS: dict[str, dict[str, str]] = {
     },
     "promotion": {"margin": "catalog"},
     "quote": {},
+    "own_quote": {},
     "price_list": {"depth": "catalog", "margin": "catalog"},
     "supplier": {},
 }  # fmt: skip

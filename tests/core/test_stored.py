@@ -40,6 +40,7 @@ FACTS = {
     "product": ProductFacts,
     "promotion": PromotionFacts,
     "quote": QuoteFacts,
+    "own_quote": QuoteFacts,
     "price_list": PriceListFacts,
     "supplier": SupplierFacts,
     "case": CaseFacts,

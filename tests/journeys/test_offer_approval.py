@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,10 +12,13 @@ from bcapp.bigcommerce.facts import read_order
 from bcapp.core.conditions import Condition
 from bcapp.core.model import OrderFacts
 from bcapp.core.offers import QuoteCover
+from bcapp.core.own_quotes import OfferedLine, OwnDraft
 from bcapp.db import rules
+from bcapp.db.own_quotes import add_own_quote, change_own_quote
 from bcapp.db.stores import fetch_store
 from bcapp.jobs.offers import signed_quote_of
 from bcapp.jobs.vendors import Vendors
+from bcapp.sandbox.bigcommerce.carts import order_cart
 from bcapp.sandbox.bigcommerce.orders import v3_date
 from bcapp.sandbox.bigcommerce.promotions import edit_promotion, set_price, use_promotion
 from bcapp.sandbox.bigcommerce.quotes import order_quote, raise_quote
@@ -243,3 +247,51 @@ async def test_what_exists_is_counted_and_only_what_is_ticked_is_switched_off(wo
     await world.sign(request, "dana@northfield.test")
     await promotion_is(world, ticked, "ENABLED")
     assert await world.requests(left) == []
+
+
+def own_draft(world: World, price: str) -> OwnDraft:
+    """A quote made by hand: two pieces of the dear product at a price of its own."""
+    today = world.services.clock.now().date()
+    lines = (OfferedLine(world.dear, 2, Decimal(price)),)
+    return OwnDraft("Tents", "Lena Hartmann", "lena@hartmann.example", "", 0, "en", "", today + timedelta(20), lines)
+
+
+async def test_a_quote_by_hand_can_be_ordered_only_as_it_was_signed(world: World) -> None:
+    await world.settled()
+    await offer_rule(world, kind="own_quote", customer=True, agreement_id=world.agreement_id, sequence="internal_first")
+    await world.rule()  # two of the dear product would wait by themselves
+    shop, now, author = world.store, world.services.clock.now(), world.store.owner.id
+    kept = await fetch_store(world.db, world.store_hash)
+    assert kept is not None
+    number = await add_own_quote(world.db, kept, own_draft(world, "250.00"), once="", author=author, now=now)
+    await world.sign(await world.request_is(number, "sent", 0, kind="own_quote"), "dana@northfield.test")
+    agreement = await world.request_is(number, "sent", 1, kind="own_quote")
+    assert shop.carts == {}
+    await world.sign(agreement, "lena@hartmann.example")
+    await world.hold_is(number, "released", kind="own_quote")
+    await world.task("offer_not_sent")  # no mail server is named in this world
+    (cart_id,) = shop.carts
+
+    order = order_cart(shop, cart_id, email="lena@hartmann.example")
+    await world.quiet()
+    assert await world.requests(order.id, kind="order") == []  # the quote's signature covers it
+    assert await world.hold(order.id, kind="order") is None
+    (row,) = await world.raw("SELECT order_id FROM own_quotes")
+    assert row["order_id"] == order.id
+
+    # Changed after it was signed, and its buyer was quicker than the cart could be taken away.
+    number = await add_own_quote(world.db, kept, own_draft(world, "260.00"), once="", author=author, now=now)
+    for at, who in enumerate(("dana@northfield.test", "lena@hartmann.example")):
+        await world.sign(await world.request_is(number, "sent", at, kind="own_quote"), who)
+    await world.hold_is(number, "released", kind="own_quote")
+    (cart_id,) = shop.carts
+    cart = shop.carts[cart_id]
+    await change_own_quote(world.db, kept, number, own_draft(world, "210.00"), author=author, now=now)
+    await world.request_is(number, "sent", 2, kind="own_quote")
+    await world.hold_is(number, "held", kind="own_quote")
+    assert shop.carts == {}
+    shop.carts[cart_id] = cart
+    early = order_cart(shop, cart_id, email="lena@hartmann.example")
+    held = await world.hold_is(early.id, "held", kind="order")
+    assert held is not None
+    assert world.sandbox.spec_errors == []

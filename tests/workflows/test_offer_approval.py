@@ -15,7 +15,7 @@ from bcapp.core.directory import Directory
 from bcapp.core.fields import Reading
 from bcapp.core.intents import Act, AskPerson, CancelRequest, Intent, MoveHold, OpenRequest
 from bcapp.core.kinds.promotion import PROMOTION, PromotionFacts
-from bcapp.core.kinds.quote import ARCHIVED, EXPIRED, ORDERED, QUOTE, QuoteFacts, QuoteLine
+from bcapp.core.kinds.quote import ARCHIVED, DRAFT, EXPIRED, ORDERED, QUOTE, QuoteFacts, QuoteLine
 from bcapp.core.model import Hold, Money, RecordKey, SignatureRequest, Signer
 from bcapp.core.offers import Benefit
 from bcapp.core.rules import RuleInForce
@@ -212,3 +212,37 @@ def test_what_is_done_about_a_quote(
 def test_who_made_the_quote_does_not_approve_it() -> None:
     facts = quote(rep_email="dana@shop.test")
     assert [w for w in short(intents(facts)) if w.startswith(("ask", "task"))] == ["task no_other_approver"]
+
+
+OWN = ("own_quote", "501")
+
+
+@pytest.mark.parametrize(
+    ("changes", "made", "state", "matches", "found"),
+    [
+        # Nothing can be ordered yet: what is asked shuts it, what nobody asks about is told and never sent.
+        ({}, None, None, True, ["ask internal", "hold wanted", "do shut_quote"]),
+        ({}, None, None, False, ["task own_quote_unasked"]),
+        ({"status": DRAFT}, None, None, True, ["task own_quote_line"]),
+        ({}, "open", HoldState.HELD, True, []),
+        ({}, "signed", HoldState.HELD, True, ["hold all_good", "do open_quote"]),
+        # Signed and sent; then changed back to what was signed, when its cart was taken away meanwhile.
+        ({"allow_checkout": True}, "signed", HoldState.RELEASED, True, []),
+        ({}, "signed", HoldState.RELEASED, True, ["task own_quote_unasked"]),
+        # It ended while its buyer still had a cart.
+        ({"allow_checkout": True, "status": EXPIRED}, "signed", HoldState.RELEASED, True, ["do shut_quote"]),
+        ({"status": ARCHIVED}, "open", HoldState.HELD, True, ["cancel record", "hold left_as_is"]),
+        ({"status": ORDERED, "order_id": 12}, "signed", HoldState.RELEASED, True, []),
+    ],
+)
+def test_what_is_done_about_a_quote_made_by_hand(
+    changes: dict[str, Any], made: str | None, state: HoldState | None, matches: bool, found: list[str]
+) -> None:
+    was = quote(allow_checkout=False)
+    kind = RecordKey(*OWN)
+    requests = () if made is None else (signed(was) if made == "signed" else asked(was),)
+    requests = tuple(replace(r, record=kind) for r in requests)
+    held = replace(hold(state), record=kind) if state else None
+    rules = (offer_rule("own_quote"),) if matches else ()
+    plan = intents(replace(was, **changes), record=kind, rules=rules, requests=requests, hold=held)
+    assert short(plan) == found

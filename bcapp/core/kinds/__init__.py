@@ -5,6 +5,7 @@ from bcapp.core.kinds.company import COMPANY
 from bcapp.core.kinds.customer import CUSTOMER
 from bcapp.core.kinds.kind import Kind
 from bcapp.core.kinds.order import ORDER
+from bcapp.core.kinds.own_quote import OWN_QUOTE
 from bcapp.core.kinds.price_list import PRICE_LIST
 from bcapp.core.kinds.product import PRODUCT
 from bcapp.core.kinds.promotion import PROMOTION
@@ -12,5 +13,6 @@ from bcapp.core.kinds.quote import QUOTE
 from bcapp.core.kinds.supplier import SUPPLIER
 
 KINDS: dict[str, Kind] = {
-    kind.name: kind for kind in (ORDER, CUSTOMER, COMPANY, PRODUCT, PROMOTION, QUOTE, PRICE_LIST, SUPPLIER, CASE)
+    kind.name: kind
+    for kind in (ORDER, CUSTOMER, COMPANY, PRODUCT, PROMOTION, QUOTE, OWN_QUOTE, PRICE_LIST, SUPPLIER, CASE)
 }

@@ -16,4 +16,5 @@ ON CONFLICT (store_hash, kind, id) DO UPDATE SET digest = :digest;
 DELETE FROM sightings WHERE store_hash = :store_hash AND kind = :kind AND id = :id;
 
 -- has_asked_for_quotes --
-SELECT EXISTS (SELECT 1 FROM requests WHERE store_hash = :store_hash AND record_kind = 'quote' AND NOT simulated);
+SELECT EXISTS (SELECT 1 FROM requests WHERE store_hash = :store_hash AND record_kind = 'quote' AND NOT simulated)
+       OR EXISTS (SELECT 1 FROM own_quotes WHERE store_hash = :store_hash);

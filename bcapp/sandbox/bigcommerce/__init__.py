@@ -11,6 +11,7 @@ from bcapp.sandbox.bigcommerce.accounts import AccountDesk
 from bcapp.sandbox.bigcommerce.api import Api, Checker
 from bcapp.sandbox.bigcommerce.auth import Auth
 from bcapp.sandbox.bigcommerce.b2b import B2BApi, B2BEdition
+from bcapp.sandbox.bigcommerce.carts import carts
 from bcapp.sandbox.bigcommerce.control import Control
 from bcapp.sandbox.bigcommerce.desk import Desk
 from bcapp.sandbox.bigcommerce.extensions import graphql
@@ -45,7 +46,7 @@ class BigCommerceSandbox:
         self.install_url, self.load_url = self.auth.install_url, self.auth.load_url
         self.uninstall_url, self.remove_user_url = self.auth.uninstall_url, self.auth.remove_user_url
         self.current_customer = self.auth.current_customer
-        tables = (v2, v3, graphql, promotions, shoppers)
+        tables = (v2, v3, graphql, promotions, shoppers, carts)
         self.api = Api(ground, self.stores, [operation for table in tables for operation in table.operations], check)
         self.b2b = B2BApi(ground, self.stores, check)
         self.shipping = ShippingTool(ground, self.stores)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SCOPES = (
     "store_v2_orders", "store_v2_transactions", "store_v2_customers", "store_v2_products", "store_v2_information",
     "store_v2_content", "store_v2_marketing", "store_channel_settings_read_only", "store_sites_read_only",
-    "store_app_extensions_manage", "store_b2b_edition",
+    "store_app_extensions_manage", "store_b2b_edition", "store_cart",
 )  # fmt: skip
 
 # How orders are paid: name, gateway in transactions, method in transactions.
@@ -121,6 +121,9 @@ class Store:
         self.promotions: dict[int, dict[str, Any]] = {}
         self.promotion_codes: dict[int, list[dict[str, Any]]] = {}
         self.promotion_writes_are_whole = True
+        self.carts: dict[str, dict[str, Any]] = {}
+        self.cart_links: dict[str, str] = {}  # link -> cart
+        self.carts_keep_prices = True  # False: a store that takes its own prices whatever an app sends
         self.metafields: dict[int, dict[str, Any]] = {}
         self.extensions: list[dict[str, Any]] = []  # app extensions, in the order of their making
         self.status_labels: dict[int, str] = {}

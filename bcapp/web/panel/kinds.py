@@ -14,7 +14,7 @@ from typing import Any
 from bcapp.core.kinds import KINDS
 from bcapp.core.kinds.kind import Kind
 from bcapp.core.model import RecordKey
-from bcapp.web.panel.parts import More, account, case, offer, order, registrations, supplier
+from bcapp.web.panel.parts import More, account, case, offer, order, own_quote, registrations, supplier
 from bcapp.workflows import holder_of, workflows_of
 
 
@@ -29,6 +29,7 @@ class RecordKind:
     state: its own state in the store from the facts kept, "" for none; state_label: the head of that column.
     goes_on: what follows when a person lets it go unsigned, as a sentence.
     has_list: False when its list is a screen of its own, under the same slug.
+    add: (button, page, permission) where one is made in the app and its list is ours; () else.
     """
 
     name: str
@@ -41,6 +42,7 @@ class RecordKind:
     state: Callable[[Mapping[str, Any]], str] = no_state
     more: tuple[More, ...] = ()
     has_list: bool = True
+    add: tuple[str, str, str] | tuple[()] = ()
 
     @property
     def kind(self) -> Kind:
@@ -81,6 +83,9 @@ TABLE: dict[str, RecordKind] = {
         _record("quote", "quotes", "quote", "quotes", state_label="In the store", state=offer.quote_state,
                 more=(offer.quote,),
                 goes_on="The quote can be bought without a signature, and its open requests are cancelled."),
+        _record("own_quote", "own-quotes", "own quote", "own quotes", state_label="State", state=offer.quote_state,
+                more=(own_quote.more,), add=("Make a quote", "own-quotes/new", "quotes.edit"),
+                goes_on="Its buyer gets a link to order it without a signature, and its open requests are cancelled."),
         _record("promotion", "promotions", "promotion", "promotions", state_label="In the store",
                 state=offer.promotion_state, more=(offer.promotion,),
                 goes_on="The promotion goes on without a signature, and its open requests are cancelled."),

@@ -44,6 +44,7 @@ OPTIONAL_SCOPES: dict[str, tuple[str, str]] = {
     "store_sites_read_only": ("Sites & Routes: read-only", "The right addresses of each storefront."),
     "store_v2_content": ("Content: modify", "The storefront widget, where shoppers see what they have to sign."),
     "store_v2_marketing": ("Marketing: modify", "Approval of promotions before they start."),
+    "store_cart": ("Carts: modify", "Quotes made by hand: their buyer gets a link to a checkout with your own prices."),
     "store_app_extensions_manage": (
         "App Extensions: manage",
         "A Countersign panel on the order page of your control panel.",

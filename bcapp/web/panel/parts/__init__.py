@@ -28,10 +28,14 @@ More = Callable[[Look], Awaitable[dict[str, Any]]]
 
 @dataclass(frozen=True)
 class Button:
-    """A step of one kind. is_dialog: its address is a question (GET) that opens as a dialog; else it is posted."""
+    """A step of one kind. is_dialog: its address is a question (GET) that opens as a dialog; else it is posted.
+
+    is_link: it leads to a page of its own.
+    """
 
     label: str
     url: str
     kind: str = "secondary"
     picture: str = ""
     is_dialog: bool = True
+    is_link: bool = False
