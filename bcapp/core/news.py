@@ -7,6 +7,7 @@ import hmac
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from bcapp.core.cases import CaseState
 from bcapp.core.states import HoldState, RequestStatus
 
 # Name -> what it says. The list is published; a name is never given another meaning.
@@ -24,6 +25,24 @@ NEWS: dict[str, str] = {
     "document.kept": "The signed PDF and the signing log are kept and can be fetched.",
     "registration.made": "What the warranty or maintenance of an order covers was registered.",
     "registration.ended": "A registration ended because of a refund or an edit of the order.",
+    "case.opened": "A return, a refund exception or a cancellation was opened.",
+    "case.waiting": "The store calculated the case, and it waits to be signed.",
+    "case.approved": "The case is signed, or a manager let it go; its money is about to move.",
+    "case.settling": "The store accepted the refund, and the payment side is not done.",
+    "case.by_hand": "The payment method cannot be refunded online; somebody pays by hand.",
+    "case.stuck": "A person decides how the case goes on.",
+    "case.closed": "The money arrived, and the case is settled.",
+    "case.refused": "The case was refused; nothing more is refunded.",
+    "case.withdrawn": "The case was taken back.",
+    "refund.unapproved": "An order was refunded without an approved case.",
+    "supplier.added": "A supplier was added.",
+    "supplier.changed": "What is known of a supplier was changed.",
+    "supplier.invited": "A supplier was invited; the rules look at it from now on.",
+    "supplier.signed": "A supplier’s agreement is signed, and counts from the day of signing.",
+    "supplier.due": "The agreement of a supplier ends soon; its next term is asked for.",
+    "supplier.papers": "Papers of a supplier were entered.",
+    "supplier.deactivated": "A supplier was deactivated.",
+    "supplier.activated": "A supplier is active again.",
     "hold.placed": "The record is held.",
     "hold.joined": "The record was held by somebody else already; that hold is never lifted by us.",
     "hold.released": "The hold is gone: the record went on.",
@@ -59,6 +78,27 @@ OF_NOTE: dict[str, str] = {
     "warranty_registered": "registration.made",
     "paper_registered": "registration.made",
     "registration_ended": "registration.ended",
+    "case_opened": "case.opened",
+    "refund_unapproved": "refund.unapproved",
+    "supplier_added": "supplier.added",
+    "supplier_changed": "supplier.changed",
+    "supplier_invited": "supplier.invited",
+    "supplier_agreement_kept": "supplier.signed",
+    "supplier_due": "supplier.due",
+    "supplier_papers_changed": "supplier.papers",
+    "supplier_deactivated": "supplier.deactivated",
+    "supplier_activated": "supplier.activated",
+}
+# A case's new state -> its name; drafts and cases that are being calculated are nobody's news.
+OF_CASE: dict[CaseState, str] = {
+    CaseState.OPEN: "case.waiting",
+    CaseState.APPROVED: "case.approved",
+    CaseState.SETTLING: "case.settling",
+    CaseState.BY_HAND: "case.by_hand",
+    CaseState.STUCK: "case.stuck",
+    CaseState.CLOSED: "case.closed",
+    CaseState.REFUSED: "case.refused",
+    CaseState.WITHDRAWN: "case.withdrawn",
 }
 OF_CHECK: dict[str, str] = {"right": "request.completed", "conflict": "request.conflict"}
 

@@ -11,11 +11,13 @@ from typing import Any
 from bcapp.core.actions import ActionKind
 from bcapp.core.cases import CaseEvent, CaseKind, CaseState, advance_case
 from bcapp.core.model import RecordKey
+from bcapp.core.news import OF_CASE
 from bcapp.core.refunds import ZERO, Before, Claim, Refund, RefundItem
 from bcapp.db import Database
 from bcapp.db.actions import queue_action
 from bcapp.db.audit import append
 from bcapp.db.deliveries import say_look
+from bcapp.db.news import tell, tell_noted
 from bcapp.errors import Stale
 
 MOST_LINES = 250
@@ -121,6 +123,8 @@ async def open_case(db: Database, store_hash: str, new: NewCase, now: datetime) 
         actor = f"user:{new.opened_by}" if new.opened_by else "app"
         detail = {"order": new.order_id, "kind": str(new.kind), "origin": new.origin}
         await append(db, store_hash, now, actor=actor, event="case_opened", record=record, detail=detail)
+        told = {"case": {"id": int(case_id), "kind": str(new.kind), "order_id": new.order_id}}
+        await tell_noted(db, store_hash, "case_opened", record, now, told)
         await prepare_case(db, store_hash, int(case_id), "lines" if new.draft else "quote", now)
         await say_look(db, store_hash, record, now)
     return int(case_id)
@@ -219,6 +223,9 @@ async def move_case(db: Database, store_hash: str, case_id: int, event: CaseEven
     record = RecordKey("case", str(case_id))
     detail = {"from": str(before), "to": str(state)}
     await append(db, store_hash, now, actor="app", event="case_moved", record=record, detail=detail)
+    if state in OF_CASE:
+        told = {"case": {"id": case_id, "kind": row["kind"], "order_id": row["order_id"], "state": str(state)}}
+        await tell(db, store_hash, OF_CASE[state], record, now, data=told)
     return True
 
 

@@ -720,12 +720,14 @@ CREATE TABLE suppliers (                                    -- no bank data, in 
     hiding       text NOT NULL DEFAULT '' CHECK (hiding IN ('', 'new', 'all')),   -- which of its products are to be hidden now
     hiding_on    bigint[] NOT NULL DEFAULT '{}',            -- the channels; none: everywhere
     impact       jsonb NOT NULL DEFAULT '{}',               -- what hiding would do, as counted: bcapp/jobs/suppliers.py
+    origin_key   text NOT NULL DEFAULT '',                  -- of another system: the same key again is the same supplier
     created_at   timestamptz NOT NULL,
-    created_by   bigint NOT NULL,
+    created_by   bigint NOT NULL,                           -- 0: another system
     modified_at  timestamptz NOT NULL,
     PRIMARY KEY (store_hash, id)
 );
 CREATE UNIQUE INDEX suppliers_once ON suppliers (store_hash, identity);
+CREATE UNIQUE INDEX suppliers_of_key ON suppliers (store_hash, origin_key) WHERE origin_key <> '';
 CREATE INDEX suppliers_hiding ON suppliers (store_hash) WHERE hiding <> '';
 
 CREATE TABLE supplier_contacts (                            -- personal; erasable

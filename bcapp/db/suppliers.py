@@ -21,6 +21,7 @@ from bcapp.core.suppliers import (
 )
 from bcapp.db import Database, audit
 from bcapp.db.deliveries import say_look
+from bcapp.db.news import tell_noted
 
 LOOK_AGAIN = timedelta(minutes=10)  # a name that the store did not have is asked for again after so long
 SCOPES = ("all", "signed", "unsigned", "hidden", "inactive")
@@ -98,12 +99,17 @@ async def add_supplier(
     draft: Draft,
     *,
     invite: bool,
-    author: int,
+    author: int | str,
     now: datetime,
     today: date,
     refs: Iterable[Cover] = (),
+    origin_key: str = "",
 ) -> int | None:
-    """Write a supplier and have it looked at; None when there is one of this name or number. refs: covers found."""
+    """Write a supplier and have it looked at; None when there is one of this name, number or key.
+
+    refs: covers found. author: a user's number, or who it was as the audit log names them. origin_key: of another
+    system, the same for the same supplier.
+    """
     (identity,) = identities(draft.name, draft.registration)
     async with db.transaction():
         values = {
@@ -114,7 +120,8 @@ async def add_supplier(
             "country": draft.country,
             "language": draft.language,
             "invited_at": now if invite else None,
-            "author": author,
+            "author": author if isinstance(author, int) else 0,
+            "origin_key": origin_key,
             "now": now,
         }
         found = await db.fetch_val("add_supplier", values)
@@ -143,7 +150,7 @@ async def _show(db: Database, store_hash: str, supplier_id: int, now: datetime) 
 
 
 async def change_supplier(
-    db: Database, store_hash: str, supplier_id: int, draft: Draft, *, author: int, now: datetime
+    db: Database, store_hash: str, supplier_id: int, draft: Draft, *, author: int | str, now: datetime
 ) -> bool:
     """Write what was typed; False when it is gone, or another supplier has this name or number."""
     (identity,) = identities(draft.name, draft.registration)
@@ -192,7 +199,7 @@ async def save_paper(db: Database, store_hash: str, supplier_id: int, item: Item
 
 
 async def change_papers(
-    db: Database, store_hash: str, supplier_id: int, items: Sequence[Item], *, author: int, now: datetime
+    db: Database, store_hash: str, supplier_id: int, items: Sequence[Item], *, author: int | str, now: datetime
 ) -> None:
     """Write papers that staff ticked; the agreement's own line is written by its signature."""
     async with db.transaction():
@@ -203,7 +210,7 @@ async def change_papers(
 
 
 async def invite_supplier(
-    db: Database, store_hash: str, supplier_id: int, *, hide_all: bool, author: int, now: datetime
+    db: Database, store_hash: str, supplier_id: int, *, hide_all: bool, author: int | str, now: datetime
 ) -> bool:
     """Have rules look at it from now on. hide_all: a person saw what hiding would do, and chose it."""
     values = {"store_hash": store_hash, "id": supplier_id, "hide_all": hide_all, "now": now}
@@ -214,7 +221,9 @@ async def invite_supplier(
     return True
 
 
-async def set_state(db: Database, store_hash: str, supplier_id: int, state: str, *, author: int, now: datetime) -> bool:
+async def set_state(
+    db: Database, store_hash: str, supplier_id: int, state: str, *, author: int | str, now: datetime
+) -> bool:
     """Switch it active or inactive; False when it was so already. Call inside a transaction."""
     values = {"store_hash": store_hash, "id": supplier_id, "state": state, "now": now}
     if await db.fetch_val("set_supplier_state", values) is None:
@@ -225,10 +234,18 @@ async def set_state(db: Database, store_hash: str, supplier_id: int, state: str,
 
 
 async def _told(
-    db: Database, store_hash: str, supplier_id: int, event: str, author: int, now: datetime, detail: Mapping[str, Any]
+    db: Database,
+    store_hash: str,
+    supplier_id: int,
+    event: str,
+    author: int | str,
+    now: datetime,
+    detail: Mapping[str, Any],
 ) -> None:
-    record = supplier_record(supplier_id)
-    await audit.append(db, store_hash, now, actor=f"user:{author}", event=event, record=record, detail=detail)
+    """author: a user's number, or who it was as the audit log names them."""
+    record, actor = supplier_record(supplier_id), author if isinstance(author, str) else f"user:{author}"
+    await audit.append(db, store_hash, now, actor=actor, event=event, record=record, detail=detail)
+    await tell_noted(db, store_hash, event, record, now)
     await say_look(db, store_hash, record, now, source="panel")
 
 
@@ -250,7 +267,14 @@ async def supplier_counts(db: Database, store_hash: str, today: date) -> dict[st
 
 
 async def add_import(
-    db: Database, store_hash: str, *, file_name: str, lines: Sequence[Line], invite: bool, author: int, now: datetime
+    db: Database,
+    store_hash: str,
+    *,
+    file_name: str,
+    lines: Sequence[Line],
+    invite: bool,
+    author: int | str,
+    now: datetime,
 ) -> int:
     """Keep a file's lines to be looked at; call inside a transaction."""
     values = {"store_hash": store_hash, "file_name": file_name, "invite": invite, "author": author, "now": now}

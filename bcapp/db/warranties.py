@@ -22,6 +22,7 @@ from bcapp.core.warranties import (
 )
 from bcapp.db import Database, audit
 from bcapp.db.deliveries import say_command, say_look
+from bcapp.db.news import tell_noted
 from bcapp.secrets import DataKey, Secrets
 from bcapp.workflows.protocol import Command
 
@@ -191,7 +192,9 @@ async def known_serials(db: Database, store_hash: str, order_id: str) -> dict[st
     return dict(found)
 
 
-async def take_serials(db: Database, store_hash: str, lines: Sequence[SerialLine], author: int, now: datetime) -> int:
+async def take_serials(
+    db: Database, store_hash: str, lines: Sequence[SerialLine], author: int | str, now: datetime
+) -> int:
     """Keep the lines of a file; what is registered without a number gets it now. Returns how many got one."""
     async with db.transaction():
         await db.execute(
@@ -207,7 +210,7 @@ async def take_serials(db: Database, store_hash: str, lines: Sequence[SerialLine
         )
         filled = await fill_serials(db, store_hash, {line.order for line in lines})
         detail = {"lines": len(lines), "filled": filled}
-        await audit.append(db, store_hash, now, actor=f"user:{author}", event="serials_imported", detail=detail)
+        await audit.append(db, store_hash, now, actor=actor_of(author), event="serials_imported", detail=detail)
     return filled
 
 
@@ -217,7 +220,7 @@ async def fill_serials(db: Database, store_hash: str, orders: Iterable[str]) -> 
 
 
 async def set_serial(
-    db: Database, store_hash: str, row: Mapping[str, Any], serial: str, author: int, now: datetime
+    db: Database, store_hash: str, row: Mapping[str, Any], serial: str, author: int | str, now: datetime
 ) -> bool:
     async with db.transaction():
         values = {"store_hash": store_hash, "id": row["id"], "serial": serial, "serial_key": serial_key(serial)}
@@ -229,7 +232,7 @@ async def set_serial(
 
 
 async def end_by_hand(
-    db: Database, store_hash: str, row: Mapping[str, Any], why: str, author: int, today: date, now: datetime
+    db: Database, store_hash: str, row: Mapping[str, Any], why: str, author: int | str, today: date, now: datetime
 ) -> bool:
     """End a registration; the order is looked at again, which settles what asked for it."""
     async with db.transaction():
@@ -240,11 +243,17 @@ async def end_by_hand(
     return True
 
 
-async def _note(db: Database, store_hash: str, row: Mapping[str, Any], event: str, author: int, now: datetime) -> None:
-    await audit.append(
-        db, store_hash, now, actor=f"user:{author}", event=event,
-        record=RecordKey("order", row["order_id"]), detail={"registration": row["id"]},
-    )  # fmt: skip
+async def _note(
+    db: Database, store_hash: str, row: Mapping[str, Any], event: str, author: int | str, now: datetime
+) -> None:
+    record, detail = RecordKey("order", row["order_id"]), {"registration": row["id"]}
+    await audit.append(db, store_hash, now, actor=actor_of(author), event=event, record=record, detail=detail)
+    await tell_noted(db, store_hash, event, record, now, detail)
+
+
+def actor_of(author: int | str) -> str:
+    """author: a user's number, or who it was as the audit log names them."""
+    return author if isinstance(author, str) else f"user:{author}"
 
 
 # Looking up -----------------------------------------------------------------------------------------------

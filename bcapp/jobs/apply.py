@@ -43,13 +43,13 @@ from bcapp.db.acceptances import name_covers
 from bcapp.db.actions import queue_action
 from bcapp.db.cases import move_case
 from bcapp.db.deliveries import say_look
+from bcapp.db.news import tell
 from bcapp.db.requests import fetch_hold, fetch_request
 from bcapp.db.steps import plan_steps, read_in_time
 from bcapp.db.stores import Store
 from bcapp.db.warranties import leave
 from bcapp.jobs.accepting import record_acceptance
 from bcapp.jobs.asking import ask_person
-from bcapp.jobs.news import tell
 from bcapp.jobs.notices import fetch_and_notify
 from bcapp.services import Services
 

@@ -70,6 +70,7 @@ from bcapp.db.cases import (
     save_lines,
 )
 from bcapp.db.deliveries import say_look
+from bcapp.db.news import tell_noted
 from bcapp.db.requests import fetch_hold, fetch_request
 from bcapp.db.stores import Store
 from bcapp.errors import BigCommerceError, RemoteError, Stale
@@ -640,6 +641,7 @@ async def _give_out(
             db, store.hash, now, actor="bigcommerce", event="refund_unapproved", record=record,
             detail={"refund": refund.id, "made_by": refund.user_id},
         )  # fmt: skip
+        await tell_noted(db, store.hash, "refund_unapproved", record, now, {"refund": {"id": refund.id}})
 
 
 # Sweeps -------------------------------------------------------------------------------------------------------

@@ -21,11 +21,11 @@ from bcapp.core.actions import ActionKind
 from bcapp.core.intents import AskPerson
 from bcapp.core.model import RecordKey
 from bcapp.core.stores import StoreDoing
-from bcapp.db import connect_raw
+from bcapp.db import connect_raw, news
 from bcapp.db.deliveries import say_look
 from bcapp.db.queue import LOOK, PERFORM, enqueue, look_job, perform_job
 from bcapp.db.stores import fetch_store
-from bcapp.jobs import news, past
+from bcapp.jobs import past
 from bcapp.jobs.apply import Writer
 from bcapp.jobs.gates import breaker_record
 from bcapp.jobs.look import look
@@ -195,7 +195,7 @@ class Worker:
             for name in ("clear_queue_log", "clear_queue_statistics"):
                 await db.execute(name, {"before": now - KEEP_QUEUE_LOG})
             await past.clear(self._services)
-            await news.clear(self._services)
+            await news.clear(self._services.db, self._services.clock.now())
             await stores.drop_ended(self._services)
 
 

@@ -9,11 +9,11 @@ from bcapp.core.model import RecordKey
 from bcapp.db import Database, audit
 from bcapp.db.actions import queue_action
 from bcapp.db.deliveries import say_look
+from bcapp.db.news import tell
 from bcapp.db.requests import fetch_request
 from bcapp.db.steps import count_again
 from bcapp.db.stores import Store
 from bcapp.jobs.asking import ask_person
-from bcapp.jobs.news import tell
 from bcapp.jobs.notices import notify_answer
 from bcapp.services import Services
 

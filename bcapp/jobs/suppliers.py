@@ -33,6 +33,7 @@ from bcapp.core.suppliers import (
 from bcapp.db import suppliers
 from bcapp.db.actions import queue_action
 from bcapp.db.deliveries import Due, finish_deliveries, say_look
+from bcapp.db.news import tell_noted
 from bcapp.db.requests import fetch_hold
 from bcapp.db.stores import Store
 from bcapp.db.suppliers import Hiding, columns, places, supplier_record
@@ -290,7 +291,8 @@ async def keep_agreement(work: Work) -> Outcome:
     }
     await work.services.db.execute("keep_supplier_agreement", values)
     until = f" until {expires_on}" if expires_on else ""
-    return Outcome(why=f"The agreement counts from {signed_on}{until}.")
+    kept = Note("supplier_agreement_kept", request.id, {"term": values["term"]})
+    return Outcome(why=f"The agreement counts from {signed_on}{until}.", intents=(kept,))
 
 
 # What hiding would do --------------------------------------------------------------------------------------
@@ -446,6 +448,8 @@ async def sweep_suppliers(of: Round) -> Swept:
     midnight = datetime.combine(today, time(), zone)
     async with db.transaction():
         due = await db.fetch_all("raise_supplier_terms", {"store_hash": store_hash, "today": today, "now": of.now})
+        for row in due:
+            await tell_noted(db, store_hash, "supplier_due", supplier_record(row["id"]), of.now)
         values = {"store_hash": store_hash, "soon": today + timedelta(days=SOON_DAYS), "midnight": midnight}
         due += await db.fetch_all("suppliers_to_look_at", values)
         for row in due:

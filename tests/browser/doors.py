@@ -8,7 +8,7 @@ from playwright.async_api import Page
 
 from bcapp.db.api_keys import add_key
 from bcapp.db.endpoints import add_endpoint
-from bcapp.jobs.news import tell_one
+from bcapp.db.news import tell_one
 from bcapp.jobs.questions import ask_question
 from bcapp.sign_links import make_link
 from tests.fixtures.browser import AXE, WCAG

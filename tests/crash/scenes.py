@@ -20,11 +20,11 @@ from bcapp.db.acceptances import add_import, apply_import
 from bcapp.db.accounts import ask_once
 from bcapp.db.actions import queue_action
 from bcapp.db.endpoints import add_endpoint
+from bcapp.db.news import tell_one
 from bcapp.db.past import begin_read, fetch_read, fetch_tryout, keep_past
 from bcapp.db.rules import count_backlog
 from bcapp.db.suppliers import add_import as add_list
 from bcapp.db.suppliers import invite_supplier, move_import
-from bcapp.jobs.news import tell_one
 from bcapp.jobs.past import FRESH
 from bcapp.jobs.upkeep import hook_scopes
 from bcapp.sandbox.bigcommerce.promotions import edit_promotion

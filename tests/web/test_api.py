@@ -12,9 +12,11 @@ import jsonschema
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from bcapp.core.cases import CaseEvent
 from bcapp.core.news import NEWS
 from bcapp.db import chunks
 from bcapp.db.api_keys import CALLS_A_MINUTE, add_key, digest_of, revoke_key
+from bcapp.db.cases import move_case
 from bcapp.db.panel_requests import data_key
 from bcapp.web.api import operations
 from bcapp.web.api.door import ROOT, Operation
@@ -38,6 +40,24 @@ async def key_of(house: House, store: str = "", role: str = "read") -> dict[str,
 BODIES: dict[str, Any] = {
     "open_new_case": {"kind": "return", "order_id": 1001, "lines": [{"item_id": 17, "quantity": 1}], "key": "rma-1"},
     "tell_goods": {"goods_back": True},
+    "add_new_supplier": {
+        "name": "Peak Stoves",
+        "country": "US",
+        "signatory": {"name": "Bo Chen", "email": "bo@peak.example"},
+        "products": ["STOVE-1"],
+        "invite": True,
+        "key": "erp-7",
+    },
+    "replace_supplier": {
+        "name": "Granite Peak",
+        "brands": ["Granite"],
+        "signatory": {"name": "Ann Lee", "email": "ann@granite.example"},
+    },
+    "enter_papers": {"papers": [{"item": "insurance", "expires_on": "2027-12-31"}]},
+    "switch_supplier": {"state": "inactive"},
+    "change_serial": {"serial": "AB-13"},
+    "end_registration": {"why": "Returned"},
+    "give_serials": {"lines": [{"order_id": 1001, "sku": "TENT-4", "serial": "AB-14"}]},
 }
 
 
@@ -165,7 +185,7 @@ async def test_a_key_of_another_store_finds_nothing_of_ours(desk: Desk) -> None:
     stranger = await key_of(house, house.other, "write")
     before = await house.run("SELECT count(*) FROM deliveries")
     for operation in operations():
-        if operation.name == "open_new_case":  # it opens one of its own
+        if operation.name in ("open_new_case", "add_new_supplier", "give_serials"):  # of their own
             continue
         answer = await call(house, operation, request_id, stranger)
         if operation.pages or operation.path.endswith("/find"):
@@ -290,12 +310,21 @@ async def test_looking_again_queues_a_look_and_says_who_asked(desk: Desk) -> Non
     assert (await house.client.post(f"{ROOT}/records/order/999/look", headers=headers)).status_code == 404
 
 
+async def listens(house: House) -> None:  # noqa: F811
+    """Another system listens to everything."""
+    await house.run(
+        "INSERT INTO webhook_endpoints (store_hash, url, secret, created_by, created_at) VALUES ($1, $2, $3, 1, $4)",
+        house.store, "https://erp.example/hook", b"x", house.clock.now(),
+    )  # fmt: skip
+
+
 # Cases, suppliers, registrations ----------------------------------------------------------------------------
 
 
 async def test_a_case_is_opened_once_however_often_it_is_asked(desk: Desk) -> None:  # noqa: F811
     house = desk.house  # noqa: F811
     headers = await key_of(house, role="write")
+    await listens(house)
     body = BODIES["open_new_case"] | {"amount": "4.50"}
     first = await house.client.post(f"{ROOT}/cases", json=body, headers=headers)
     assert first.status_code == 201, first.text
@@ -313,6 +342,11 @@ async def test_a_case_is_opened_once_however_often_it_is_asked(desk: Desk) -> No
     assert actor.startswith("api_key:")
     listed = (await house.client.get(f"{ROOT}/cases?order_id=1001&state=new", headers=headers)).json()
     assert [c["id"] for c in listed["data"]] == [first.json()["id"]]
+    async with house.db.transaction():
+        for _ in range(2):  # the second changes nothing, and is no news
+            await move_case(house.db, house.store, first.json()["id"], CaseEvent.WITHDRAWN, "", house.clock.now())
+    told = await house.run("SELECT array_agg(event ORDER BY event) FROM webhook_messages")
+    assert told == ["case.opened", "case.withdrawn"]
 
 
 @pytest.mark.parametrize(
@@ -345,6 +379,72 @@ async def test_a_claim_is_looked_up_by_serial_and_by_whatever_is_known(desk: Des
     ended = (await house.client.get(f"{ROOT}/registrations/4711", headers=headers)).json()
     assert ended["covered"] is False
     assert ended["sentence"].startswith("Not covered: the warranty ended on 31 December 2028")
+
+
+async def test_a_supplier_is_kept_by_another_system(desk: Desk) -> None:  # noqa: F811
+    house = desk.house  # noqa: F811
+    headers = await key_of(house, role="write")
+    await listens(house)
+    home, body = f"{ROOT}/suppliers", BODIES["add_new_supplier"]
+    first = await house.client.post(home, json=body, headers=headers)
+    assert first.status_code == 201, first.text
+    again = await house.client.post(home, json=body, headers=headers)
+    assert again.json() == first.json()
+    for change in ({"key": "erp-8"}, {"name": "Another"}):  # taken by name, and by key
+        assert (await house.client.post(home, json=body | change, headers=headers)).status_code == 409
+    here = f"{home}/{first.json()['id']}"
+    changed = await house.client.put(here, json=body | {"brands": ["Peak"]}, headers=headers)
+    assert changed.status_code == 400  # what only a new one takes
+    whole = {name: value for name, value in body.items() if name not in ("invite", "key")} | {"brands": ["Peak"]}
+    changed = await house.client.put(here, json=whole, headers=headers)
+    assert {(c["kind"], c["name"]) for c in changed.json()["covers"]} == {("brand", "Peak"), ("product", "STOVE-1")}
+    unsigned = await house.client.put(here, json={"name": "Peak Stoves"}, headers=headers)
+    assert unsigned.status_code == 422
+    papers = await house.client.post(f"{here}/papers", json=BODIES["enter_papers"], headers=headers)
+    assert {p["item"]: p["state"] for p in papers.json()["papers"]}["insurance"] == "good"
+    assert (await house.client.post(f"{here}/invite", headers=headers)).json()["invited_at"]
+    for _ in range(2):
+        left = await house.client.post(f"{here}/state", json={"state": "inactive"}, headers=headers)
+        assert left.json()["state"] == "inactive"
+    told = await house.run("SELECT array_agg(event) FROM webhook_messages")
+    assert sorted(told) == ["supplier.added", "supplier.changed", "supplier.deactivated", "supplier.papers"]
+    actors = await house.run("SELECT array_agg(DISTINCT actor) FROM audit_log WHERE event LIKE 'supplier%'")
+    assert all(actor.startswith("api_key:") for actor in actors)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": ""}, {"name": "a\nb"}, {"country": "Germany"}, {"language": "english"}, {"brands": ["A|B"]},
+        {"signatory": {"name": "Bo", "email": "bo"}}, {"signatory": None}, {"hide_all": True},
+        {"registration": "DE89 3704 0044 0532 0130 00"},
+    ],
+)  # fmt: skip
+async def test_what_is_no_supplier_is_refused(house: House, change: dict[str, Any]) -> None:  # noqa: F811
+    headers = await key_of(house, role="write")
+    answer = await house.client.post(f"{ROOT}/suppliers", json=BODIES["add_new_supplier"] | change, headers=headers)
+    assert answer.status_code == 400, answer.text
+    assert await house.run("SELECT count(*) FROM suppliers") == 0
+
+
+async def test_serial_numbers_are_given_and_a_cover_ended_once(desk: Desk) -> None:  # noqa: F811
+    house = desk.house  # noqa: F811
+    await signed(desk)
+    headers = await key_of(house, role="write")
+    here = f"{ROOT}/registrations/4711"
+    assert (await house.client.post(f"{here}/serial", json={"serial": ""}, headers=headers)).json()["serial"] == ""
+    filled = [
+        (await house.client.post(f"{ROOT}/registrations/serials", json=BODIES["give_serials"], headers=headers)).json()
+        for _ in range(2)
+    ]
+    assert [f["filled"] for f in filled] == [1, 0]
+    twice = {"lines": BODIES["give_serials"]["lines"] * 2}
+    refused = await house.client.post(f"{ROOT}/registrations/serials", json=twice, headers=headers)
+    assert (refused.status_code, "lines.1" in refused.json()["error"]["message"]) == (400, True)
+    for why in ("Returned", "Again"):
+        ended = (await house.client.post(f"{here}/end", json={"why": why}, headers=headers)).json()
+        assert (ended["state"], ended["serial"]) == ("ended", "AB-14")
+    assert await house.run("SELECT count(*) FROM audit_log WHERE event = 'registration_ended'") == 1
 
 
 async def test_the_goods_are_told_to_be_back(desk: Desk) -> None:  # noqa: F811

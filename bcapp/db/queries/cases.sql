@@ -69,7 +69,7 @@ UPDATE cases
 RETURNING id;
 
 -- lock_case --
-SELECT state FROM cases WHERE store_hash = :store_hash AND id = :id FOR UPDATE;
+SELECT state, kind, order_id FROM cases WHERE store_hash = :store_hash AND id = :id FOR UPDATE;
 
 -- move_case --
 UPDATE cases

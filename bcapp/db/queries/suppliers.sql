@@ -1,9 +1,12 @@
 -- add_supplier --
 -- Nothing comes back when it stands there already.
-INSERT INTO suppliers (store_hash, name, registration, identity, country, language, invited_at, created_at, created_by, modified_at)
-VALUES (:store_hash, :name, :registration, :identity, :country, :language, :invited_at, :now, :author, :now)
-ON CONFLICT (store_hash, identity) DO NOTHING
+INSERT INTO suppliers (store_hash, name, registration, identity, country, language, invited_at, origin_key, created_at, created_by, modified_at)
+VALUES (:store_hash, :name, :registration, :identity, :country, :language, :invited_at, :origin_key, :now, :author, :now)
+ON CONFLICT DO NOTHING
 RETURNING id;
+
+-- supplier_of_key --
+SELECT id, identity FROM suppliers WHERE store_hash = :store_hash AND origin_key = :origin_key AND origin_key <> '';
 
 -- supplier_rules --
 -- What live rules of a workflow choose.

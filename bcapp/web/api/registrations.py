@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from bcapp.core.formats import zone_for
-from bcapp.core.warranties import State, answer, parse_wanted, serial_key
+from bcapp.core.imports import MOST_CHARACTERS
+from bcapp.core.warranties import (
+    SERIAL_CHARACTERS,
+    State,
+    answer,
+    clean_serial,
+    judge_serials,
+    parse_wanted,
+    serial_key,
+)
 from bcapp.db.panel_requests import data_key
-from bcapp.db.warranties import find, registration_from_row
+from bcapp.db.warranties import end_by_hand, find, registration_from_row, set_serial, take_serials
 from bcapp.web.api.door import Call, Query, Refused, cursor, operation
 from bcapp.web.api.shapes import Page, Shape
 
@@ -37,6 +46,34 @@ class RegistrationOut(Shape):
 
 class FoundOut(Shape):
     data: tuple[RegistrationOut, ...]
+
+
+# Text of a body: no line ends or other control characters.
+Line = Annotated[str, Field(max_length=MOST_CHARACTERS, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Serial = Annotated[str, Field(max_length=SERIAL_CHARACTERS, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+class SerialIn(Shape):
+    serial: Serial
+
+
+class EndIn(Shape):
+    why: Annotated[Line, Field(min_length=1)] = Field(description="Told at the counter. Name nobody in it.")
+
+
+class SerialLineIn(Shape):
+    order_id: int = Field(gt=0, lt=10**14)
+    sku: Line
+    serial: Serial
+
+
+class SerialsIn(Shape):
+    lines: Annotated[tuple[SerialLineIn, ...], Field(min_length=1, max_length=500)]
+
+
+class SerialsOut(Shape):
+    kept: int
+    filled: int = Field(description="Registered pieces that had no serial number and got one.")
 
 
 def _shape(row: Mapping[str, Any], today: date) -> RegistrationOut:
@@ -108,4 +145,62 @@ async def read_registration(call: Call) -> RegistrationOut:
     return _shape(row, _today(call))
 
 
-OPERATIONS = [list_registrations, find_registrations, read_registration]
+# Writing ------------------------------------------------------------------------------------------------------
+
+
+async def _row(call: Call) -> Mapping[str, Any]:
+    row = await call.services.db.fetch_one("api_registration", {"store_hash": call.store.hash, "id": call.id()})
+    if row is None:
+        raise Refused(404, "There is no registration with this id.")
+    return row
+
+
+@operation("POST", "/registrations/{id}/serial", summary="Give a piece its serial number", answers=RegistrationOut,
+           takes=SerialIn, role="write")  # fmt: skip
+async def change_serial(call: Call) -> RegistrationOut:
+    """Write the serial number of a registered piece; empty takes it away. Again it changes nothing."""
+    asked: SerialIn = call.body
+    row, serial = await _row(call), clean_serial(asked.serial)
+    if serial and not serial_key(serial):
+        raise Refused(400, "serial: a serial number has letters or digits.")
+    await set_serial(call.services.db, call.store.hash, row, serial, call.bearer.actor, call.now)
+    return _shape(await _row(call), _today(call))
+
+
+@operation("POST", "/registrations/{id}/end", summary="End a registration", answers=RegistrationOut, takes=EndIn,
+           role="write")  # fmt: skip
+async def end_registration(call: Call) -> RegistrationOut:
+    """End the cover of a piece from today on. One that has ended stays as it is."""
+    asked: EndIn = call.body
+    row, why = await _row(call), asked.why.strip()
+    said = why if why.endswith((".", "!", "?")) else f"{why}."
+    if row["state"] == State.ACTIVE:
+        await end_by_hand(call.services.db, call.store.hash, row, said, call.bearer.actor, _today(call), call.now)
+    return _shape(await _row(call), _today(call))
+
+
+@operation("POST", "/registrations/serials", summary="Give serial numbers by order and SKU", answers=SerialsOut,
+           takes=SerialsIn, role="write")  # fmt: skip
+async def give_serials(call: Call) -> SerialsOut:
+    """Keep serial numbers: registered pieces without one get theirs now, others when their buyer is asked.
+
+    None is taken when one of them cannot be. Again it changes nothing.
+    """
+    asked: SerialsIn = call.body
+    rows = [{"order": str(x.order_id), "sku": x.sku, "serial": x.serial} for x in asked.lines]
+    judged = judge_serials(enumerate(rows, start=1))
+    for line in judged:
+        if line.problem:
+            raise Refused(400, f"lines.{line.line - 1}: {line.problem}")
+    filled = await take_serials(call.services.db, call.store.hash, judged, call.bearer.actor, call.now)
+    return SerialsOut(kept=len(judged), filled=filled)
+
+
+OPERATIONS = [
+    list_registrations,
+    find_registrations,
+    read_registration,
+    change_serial,
+    end_registration,
+    give_serials,
+]

@@ -14,8 +14,8 @@ from starlette.routing import Route
 from bcapp.core.news import NEWS, TEST
 from bcapp.db import endpoints
 from bcapp.db.endpoints import MOST_ENDPOINTS
+from bcapp.db.news import send_again, tell_one
 from bcapp.jobs.endpoint_hosts import local_hosts
-from bcapp.jobs.news import send_again, tell_one
 from bcapp.settings import Settings
 from bcapp.web.forms import read_form
 from bcapp.web.inputs import Blank, Inputs, id_in_path

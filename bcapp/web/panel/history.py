@@ -99,6 +99,7 @@ EVENT_WORDS: dict[str, tuple[str, str, str]] = {
     "supplier_added": (N_("Supplier added"), "add", "info"),
     "supplier_changed": (N_("Supplier changed"), "edit", "neutral"),
     "supplier_papers_changed": (N_("Papers entered"), "edit", "neutral"),
+    "supplier_agreement_kept": (N_("Agreement put onto the papers"), "check", "good"),
     "supplier_invited": (N_("Supplier invited"), "send", "info"),
     "supplier_deactivated": (N_("Supplier deactivated"), "remove_circle_outline", "warning"),
     "supplier_activated": (N_("Supplier active again"), "play_arrow", "good"),

@@ -11,7 +11,7 @@ import pytest
 from bcapp.core.actions import ActionKind
 from bcapp.core.model import RecordKey
 from bcapp.core.news import NEWS
-from bcapp.jobs.news import tell
+from bcapp.db.news import tell
 from bcapp.web.panel.endpoints import wrong_address
 from tests.web.panel.conftest import House
 

@@ -11,9 +11,9 @@ import orjson
 
 from bcapp.core.actions import ActionKind
 from bcapp.core.model import RecordKey
+from bcapp.core.news import OF_NOTE
 from bcapp.db import Database
 from bcapp.db.actions import queue_action
-from bcapp.services import Services
 
 NOTHING: Mapping[str, Any] = {}
 KEEP = timedelta(days=30)
@@ -44,6 +44,14 @@ async def tell(
     message_id = await _add_message(db, store_hash, event, said, now)
     for endpoint in endpoints:
         await _add_send(db, store_hash, int(endpoint["id"]), message_id, now)
+
+
+async def tell_noted(
+    db: Database, store_hash: str, noted: str, record: RecordKey, now: datetime, data: Mapping[str, Any] = NOTHING
+) -> None:
+    """Tell what a line of the audit log says, where that is news. Call inside the transaction of what happened."""
+    if event := OF_NOTE.get(noted):
+        await tell(db, store_hash, event, record, now, data=data)
 
 
 async def tell_one(db: Database, store_hash: str, endpoint_id: int, event: str, now: datetime) -> None:
@@ -77,6 +85,6 @@ async def send_again(db: Database, store_hash: str, endpoint_id: int, send_id: i
     return True
 
 
-async def clear(services: Services) -> None:
+async def clear(db: Database, now: datetime) -> None:
     """Drop what was told long ago."""
-    await services.db.execute("clear_messages", {"before": services.clock.now() - KEEP})
+    await db.execute("clear_messages", {"before": now - KEEP})
