@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SHIPPED = frozenset({2, 3})
+PARTLY_SHIPPED = 3
+SHIPPED = frozenset({2, PARTLY_SHIPPED})
 ENDED = frozenset({4, 5, 6})
 DIGITAL_DONE, PAID_NEXT, UNPAID_NEXT = 10, 11, 7
 PAID = frozenset({"captured", "paid", "authorized", "capture pending", "partially refunded"})
@@ -38,6 +39,8 @@ def release_order(
     """
     if joined:
         return Release(None, "It was already held by someone else, so it is left held.")
+    if status_id == PARTLY_SHIPPED:
+        return Release(None, "It was partly shipped meanwhile, so it is left as it is; the rest is shipped as usual.")
     if status_id in SHIPPED or status_id == DIGITAL_DONE:
         return Release(None, "It was shipped or completed meanwhile, so it is left as it is.")
     if status_id in ENDED:

@@ -5,16 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-# A shipping tool and the statuses from which it imports orders. Source: the fact sheet on order statuses; the
-# shipping tools' own set-up decides, so the merchant confirms the choice and may name the status by hand.
-SHIPPING_TOOLS: dict[str, tuple[str, frozenset[int]]] = {
-    "none": ("No shipping tool: we ship from the control panel", frozenset()),
-    "shipstation": ("ShipStation", frozenset({9, 11, 12})),
-    "shippo": ("Shippo", frozenset({9, 11})),
-    "shipperhq": ("ShipperHQ", frozenset({11})),
-    "easyship": ("Easyship", frozenset({9, 11})),
-    "own": ("Another tool or our own system that reads Awaiting Fulfillment", frozenset({11})),
-}
+from bcapp.core.connectors import BOOKS, SHIPPING, Connector, read_statuses
+
+# A shipping tool and the statuses from which it imports orders: the tool's own set-up decides, so the merchant confirms
+# the choice, may add statuses, and may name the status of the hold by hand.
+SHIPPING_TOOLS: dict[str, tuple[str, frozenset[int]]] = {key: (c.label, c.statuses) for key, c in SHIPPING.items()}
 MANUAL_VERIFICATION = 12
 AWAITING_PAYMENT = 7
 PENDING = 1
@@ -32,6 +27,8 @@ class StoreSettings:
     test_mode_user: int = 0  # users.id who receives every request; 0: test mode is off
     release_capture: bool = True  # authorise-only: capture when signed
     escape_status: int = 0  # a hold status named by hand, 0: choose by the shipping tool
+    books: str = ""  # a key of connectors.BOOKS: the ERP or accounting connector
+    imports: str = ""  # numbers of further statuses from which a tool of the store takes orders
 
     @property
     def hold_method(self) -> str:
@@ -48,10 +45,25 @@ class StoreSettings:
         """
         if self.escape_status:
             return self.escape_status
-        imported = SHIPPING_TOOLS.get(self.shipping_tool, ("", frozenset()))[1]
+        imported = self.imported
         return next(
             (s for s in (MANUAL_VERIFICATION, AWAITING_PAYMENT, PENDING) if s not in imported), MANUAL_VERIFICATION
         )
+
+    @property
+    def connectors(self) -> tuple[Connector, ...]:
+        """Return what reads the store's orders, as far as it is named; without statuses of the merchant's own."""
+        found = (SHIPPING.get(self.shipping_tool), BOOKS.get(self.books))
+        return tuple(c for c in found if c is not None and c.statuses)
+
+    @property
+    def imported(self) -> frozenset[int]:
+        """Return every status from which something takes orders of the store."""
+        try:
+            own = read_statuses(self.imports)
+        except ValueError:
+            own = frozenset()
+        return own.union(*(c.statuses for c in self.connectors))
 
     @property
     def is_complete(self) -> bool:

@@ -35,7 +35,6 @@ from bcapp.core.model import Hold, RecordKey
 from bcapp.core.news import OF_CHECK, OF_HOLD, OF_NOTE, OF_STATUS
 from bcapp.core.notices import OF_END, NoticeKind, of_cancel, of_newer_round
 from bcapp.core.requests import first_reminder
-from bcapp.core.settings import SHIPPING_TOOLS
 from bcapp.core.states import HoldEvent, HoldState, RequestEvent, RequestStatus, advance_hold, advance_request
 from bcapp.core.unnamed import without_addresses
 from bcapp.db import audit
@@ -435,8 +434,8 @@ class Writer:
 
 
 def _exposed(store: Store, hold: Hold | None, found: dict[str, Any] | None, now: datetime) -> int | None:
-    """Return the seconds in which the named shipping tool could have imported the order."""
+    """Return the seconds in which a tool of the store could have imported the order."""
     if hold is None or hold.wanted_at is None or found is None:
         return None
-    imported = SHIPPING_TOOLS.get(store.settings.shipping_tool, ("", frozenset()))[1]
-    return round((now - hold.wanted_at).total_seconds()) if found.get("status_id") in imported else 0
+    is_imported = found.get("status_id") in store.settings.imported
+    return round((now - hold.wanted_at).total_seconds()) if is_imported else 0

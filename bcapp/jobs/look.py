@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from random import random
 from typing import Any
@@ -13,6 +13,7 @@ import structlog
 
 from bcapp.bigcommerce.facts import Needs, needs_for
 from bcapp.core.actions import ActionKind
+from bcapp.core.authorisations import authorised_at, next_stage_at
 from bcapp.core.decisions import digest
 from bcapp.core.directory import Person
 from bcapp.core.intents import MoveHold
@@ -21,7 +22,7 @@ from bcapp.core.kinds.company import COMPANY
 from bcapp.core.kinds.customer import CUSTOMER
 from bcapp.core.kinds.kind import Kind
 from bcapp.core.kinds.order import ORDER
-from bcapp.core.model import Gone, OrderFacts, RecordKey, SignatureRequest
+from bcapp.core.model import Gone, Hold, OrderFacts, RecordKey, SignatureRequest
 from bcapp.core.requests import Missing, decide_request
 from bcapp.core.retry import counts, next_try
 from bcapp.core.rules import RuleInForce, RuleTrace, needs_of, parse_definition
@@ -53,7 +54,16 @@ from bcapp.jobs.reading import READERS, Ask
 from bcapp.jobs.suppliers import look_at_product
 from bcapp.jobs.vendors import Vendors
 from bcapp.services import Services
-from bcapp.workflows import WORKFLOWS, customer_terms, holder_of, kind_of, option_needs, warranty, workflows_of
+from bcapp.workflows import (
+    WORKFLOWS,
+    customer_terms,
+    holder_of,
+    kind_of,
+    option_needs,
+    order_approval,
+    warranty,
+    workflows_of,
+)
 from bcapp.workflows.protocol import Situation, Workflow
 
 log = structlog.get_logger(__name__)
@@ -262,6 +272,7 @@ async def _look_at_record(
             if hold is not None:
                 raise  # it stays held until its quote is known
             ask_again = UNKNOWN_WAITS  # a rule's hold must not wait for what the quote says
+        ask_again = ask_again or _until_it_ages(facts, hold, started)
     now = services.clock.now()
     async with db.transaction():
         locked = await db.fetch_one("lock_record", of)
@@ -315,8 +326,17 @@ async def _look_at_record(
             await keep_decision(db, store.hash, record, traces, digest(stored), now)
         await finish_deliveries(db, store.hash, list(due), now)
         if ask_again is not None:
-            # Nothing tells the order that its quote was signed meanwhile.
+            # Nothing tells the order that its quote was signed meanwhile, or that its authorisation grows old.
             await say_look(db, store.hash, record, now, due_at=now + ask_again)
+
+
+def _until_it_ages(facts: OrderFacts, hold: Hold | None, now: datetime) -> timedelta | None:
+    """Return when an order that waits to be captured is to be looked at for its authorisation's sake."""
+    since = authorised_at(facts)
+    if since is None or hold is None or hold.method != "capture" or hold.state not in order_approval.WAITING:
+        return None
+    at = next_stage_at(since, now)
+    return None if at is None else at - now
 
 
 async def _counted_now(

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bcapp.core.settings import SHIPPING_TOOLS, StoreSettings
+from bcapp.core.connectors import STATUS_NAMES, named
+from bcapp.core.settings import StoreSettings
 
-STATUS_NAMES = {
-    1: "Pending",
-    7: "Awaiting Payment",
-    8: "Awaiting Pickup",
-    9: "Awaiting Shipment",
-    11: "Awaiting Fulfillment",
-    12: "Manual Verification Required",
-}
 # Statuses that may be named by hand as the hold: an order rests in them, and no tool takes them for ready to ship.
 ESCAPES = (12, 7, 1)
 PAYMENT_MODES = {
@@ -64,25 +57,26 @@ def describe_hold(settings: StoreSettings) -> HoldWords:
 
 
 def _status_words(settings: StoreSettings) -> HoldWords:
-    status = settings.hold_status
-    label, imported = SHIPPING_TOOLS.get(settings.shipping_tool, ("Your tool", frozenset()))
+    status, imported = settings.hold_status, settings.imported
     name = STATUS_NAMES.get(status, f"status {status}")
+    takes = [f"{c.label} imports orders in {named(c.statuses)}." for c in settings.connectors]
+    own = imported.difference(*(c.statuses for c in settings.connectors))
+    if own:
+        takes.append(f"You said that another tool imports orders in {named(own)}.")
     if status in imported:
-        return HoldWords(
-            "warning",
-            f"Orders wait in {name}, which your tool imports",
-            (
-                f"{label} takes orders in this status as ready to ship. "
-                "Choose another status, or leave the choice to us.",
-            ),
+        mend = (
+            "Choose another status, or leave the choice to us."
+            if settings.escape_status and any(s not in imported for s in ESCAPES)
+            else "None of the statuses in which an order can rest is left alone. Have the tool leave one of them out "
+            "in its settings, then correct what is chosen here; or authorise payments first, and capture them later."
         )
-    why = [f"An order that waits for a signature is moved to {name} and back when everybody has signed."]
+        return HoldWords("warning", f"Orders wait in {name}, which your tool imports", (*takes, mend))
+    why = [f"An order that waits for a signature is moved to {name} and back when everybody has signed.", *takes]
     if not imported:
         why.append("Nobody imports orders from your store, so the usual status for a check by hand is used.")
     else:
-        taken = ", ".join(STATUS_NAMES.get(s, str(s)) for s in sorted(imported))
-        why.append(f"{label} imports orders in {taken}, and leaves {name} alone.")
+        why.append(f"{name} is left alone.")
         if status != 12 and not settings.escape_status:
-            why.append(f"It imports {STATUS_NAMES[12]} too, so that one cannot be the hold.")
+            why.append(f"{STATUS_NAMES[12]} is imported too, so that one cannot be the hold.")
     why.append("Check once in your tool's own settings which statuses it imports: they can be changed there.")
     return HoldWords("info", f"Orders wait in {name}", tuple(why))

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from bcapp.core.actions import ActionKind
+from bcapp.core.authorisations import LASTS, Stage, authorised_at, stage
 from bcapp.core.escalation import NO_ANSWER, RELEASED
 from bcapp.core.intents import Act, AskPerson, Intent, MoveHold, Plan, SettleTasks
 from bcapp.core.kinds.order import ORDER
 from bcapp.core.model import Gone, Hold, OrderFacts
 from bcapp.core.options import YES, Option, Options, OptionType
-from bcapp.core.release import DIGITAL_DONE, DIGITAL_PAID, ENDED, SHIPPED
+from bcapp.core.release import DIGITAL_DONE, DIGITAL_PAID, ENDED, PARTLY_SHIPPED, SHIPPED
 from bcapp.core.settings import AWAITING_PAYMENT
 from bcapp.core.signers import signer_from
 from bcapp.core.states import HoldEvent, HoldState, Purpose
@@ -50,6 +51,8 @@ HOLDS = True
 
 MOST_AGAIN = 3  # a tool that moves every order would otherwise be fought for ever
 AUTHORISATION_DAYS = 6  # an authorisation is commonly kept for seven days; ask and capture before it ends
+AGEING = ("authorisation_ends", "authorisation_ended")
+WAITING = (HoldState.HOLDING, HoldState.HELD, HoldState.KEPT)
 HOLD_WORK = frozenset({ActionKind.HOLD_ORDER, ActionKind.RELEASE_ORDER, ActionKind.CAPTURE_ORDER})
 
 
@@ -65,7 +68,8 @@ def decide(situation: Situation) -> Plan:
     standing = ask_for_signatures(situation, subject, _covered(situation))
     if standing.overridden or situation.store.test_mode:
         return Plan(standing.intents, standing.traces)
-    return Plan((*standing.intents, *_hold(situation, facts, standing)), standing.traces)
+    held = (*_hold(situation, facts, standing), *_ageing(situation, facts, standing))
+    return Plan((*standing.intents, *held), standing.traces)
 
 
 def _covered(s: Situation) -> dict[int, str]:
@@ -78,9 +82,11 @@ def _covered(s: Situation) -> dict[int, str]:
 def _subject(s: Situation, facts: OrderFacts) -> Subject:
     label, past = facts.label, None
     if _is_shipped(facts):
+        gone = _how_far(facts)
+        rest = " Stop the rest in your shipping tool if it must wait." if facts.status_id == PARTLY_SHIPPED else ""
         past = Past(
-            ("shipped_unsigned", f"{label} was shipped before it could be held. Send it for signature by hand."),
-            ("edited_after_shipping", f"{label} was changed after it was signed, and it is already shipped."),
+            ("shipped_unsigned", f"{label} was {gone} before it could be held.{rest} Send it for signature by hand."),
+            ("edited_after_shipping", f"{label} was changed after it was signed, and it is already {gone}.{rest}"),
         )
     return Subject(
         kind=ORDER,
@@ -96,6 +102,14 @@ def _subject(s: Situation, facts: OrderFacts) -> Subject:
     )
 
 
+def _how_far(facts: OrderFacts) -> str:
+    """Return how far an order was shipped, as a sentence goes on."""
+    if facts.status_id != PARTLY_SHIPPED:
+        return "shipped"
+    counted = 0 < facts.items_shipped < facts.items_total
+    return f"partly shipped ({facts.items_shipped} of {facts.items_total} pieces)" if counted else "partly shipped"
+
+
 def _opens(hold: Hold) -> ActionKind:
     return ActionKind.CAPTURE_ORDER if hold.method == "capture" else ActionKind.RELEASE_ORDER
 
@@ -107,9 +121,9 @@ def _is_shipped(facts: OrderFacts) -> bool:
 def _expiry(s: Situation, facts: OrderFacts, days: int) -> datetime:
     """Return when a request ends by itself; an authorised payment must still be capturable then."""
     ends = s.now + timedelta(days=days)
-    authorised = [t.created_at for t in facts.transactions if t.event == "authorization" and t.status == "ok"]
-    if s.store.hold_method == "capture" and facts.payment_status == "authorized" and authorised:
-        ends = min(ends, max(s.now + timedelta(days=1), min(authorised) + timedelta(days=AUTHORISATION_DAYS)))
+    since = authorised_at(facts)
+    if s.store.hold_method == "capture" and since is not None:
+        ends = min(ends, max(s.now + timedelta(days=1), since + timedelta(days=AUTHORISATION_DAYS)))
     return ends
 
 
@@ -144,7 +158,7 @@ def _hold(s: Situation, facts: OrderFacts, standing: Standing) -> Iterator[Inten
                 ]
                 if lines:
                     yield Act(ActionKind.WRITE_STAFF_NOTE, None, {"line": " ".join(lines)})
-            yield SettleTasks(("not_signed", "let_go", *CANNOT_ASK, "hold_late", "release_held"))
+            yield SettleTasks(("not_signed", "let_go", *CANNOT_ASK, "hold_late", "release_held", *AGEING))
         elif hold is not None and state is HoldState.RELEASING and not is_busy and _is_let_go(s, facts, hold.method):
             yield MoveHold(HoldEvent.OPENED, "Someone else let it go after it was signed.")
             yield SettleTasks(("release_failed", "failed:release_order", "failed:capture_order"))
@@ -191,6 +205,30 @@ def _hold(s: Situation, facts: OrderFacts, standing: Standing) -> Iterator[Inten
     elif not lost and state is HoldState.KEPT:
         yield MoveHold(HoldEvent.ASKED_AGAIN, "A new round was asked.")
         yield SettleTasks(("not_signed",))
+
+
+def _ageing(s: Situation, facts: OrderFacts, standing: Standing) -> Iterator[Intent]:
+    """Yield what a person is told of an authorisation that ends before it is signed: no signature brings it back."""
+    since = authorised_at(facts)
+    waits = s.hold is not None and s.hold.method == "capture" and s.hold.state in WAITING
+    if since is None or not waits or not (standing.blocking or _of_quote(s)):
+        return
+    until = (since + LASTS).astimezone(s.reading.zone).date().isoformat()
+    match stage(since, s.now):
+        case Stage.ENDS:
+            text = (
+                f"{facts.label} is not signed, and its payment is only authorised. An authorisation commonly lasts "
+                f"until {until}: have it signed, or capture the payment by hand, before it ends."
+            )
+            yield AskPerson("authorisation_ends", text, alarm=True)
+        case Stage.ENDED:
+            text = (
+                f"{facts.label} is not signed, and its authorisation has ended in all likelihood (on {until}). Try to "
+                "capture it by hand, or ask the buyer to pay anew; then have it signed or release it."
+            )
+            yield AskPerson("authorisation_ended", text, alarm=True)
+        case Stage.FRESH:
+            return
 
 
 def _of_quote(s: Situation) -> tuple[Need, ...]:
@@ -248,10 +286,12 @@ def _moved(s: Situation, facts: OrderFacts, blocking: Sequence[Need]) -> Iterato
         )
     else:
         shipped = _is_shipped(facts)
-        yield MoveHold(HoldEvent.LET_GO, "It was shipped." if shipped else "Someone moved it out of the hold.")
+        how = _how_far(facts)
+        rest = " Stop the rest in your shipping tool if it must wait." if facts.status_id == PARTLY_SHIPPED else ""
+        yield MoveHold(HoldEvent.LET_GO, f"It was {how}." if shipped else "Someone moved it out of the hold.")
         yield AskPerson(
             "let_go",
-            f"{facts.label} was {'shipped' if shipped else 'moved out of the hold'} before it was signed. "
+            f"{facts.label} was {how if shipped else 'moved out of the hold'} before it was signed.{rest} "
             "The request stays open; cancel it if you do not need the signature.",
             alarm=shipped,
         )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bcapp.core.connectors import BOOKS, EVERY, named, read_statuses, table
 from bcapp.core.settings import SHIPPING_TOOLS, StoreSettings, dump_settings, loosens_holds, parse_settings
 from tests.core.facts import SETTINGS
 
@@ -37,6 +39,39 @@ def test_hold_status(tool: str, status: int) -> None:
 @pytest.mark.parametrize("tool", SHIPPING_TOOLS)
 def test_no_shipping_tool_imports_the_status_it_is_kept_away_by(tool: str) -> None:
     assert StoreSettings(shipping_tool=tool).hold_status not in SHIPPING_TOOLS[tool][1]
+
+
+@pytest.mark.parametrize(
+    ("tool", "books", "imports", "status"),
+    [
+        ("shippo", "netsuite", "", 12),
+        ("shippo", "", "12", 7),
+        ("shipstation", "", "7", 1),
+        ("none", "synchup", "", 12),  # all are imported: nothing is better, and the words say so
+        ("shippo", "of_a_newer_release", "nonsense", 12),
+    ],
+)
+def test_the_hold_is_left_alone_by_every_connector(tool: str, books: str, imports: str, status: int) -> None:
+    settings = StoreSettings(shipping_tool=tool, payment_mode="capture", books=books, imports=imports)
+    assert settings.hold_status == status
+    assert settings.imported == EVERY if books == "synchup" else status not in settings.imported
+
+
+@pytest.mark.parametrize(("text", "statuses"), [("", set()), (" 3, 9;11 ", {3, 9, 11}), ("14", {14})])
+def test_statuses_are_listed_by_number(text: str, statuses: set[int]) -> None:
+    assert read_statuses(text) == statuses
+
+
+@pytest.mark.parametrize("text", ["0", "15", "-1", "Awaiting Payment", "9.5", "1" * 61, "\u0663"])
+def test_what_is_no_status_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="statuses"):
+        read_statuses(text)
+
+
+def test_the_published_table_is_the_one_that_decides() -> None:
+    published = (Path(__file__).parents[2] / "docs" / "workflows.md").read_text()
+    assert table() in published
+    assert all(named(c.statuses) in table() for c in BOOKS.values() if c.known)
 
 
 def test_a_status_named_by_hand_wins() -> None:

@@ -462,6 +462,9 @@ async def authorisation_has_ended(world: World) -> None:
     await world.rule()
     order, request = await held_and_sent(world, payment="authorized")
     await world.quiet()
+    assert await world.raw("SELECT 1 FROM tasks WHERE kind = 'authorisation_ends'") == []
+    world.advance(days=5)
+    await world.task("authorisation_ends")  # nothing arrived: its age alone had it looked at
     world.sandbox.faults.add("bigcommerce", "POST", "payment_actions/capture", "before", status=422)
     await world.sign(request)
     await world.task("release_failed")

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bcapp.core.actions import ActionKind
+from bcapp.core.authorisations import authorised_at, next_stage_at
 from bcapp.core.directory import ApprovalLimit, Directory
 from bcapp.core.fields import Reading
 from bcapp.core.intents import (
@@ -597,6 +598,67 @@ def test_who_pressed_a_button_is_on_record(name: str) -> None:
     if wanted and not isinstance(given_.facts, Gone) and given_.facts.status_id != 5 and "again" not in name:
         actors = {i.actor for i in decide(given_).intents if isinstance(i, Note | ConfirmRequest)}
         assert actors == {"user:7"}
+
+
+# Partly shipped, and how old an authorisation is ----------------------------------------------------------
+
+
+PARTLY = order(status_id=3, items_total=5, items_shipped=2)
+
+
+@pytest.mark.parametrize(
+    ("given_", "kind", "says"),
+    [
+        (
+            situation(PARTLY),
+            "shipped_unsigned",
+            "partly shipped (2 of 5 pieces) before it could be held. Stop the rest",
+        ),
+        (situation(PARTLY, requests=(SENT,), hold=hold()), "let_go", "was partly shipped (2 of 5 pieces) before"),
+        (situation(order(status_id=3), requests=(SENT,), hold=hold()), "let_go", "was partly shipped before it was"),
+        (
+            situation(order(status_id=2), requests=(SENT,), hold=hold()),
+            "let_go",
+            "was shipped before it was signed. The",
+        ),
+    ],
+)
+def test_a_partly_shipped_order_is_named_as_such(given_: Situation, kind: str, says: str) -> None:
+    assert [t.kind for t in decide(given_).intents if isinstance(t, AskPerson)] == [kind]
+    assert says in next(t.text for t in decide(given_).intents if isinstance(t, AskPerson))
+
+
+def authorised(days: float, **changes: Any) -> OrderFacts:
+    taken = Transaction(1, "authorization", "ok", Decimal(600), "USD", False, NOW - timedelta(days=days))
+    return order(payment_status="authorized", status_id=7, transactions=(taken,), **changes)
+
+
+@pytest.mark.parametrize(
+    ("days", "state", "told"),
+    [
+        (4.9, HoldState.HELD, []),
+        (5, HoldState.HELD, ["task authorisation_ends"]),
+        (6.9, HoldState.KEPT, ["hold asked_again", "task authorisation_ends"]),
+        (7, HoldState.HELD, ["task authorisation_ended"]),
+        (5, HoldState.OVERRIDDEN, []),
+    ],
+)
+def test_a_person_is_told_before_an_authorisation_ends(days: float, state: HoldState, told: list[str]) -> None:
+    store = replace(SETTINGS, payment_mode="authorize")
+    held = hold(state, method="capture", left_as={})
+    facts = authorised(days)
+    assert plan(situation(facts, requests=(request(facts),), hold=held, store=store)) == told
+    captured = replace(facts, payment_status="captured")
+    assert not any("authorisation" in w for w in plan(situation(captured, requests=(request(facts),), hold=held)))
+
+
+def test_it_is_looked_at_when_the_authorisation_grows_old() -> None:
+    since = authorised_at(authorised(0))
+    assert since == NOW
+    assert next_stage_at(since, NOW) == NOW + timedelta(days=5)
+    assert next_stage_at(since, NOW + timedelta(days=5)) == NOW + timedelta(days=7)
+    assert next_stage_at(since, NOW + timedelta(days=7)) is None
+    assert authorised_at(order()) is None
 
 
 # The request that is opened -------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from bcapp.core import formats
+from bcapp.core.authorisations import authorised_at
 from bcapp.core.conditions import METAFIELD
 from bcapp.core.fields import Field, FieldType, Reading, Unknown
 from bcapp.core.kinds.kind import Brief, Kind, OutOfScope
@@ -224,6 +225,7 @@ def _shown(facts: OrderFacts) -> dict[str, Any]:
         "items_shipped": facts.items_shipped,
         "is_digital": facts.is_digital,
         "fraud_review": facts.fraud_review,
+        "authorised_at": since.isoformat() if (since := authorised_at(facts)) is not None else None,
     }
 
 

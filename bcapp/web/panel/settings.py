@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from bcapp.core.actions import ActionKind
 from bcapp.core.changes import Subject
+from bcapp.core.connectors import BOOKS, STATUS_NAMES, read_statuses
 from bcapp.core.model import RecordKey
 from bcapp.core.settings import SHIPPING_TOOLS, StoreSettings, dump_settings, loosens_holds, parse_settings
 from bcapp.core.stores import is_b2b_scope
@@ -26,7 +27,7 @@ from bcapp.errors import Stale
 from bcapp.mail import ADDRESS
 from bcapp.stores import REQUIRED_SCOPES, store_record
 from bcapp.web.forms import read_form
-from bcapp.web.hold_words import ESCAPES, PAYMENT_MODES, STATUS_NAMES, describe_hold
+from bcapp.web.hold_words import ESCAPES, PAYMENT_MODES, describe_hold
 from bcapp.web.inputs import Blank, Inputs
 from bcapp.web.panel import Visit, panel
 from bcapp.web.panel.changing import Change, save, waiting
@@ -80,6 +81,8 @@ SWEEP_WORDS = {
 LABELS = {
     "shipping_tool": "Shipping tool",
     "payment_mode": "How you are paid",
+    "books": "ERP or accounting connector",
+    "imports": "Further statuses that are imported",
     "escape_status": "Status of the hold",
     "release_capture": "Capture when signed",
     "alarm_person": "Who gets alarms",
@@ -89,7 +92,7 @@ LABELS = {
 }
 # Section -> the settings that it saves.
 FIELDS: dict[str, tuple[str, ...]] = {
-    "orders": ("shipping_tool", "payment_mode", "escape_status", "release_capture"),
+    "orders": ("shipping_tool", "payment_mode", "books", "imports", "escape_status", "release_capture"),
     "alarms": ("alarm_person", "support_email"),
     "staff-note": ("staff_note",),
     "test-mode": ("test_mode_user",),
@@ -158,6 +161,7 @@ def hold_choices(settings: StoreSettings) -> dict[str, Any]:
     """What the questions about the hold offer, and what follows from the answers."""
     return {
         "tools": [(key, label) for key, (label, _) in SHIPPING_TOOLS.items()],
+        "books": [(key, c.label) for key, c in BOOKS.items()],
         "modes": [(key, label, text) for key, (label, text) in PAYMENT_MODES.items()],
         "escapes": [(0, "Chosen by the shipping tool"), *((s, STATUS_NAMES[s]) for s in ESCAPES)],
         "hold": describe_hold(settings),
@@ -177,6 +181,19 @@ def read_hold(inputs: Inputs) -> dict[str, Any]:
     }
 
 
+def read_others(inputs: Inputs) -> dict[str, Any]:
+    """Read what else takes orders from the store."""
+    imports = inputs.text("imports", most=60)
+    try:
+        read_statuses(imports)
+    except ValueError:
+        inputs.errors["imports"] = "List order statuses by number, such as 3, 9. They are 1 to 14."
+    return {
+        "books": inputs.choice("books", BOOKS, "Choose what reads your orders besides."),
+        "imports": "" if "imports" in inputs.errors else imports,
+    }
+
+
 async def read_alarm_person(visit: Visit, inputs: Inputs) -> int:
     chosen = inputs.number("alarm_person")
     if chosen not in {number for number, _ in await people_choices(visit)}:
@@ -190,7 +207,13 @@ async def _read_section(visit: Visit, section: str, inputs: Inputs) -> dict[str,
             escape = inputs.number("escape_status")
             if escape not in (0, *ESCAPES):
                 inputs.errors["escape_status"] = "Choose one of the statuses offered."
-            return {**read_hold(inputs), "escape_status": escape, "release_capture": inputs.is_on("release_capture")}
+            others = read_others(inputs)
+            return {
+                **read_hold(inputs),
+                **others,
+                "escape_status": escape,
+                "release_capture": inputs.is_on("release_capture"),
+            }
         case "alarms":
             email = inputs.text("support_email", most=254).lower()
             if email and not ADDRESS.fullmatch(email):
@@ -277,6 +300,10 @@ async def difference(visit: Visit, stands: Mapping[str, Any], typed: Mapping[str
     def words(name: str, value: Any) -> str:
         if name == "shipping_tool":
             return SHIPPING_TOOLS[value][0] if value in SHIPPING_TOOLS else "Not chosen"
+        if name == "books":
+            return BOOKS[value].label if value in BOOKS else "Not chosen"
+        if name == "imports":
+            return value or "None"
         if name == "payment_mode":
             return PAYMENT_MODES[value][0] if value in PAYMENT_MODES else "Not chosen"
         if name == "escape_status":
@@ -294,7 +321,7 @@ async def difference(visit: Visit, stands: Mapping[str, Any], typed: Mapping[str
 async def explain_hold(request: Request, visit: Visit) -> Response:
     """Which hold follows from answers that are not saved yet."""
     inputs = Inputs(request.query_params)
-    answers: dict[str, Any] = read_hold(inputs)
+    answers: dict[str, Any] = {**read_hold(inputs), **read_others(inputs)}
     escape = inputs.number("escape_status")
     answers |= {"escape_status": escape if escape in ESCAPES else 0, "release_capture": inputs.is_on("release_capture")}
     settings = parse_settings({**dump_settings(visit.store.settings), **answers})

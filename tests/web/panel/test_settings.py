@@ -37,6 +37,23 @@ def test_the_words_name_the_hold_that_follows(tool: str, escape: int) -> None:
 
 
 @pytest.mark.unit
+@pytest.mark.parametrize(
+    ("given", "kind", "said"),
+    [
+        ({"books": "netsuite"}, "info", "NetSuite, by a connector imports orders in Awaiting Fulfillment."),
+        ({"imports": "12"}, "info", "You said that another tool imports orders in Manual Verification Required."),
+        ({"books": "every"}, "warning", "None of the statuses in which an order can rest is left alone."),
+        ({"books": "synchup", "escape_status": 7}, "warning", "SynchUP imports orders in every status."),
+        ({"imports": "7", "escape_status": 7}, "warning", "Choose another status, or leave the choice to us."),
+    ],
+)
+def test_set_up_names_what_every_connector_imports(given: dict[str, Any], kind: str, said: str) -> None:
+    words = describe_hold(StoreSettings(shipping_tool="shippo", payment_mode="capture", **given))
+    assert words.kind == kind
+    assert said in " ".join(words.why)
+
+
+@pytest.mark.unit
 def test_without_answers_nothing_is_held_and_authorised_orders_wait_for_the_capture() -> None:
     assert describe_hold(StoreSettings()).kind == "warning"
     waits = describe_hold(StoreSettings(shipping_tool="none", payment_mode="authorize"))
@@ -57,6 +74,8 @@ async def test_a_section_saves_its_own_and_leaves_the_rest(house: House, part: b
         "of_a_newer_release": 5,
         "shipping_tool": "shipstation",
         "payment_mode": "capture",
+        "books": "",
+        "imports": "",
         "escape_status": 0,
         "release_capture": True,
     }

@@ -28,7 +28,7 @@ async def more(look: Look) -> dict[str, Any]:
     shown = await offer.quote(look)
     quote = await fetch_own_quote(visit.services.db, visit.store.hash, int(look.record.id))
     if quote is None:
-        return {**shown, "hold_rows": []}
+        return {**shown, "hold_rows": [], "own_quote": None}
     at, buttons = Frame(visit.store.hash).url(f"own-quotes/{quote.id}"), []
     if visit.may("quotes.edit") and is_open(quote):
         state = HoldState((look.around.hold or {}).get("state") or HoldState.NONE)
