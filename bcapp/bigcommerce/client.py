@@ -331,7 +331,8 @@ class BigCommerce(ExtensionCalls, RefundCalls, CartCalls):
 
     async def products(self, ids: Collection[int]) -> list[dict[str, Any]]:
         """Return what rules ask of products: sku, brand_id, categories, custom_fields. Deleted ones are left out."""
-        fields = {"include": "custom_fields", "include_fields": "name,sku,brand_id,categories"}
+        named = "name,sku,brand_id,categories,availability,preorder_release_date"
+        fields = {"include": "custom_fields", "include_fields": named}
         found: list[dict[str, Any]] = []
         for part in batches(sorted(set(ids)), PAGE):
             found += await self._v3_list("/v3/catalog/products", {"id:in": ",".join(map(str, part)), **fields})

@@ -80,12 +80,14 @@ def parse_address(raw: Raw) -> Address:
 
 @dataclass(frozen=True)
 class Product:
-    """What rules ask of a product. categories: with all ancestors."""
+    """What rules ask of a product. categories: with all ancestors. releases_at: of a pre-order."""
 
     id: int
     brand_id: int
     categories: frozenset[int]
     custom_fields: tuple[tuple[str, str], ...]
+    is_preorder: bool = False
+    releases_at: datetime | None = None
 
 
 def parse_product(raw: Raw, parents: Mapping[int, int]) -> Product:
@@ -97,7 +99,16 @@ def parse_product(raw: Raw, parents: Mapping[int, int]) -> Product:
     fields = tuple(
         (text_in(f, "name"), text_in(f, "value")) for f in rows_in(raw.get("custom_fields"), "custom_fields")
     )
-    return Product(whole_in(raw, "id"), whole_in(raw, "brand_id", 0), with_ancestors(categories, parents), fields)
+    # An order's own lines do not tell: only the product does. Source: products_catalog.v3.yml, availability.
+    is_preorder, released = text_in(raw, "availability") == "preorder", raw.get("preorder_release_date")
+    return Product(
+        whole_in(raw, "id"),
+        whole_in(raw, "brand_id", 0),
+        with_ancestors(categories, parents),
+        fields,
+        is_preorder,
+        parse_date(released, "preorder_release_date") if is_preorder and released else None,
+    )
 
 
 def with_ancestors(categories: Iterable[int], parents: Mapping[int, int]) -> frozenset[int]:
@@ -135,6 +146,8 @@ def parse_line(raw: Raw, products: Mapping[int, Product], brands: Mapping[int, s
         brand_name=brands.get(brand_id, "") or text_in(raw, "brand"),
         categories=product.categories if product else frozenset(),
         custom_fields=product.custom_fields if product else (),
+        is_preorder=product is not None and product.is_preorder,
+        releases_at=product.releases_at if product else None,
     )
 
 

@@ -29,6 +29,12 @@ def authorised_at(facts: OrderFacts) -> datetime | None:
     return min(found, default=None)
 
 
+def released_too_late(facts: OrderFacts, authorised: datetime) -> datetime | None:
+    """Return when the last pre-order of an order is released, if its authorisation does not last until then."""
+    latest = max((i.releases_at for i in facts.items if i.is_preorder and i.releases_at is not None), default=None)
+    return latest if latest is not None and latest > authorised + LASTS else None
+
+
 def stage(authorised: datetime, now: datetime) -> Stage:
     age = now - authorised
     return Stage.ENDED if age >= LASTS else Stage.ENDS if age >= WARNED_AFTER else Stage.FRESH

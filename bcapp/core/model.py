@@ -57,6 +57,8 @@ class LineItem:
     brand_name: str = ""
     categories: frozenset[int] = frozenset()  # with all ancestors
     custom_fields: tuple[tuple[str, str], ...] = ()
+    is_preorder: bool = False  # as its product stands when the order is read
+    releases_at: datetime | None = None  # of a pre-order; None: not named
 
 
 @dataclass(frozen=True)

@@ -251,6 +251,8 @@ async def _look_at_record(
     # Transactions tell a payment from a person's hand once there is a hold, and when an authorisation ends.
     is_paid = hold is not None or store.settings.hold_method == "capture"
     needs, days = reads_for(kind, every_rule, transactions=is_paid)
+    if hold is not None and hold.method == "capture":
+        needs = replace(needs, catalog=True)  # a pre-order may be released after its authorisation has ended
     facts = await READERS[record.kind](Ask(services, vendors, store, record.id, needs, days))
     if isinstance(facts, Gone) and before["looked_at"] is None and kind.is_remote:
         first = min(d.received_at for d in due)

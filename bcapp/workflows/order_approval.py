@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from bcapp.core.actions import ActionKind
-from bcapp.core.authorisations import LASTS, Stage, authorised_at, stage
+from bcapp.core.authorisations import LASTS, Stage, authorised_at, released_too_late, stage
 from bcapp.core.escalation import NO_ANSWER, RELEASED
 from bcapp.core.intents import Act, AskPerson, Intent, MoveHold, Plan, SettleTasks
 from bcapp.core.kinds.order import ORDER
@@ -51,7 +51,7 @@ HOLDS = True
 
 MOST_AGAIN = 3  # a tool that moves every order would otherwise be fought for ever
 AUTHORISATION_DAYS = 6  # an authorisation is commonly kept for seven days; ask and capture before it ends
-AGEING = ("authorisation_ends", "authorisation_ended")
+AGEING = ("authorisation_ends", "authorisation_ended", "preorder_authorised")
 WAITING = (HoldState.HOLDING, HoldState.HELD, HoldState.KEPT)
 HOLD_WORK = frozenset({ActionKind.HOLD_ORDER, ActionKind.RELEASE_ORDER, ActionKind.CAPTURE_ORDER})
 
@@ -228,7 +228,15 @@ def _ageing(s: Situation, facts: OrderFacts, standing: Standing) -> Iterator[Int
             )
             yield AskPerson("authorisation_ended", text, alarm=True)
         case Stage.FRESH:
-            return
+            released = released_too_late(facts, since)
+            if released is not None:
+                on = released.astimezone(s.reading.zone).date().isoformat()
+                text = (
+                    f"{facts.label} has a pre-order that is released on {on}, and its authorisation commonly lasts "
+                    f"until {until} only. Have it signed before, so that it is captured, or take the payment when it "
+                    "ships."
+                )
+                yield AskPerson("preorder_authorised", text)
 
 
 def _of_quote(s: Situation) -> tuple[Need, ...]:

@@ -119,7 +119,7 @@ def histories(draw: st.DrawFn, at: datetime) -> History | None:
 @st.composite
 def orders(draw: st.DrawFn) -> OrderFacts:
     at = draw(TIMES)
-    bare = replace(TENT, sku="", brand_name="", custom_fields=(draw(FIELDS),))
+    bare = replace(TENT, sku="", brand_name="", custom_fields=(draw(FIELDS),), is_preorder=draw(st.booleans()))
     return order(
         created_at=at,
         total=draw(MONEY),
@@ -184,7 +184,8 @@ ORDER_FACTS, CUSTOMER_FACTS, PRODUCT_FACTS = orders(), customers(), products()
 COSTS: dict[str, dict[str, str]] = {
     "case": {},
     "order": {
-        "category": "catalog", "brand": "catalog", "custom_field": "catalog", "coupon": "coupons",
+        "category": "catalog", "brand": "catalog", "custom_field": "catalog", "preorder": "catalog",
+        "coupon": "coupons",
         "customer_group": "group", "account_age": "group", "first_order": "history", "orders_so_far": "history",
         "paid_total": "history", "orders_in_days": "history", "sum_in_days": "history", "metafield": "metafields",
         "customer_metafield": "customer_metafields",
@@ -290,6 +291,7 @@ def _of_order(o: OrderFacts, name: str, argument: str, reading: Reading) -> Any:
         "category": lambda: {str(c) for i in o.items for c in i.categories},
         "brand": lambda: {i.brand_name for i in o.items} - {""},
         "custom_field": lambda: set().union(*(_under(i.custom_fields, argument) for i in o.items)),
+        "preorder": lambda: any(i.is_preorder for i in o.items),
         "coupon": lambda: set(o.coupons),
         "shipping_country": lambda: _where(where, state=False),
         "billing_country": lambda: _where(where, state=False),

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from bcapp.core.actions import ActionKind
 from bcapp.core.authorisations import authorised_at, next_stage_at
+from bcapp.core.conditions import Condition
 from bcapp.core.directory import ApprovalLimit, Directory
 from bcapp.core.fields import Reading
 from bcapp.core.intents import (
@@ -650,6 +651,21 @@ def test_a_person_is_told_before_an_authorisation_ends(days: float, state: HoldS
     assert plan(situation(facts, requests=(request(facts),), hold=held, store=store)) == told
     captured = replace(facts, payment_status="captured")
     assert not any("authorisation" in w for w in plan(situation(captured, requests=(request(facts),), hold=held)))
+
+
+@pytest.mark.parametrize(
+    ("released", "told"),
+    [(None, []), (6, []), (8, ["task preorder_authorised"])],
+)
+def test_a_pre_order_that_outlasts_its_authorisation_is_told(released: int | None, told: list[str]) -> None:
+    at = None if released is None else NOW + timedelta(days=released)
+    facts = authorised(0, items=(replace(TENT, is_preorder=True, releases_at=at),))
+    held = hold(method="capture", left_as={})
+    store = replace(SETTINGS, payment_mode="authorize")
+    assert plan(situation(facts, requests=(request(facts),), hold=held, store=store)) == told
+    asks = rule(definition=definition(groups=((Condition("preorder", "is_true"),),)))
+    assert plan(situation(facts, rules=(asks,)))[:1] == ["ask customer 1"]
+    assert plan(situation(order(), rules=(asks,))) == []
 
 
 def test_it_is_looked_at_when_the_authorisation_grows_old() -> None:

@@ -143,6 +143,8 @@ FIELDS: dict[str, Field] = {
               lambda o, a, r: frozenset([i.brand_name for i in o.items if i.brand_name]), needs=_CATALOG),
         Field("custom_field", _LIST, "Product custom field", "The value of a custom field of any product.",
               "regulated = yes", _custom_field, argument="Custom field name", needs=_CATALOG),
+        Field("preorder", _FLAG, "Pre-order", "Any of its products is sold as a pre-order now.", "",
+              lambda o, a, r: any(i.is_preorder for i in o.items), needs=_CATALOG),
         Field("coupon", _LIST, "Coupon code", "Any coupon used on the order.", "SPRING10",
               lambda o, a, r: frozenset(o.coupons), needs=frozenset({"coupons"})),
         Field("shipping_country", _COUNTRY, "Shipping country", "Where any part of the order goes.", "DE",
