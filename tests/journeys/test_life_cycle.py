@@ -631,10 +631,10 @@ class Tenant(World):
     def store(self) -> Any:
         return self.bc.stranger if self.is_second else self.bc.store
 
-    async def requests(self, order_id: int) -> list[dict[str, Any]]:
+    async def requests(self, order_id: int, kind: str = "") -> list[dict[str, Any]]:
         return [r for r in await super().requests(order_id) if r["store_hash"] == self.store_hash]
 
-    async def hold(self, order_id: int) -> dict[str, Any] | None:
+    async def hold(self, order_id: int, kind: str = "") -> dict[str, Any] | None:
         sql = "SELECT * FROM holds WHERE record_id = $1 AND store_hash = $2"
         rows = await self.raw(sql, str(order_id), self.store_hash)
         return rows[0] if rows else None
