@@ -632,11 +632,11 @@ class Tenant(World):
         return self.bc.stranger if self.is_second else self.bc.store
 
     async def requests(self, order_id: int, kind: str = "") -> list[dict[str, Any]]:
-        return [r for r in await super().requests(order_id) if r["store_hash"] == self.store_hash]
+        return [r for r in await super().requests(order_id, kind) if r["store_hash"] == self.store_hash]
 
     async def hold(self, order_id: int, kind: str = "") -> dict[str, Any] | None:
-        sql = "SELECT * FROM holds WHERE record_id = $1 AND store_hash = $2"
-        rows = await self.raw(sql, str(order_id), self.store_hash)
+        sql = "SELECT * FROM holds WHERE record_id = $1 AND store_hash = $2 AND record_kind LIKE $3"
+        rows = await self.raw(sql, str(order_id), self.store_hash, kind or "%")
         return rows[0] if rows else None
 
     def writes(self, order_id: int, method: str = "PUT") -> list[dict[str, Any]]:
