@@ -222,3 +222,47 @@ def cart_differs(lines: Sequence[OfferedLine], cart: Mapping[str, Any], currency
     if code not in (None, currency):
         found.append("currency")
     return tuple(found)
+
+
+# The mail -------------------------------------------------------------------------------------------------------
+
+# Language -> (subject, text); {number}, {store}, {link}, {days}.
+MAIL: dict[str, tuple[str, str]] = {
+    "en": (
+        "Your quote from {store}",
+        "Your quote {number} is approved. Order it here:\n\n{link}\n\nThe link can be opened once, within {days} days "
+        "and as long as the quote is valid. If it does not work, ask us for another one.\n",
+    ),
+    "de": (
+        "Ihr Angebot von {store}",
+        "Ihr Angebot {number} ist freigegeben. Hier können Sie es bestellen:\n\n{link}\n\nDer Link lässt sich einmal "
+        "öffnen, innerhalb von {days} Tagen und solange das Angebot gilt. Wenn er nicht geht, fragen Sie uns nach "
+        "einem neuen.\n",
+    ),
+    "fr": (
+        "Votre devis de {store}",
+        "Votre devis {number} est approuvé. Commandez ici :\n\n{link}\n\nLe lien s’ouvre une seule fois, dans les "
+        "{days} jours et tant que le devis est valable. S’il ne fonctionne pas, demandez-nous-en un autre.\n",
+    ),
+    "es": (
+        "Su presupuesto de {store}",
+        "Su presupuesto {number} está aprobado. Haga el pedido aquí:\n\n{link}\n\nEl enlace se abre una sola vez, en "
+        "{days} días y mientras el presupuesto sea válido. Si no funciona, pídanos otro.\n",
+    ),
+    "nl": (
+        "Uw offerte van {store}",
+        "Uw offerte {number} is goedgekeurd. Bestel hier:\n\n{link}\n\nDe link kan één keer worden geopend, binnen "
+        "{days} dagen en zolang de offerte geldig is. Werkt hij niet, vraag ons dan om een nieuwe.\n",
+    ),
+    "it": (
+        "Il Suo preventivo di {store}",
+        "Il Suo preventivo {number} è approvato. Ordini qui:\n\n{link}\n\nIl link si apre una sola volta, entro {days} "
+        "giorni e finché il preventivo è valido. Se non funziona, ce ne chieda un altro.\n",
+    ),
+}
+
+
+def mail_of(language: str, *, number: int, store: str, link: str) -> tuple[str, str]:
+    """Return subject and text of the mail to the buyer, in English where the language has none."""
+    subject, text = MAIL.get(language[:2].lower(), MAIL["en"])
+    return subject.format(store=store), text.format(number=number, link=link, days=CART_DAYS)

@@ -10,7 +10,7 @@ from bcapp.core.actions import ActionKind
 from bcapp.core.intents import Act, AskPerson, Intent, MoveHold, SettleTasks
 from bcapp.core.kinds.own_quote import OWN_QUOTE
 from bcapp.core.kinds.quote import DRAFT, NEW, ORDERED, QuoteFacts
-from bcapp.core.own_quotes import CART_DAYS, cart_body, cart_differs
+from bcapp.core.own_quotes import cart_body, cart_differs, mail_of
 from bcapp.core.snapshot import fingerprint
 from bcapp.core.states import HoldEvent, HoldState
 from bcapp.db.deliveries import say_look
@@ -169,13 +169,13 @@ async def send(work: Work) -> Outcome:
     link = await (await work.vendors.bigcommerce(work.store.hash)).cart_link(quote.row["cart_id"])
     if link is None:
         return skipped("Its cart is gone.", told)
+    subject, text = mail_of(str(quote.row["language"]), number=quote.id, store=work.store.name, link=link)
     url = work.services.settings.smtp_url
     try:
         await Mailer.from_url(url.get_secret_value() if url else None).send(
             quote.row["email"],
-            f"Your quote from {work.store.name}",
-            f"Your quote {quote.id} is approved. Order it here:\n\n{link}\n\nThe link can be opened once, within "
-            f"{CART_DAYS} days and as long as the quote is valid. If it does not work, ask us for another one.\n",
+            subject,
+            text,
             message_id=f"quote-{work.store.hash}-{quote.id}-{work.action.id}",
             at=work.services.clock.now(),
         )

@@ -12,12 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bcapp.core.own_quotes import (
+    MAIL,
     MOST_LINES,
     OfferedLine,
     Stocked,
     cart_body,
     cart_differs,
     looked_up,
+    mail_of,
     read_own_quote,
 )
 
@@ -106,3 +108,14 @@ def test_a_cart_is_compared_with_what_was_signed(
     row = {**body["line_items"][0], "list_price": Decimal("250.00"), **item}
     made = {"line_items": {"physical_items": [row], "gift_certificates": []}, "currency": {"code": "USD"}, **cart}
     assert cart_differs([TENT], made, "USD") == differs
+
+
+@pytest.mark.parametrize("language", [*MAIL, "de-at", "ja", ""])
+def test_the_mail_names_quote_and_link_in_the_buyers_language(language: str) -> None:
+    subject, text = mail_of(language, number=12, store="{Shop}", link="https://shop.test/cart?a={b}")
+    assert subject.endswith("{Shop}")
+    assert "https://shop.test/cart?a={b}" in text
+    assert "12" in text
+    assert (text == mail_of("en", number=12, store="", link="https://shop.test/cart?a={b}")[1]) is (
+        language in ("en", "ja", "")
+    )
