@@ -22,12 +22,13 @@ CALLS_A_MINUTE = 120
 
 @dataclass(frozen=True)
 class Bearer:
-    """A proven key. calls: how many it made in this minute, this one included."""
+    """A proven key. calls: how many it made in this minute, this one included. made_by: the user who made it."""
 
     store_hash: str
     key_id: int
     role: str
     calls: int
+    made_by: int
 
     @property
     def actor(self) -> str:
@@ -86,4 +87,4 @@ async def use_key(db: Database, key: str, now: datetime) -> Bearer | None:
     minute = now.replace(second=0, microsecond=0)
     values = {"store_hash": store_hash, "digest": digest_of(key), "minute": minute, "now": now}
     row = await db.fetch_one("use_api_key", values)
-    return Bearer(store_hash, row["id"], row["role"], row["calls"]) if row else None
+    return Bearer(store_hash, row["id"], row["role"], row["calls"], row["created_by"]) if row else None

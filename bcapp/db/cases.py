@@ -120,7 +120,7 @@ async def open_case(db: Database, store_hash: str, new: NewCase, now: datetime) 
         await save_lines(db, store_hash, int(case_id), new.lines)
         await db.execute("see_case_order", {"store_hash": store_hash, "order_id": new.order_id})
         await db.execute("see_record", {"store_hash": store_hash, "kind": "case", "id": record.id, "now": now})
-        actor = f"user:{new.opened_by}" if new.opened_by else "app"
+        actor = f"user:{new.opened_by}" if new.opened_by and new.origin == "staff" else "app"
         detail = {"order": new.order_id, "kind": str(new.kind), "origin": new.origin}
         await append(db, store_hash, now, actor=actor, event="case_opened", record=record, detail=detail)
         told = {"case": {"id": int(case_id), "kind": str(new.kind), "order_id": new.order_id}}

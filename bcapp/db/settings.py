@@ -33,6 +33,17 @@ class Hook:
 
 
 @dataclass(frozen=True)
+class LeftHidden:
+    """A supplier whose products stay hidden without a hold. asked: they are being shown again."""
+
+    id: int
+    name: str
+    state: str
+    products: int
+    asked: bool
+
+
+@dataclass(frozen=True)
 class HeldRecord:
     """asked: a person's word is not carried out yet. kept_by: the user who said that it stays after an uninstall."""
 
@@ -107,6 +118,12 @@ async def list_held(db: Database, store_hash: str) -> list[HeldRecord]:
         )
         for r in rows
     ]
+
+
+async def list_left_hidden(db: Database, store_hash: str) -> list[LeftHidden]:
+    """Return at most 500 suppliers whose products we hid, and which no hold will show again."""
+    rows = await db.fetch_all("suppliers_left_hidden", {"store_hash": store_hash, "most": MOST_HELD})
+    return [LeftHidden(**row) for row in rows]
 
 
 async def keep_held(db: Database, store_hash: str, record: RecordKey, *, user_id: int, now: datetime) -> None:

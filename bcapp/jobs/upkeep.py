@@ -20,6 +20,7 @@ from bcapp.core.states import ActionState, RequestEvent
 from bcapp.core.stores import is_b2b_scope
 from bcapp.db.actions import queue_action
 from bcapp.db.readings import fetch_reading
+from bcapp.db.settings import LeftHidden, list_left_hidden
 from bcapp.errors import BigCommerceError, RefusedByUs, RemoteError, Stale, TokenRefused
 from bcapp.jobs.apply import Writer
 from bcapp.jobs.backlog import LISTERS, count_slice
@@ -352,8 +353,9 @@ async def finish_uninstall(work: Work) -> Outcome:
                 continue
         ended.append(MoveRequest(row["id"], RequestEvent.CANCELLED, "The app was uninstalled."))
     held = await db.fetch_all("held_records", {"store_hash": store_hash})
-    told = await _tell_held(work, held)
-    detail = {"held": [r["record_id"] for r in held], "told": told, "left_open": left}
+    hidden = await list_left_hidden(db, store_hash)
+    told = await _tell_held(work, held, hidden)
+    detail = {"held": [r["record_id"] for r in held], "hidden": [h.id for h in hidden], "told": told, "left_open": left}
     async with db.transaction():
         await db.execute("destroy_account_secrets", {"store_hash": store_hash})
         await db.execute("destroy_endpoint_secrets", {"store_hash": store_hash})
@@ -373,13 +375,13 @@ def _record_of(row: dict[str, Any]) -> dict[str, str]:
     return {"record_kind": row["record_kind"], "record_id": row["record_id"]}
 
 
-async def _tell_held(work: Work, held: list[dict[str, Any]]) -> str:
+async def _tell_held(work: Work, held: list[dict[str, Any]], hidden: list[LeftHidden]) -> str:
     """Mail the list of what stays held, at most once and never left out by a new try; return how that went.
 
     mailed: the server took it. unclear: a worker died over it, or the server's answer was lost. not mailed: nobody to
     mail to, no mail server, or it takes nothing for a quarter of an hour. none: nothing is held.
     """
-    if not held:
+    if not held and not hidden:
         return "none"
     said = str(work.action.payload.get("mail", ""))
     if said in ("mailed", "not mailed"):
@@ -388,7 +390,7 @@ async def _tell_held(work: Work, held: list[dict[str, Any]]) -> str:
         return "unclear"
     await _note_mail(work, "begun")
     try:
-        went = "mailed" if await _mail_held(work, held) else "not mailed"
+        went = "mailed" if await _mail_held(work, held, hidden) else "not mailed"
     except MailFailed as exc:
         if exc.unclear:
             return "unclear"
@@ -406,8 +408,8 @@ async def _note_mail(work: Work, went: str) -> None:
         raise Stale("another runner took this action over")
 
 
-async def _mail_held(work: Work, held: list[dict[str, Any]]) -> bool:
-    """Say which orders stay held, because nothing will release them any more. False: there is no way to mail it."""
+async def _mail_held(work: Work, held: list[dict[str, Any]], hidden: list[LeftHidden]) -> bool:
+    """Say what stays held and hidden, because nothing will release it any more. False: there is no way to mail it."""
     of = {"store_hash": work.store.hash}
     person = await work.services.db.fetch_one("fetch_alarm_person", of)
     person = person or await work.services.db.fetch_one("fetch_owner_person", of)
@@ -415,14 +417,16 @@ async def _mail_held(work: Work, held: list[dict[str, Any]]) -> bool:
     mailer = Mailer.from_url(url.get_secret_value() if url else None)
     if person is None or not mailer.is_set:
         return False
-    lines = "\n".join(
+    lines = [
         f"- {r['label'] or r['record_kind'] + ' ' + r['record_id']}: {r['state']}"
         f"{', stays held as you decided' if r['kept_by'] is not None else ''}"
         for r in held
-    )
+    ]
+    lines += [f"- Supplier {h.id}: {h.products} of its products are hidden" for h in hidden]
+    listed = "\n".join(lines)
     text = (
-        "The app was uninstalled. These records are still held and will not be released by us. "
-        f"Move each on in your control panel:\n\n{lines}\n"
+        "The app was uninstalled. These records are still held or hidden and will not be released by us. "
+        f"Move each on in your control panel:\n\n{listed}\n"
     )
     await mailer.send(
         person["email"],

@@ -24,6 +24,7 @@ AUDIT_WORDS: dict[str, tuple[str, str, str]] = {
     "limit_removed": (N_("An approval limit was removed"), "edit", "warning"),
     "task_done": (N_("A task was marked as done"), "check", "good"),
     "looked_again": (N_("A record is looked at again"), "refresh", "neutral"),
+    "products_asked_back": (N_("Products are shown again before an uninstall"), "info", "neutral"),
     "hold_stays_after_uninstall": (N_("A held record stays held after an uninstall"), "info", "neutral"),
     "hooks_registered": (N_("The webhooks are registered"), "check", "good"),
     "alarm_mailed": (N_("An alarm was mailed"), "notifications", "neutral"),

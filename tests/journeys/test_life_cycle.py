@@ -131,6 +131,12 @@ async def test_a_true_uninstall_ends_everything_and_says_what_stays_held(world: 
     await world.rule()
     order, _ = await held_and_sent(world)
     await world.quiet()
+    await world.raw(
+        "WITH s AS (INSERT INTO suppliers (store_hash, name, identity, state, created_at, created_by, modified_at)"
+        "           VALUES ($1, 'Granite Peak', 'g', 'inactive', now(), 1, now()) RETURNING id)"
+        " INSERT INTO supplier_products (store_hash, supplier_id, product_id, state) SELECT $1, id, 77, 'hidden' FROM s",
+        world.store_hash,
+    )
     answer = await asyncio.to_thread(world.bc.auth.uninstall, world.store)
     assert answer.status_code == 200
     row = await store_is(world, "uninstalled")
@@ -141,6 +147,7 @@ async def test_a_true_uninstall_ends_everything_and_says_what_stays_held(world: 
     await world.request_is(order.id, "cancelled")
     mail = await mailed(world, f"Order {order.id}")
     assert "still held" in mail.text
+    assert "1 of its products are hidden" in mail.text
     assert SENDER in mail.sender
     assert world.store.orders[order.id].status_id == 12
     left = await world.raw("SELECT kind FROM actions WHERE state IN ('pending', 'started')")

@@ -336,6 +336,8 @@ async def test_a_case_is_opened_once_however_often_it_is_asked(desk: Desk) -> No
     second = await house.client.post(f"{ROOT}/cases", json=body, headers=headers)
     assert second.json() == first.json()
     assert await house.run("SELECT count(*) FROM cases") == 1
+    # Whoever made the key is who asks: they may not approve it.
+    assert await house.run("SELECT opened_by FROM cases") == await house.run("SELECT created_by FROM api_keys")
     another = await house.client.post(f"{ROOT}/cases", json=body | {"order_id": 1002}, headers=headers)
     assert another.status_code == 409
     actor = await house.run("SELECT actor FROM audit_log WHERE event = 'case_asked_by_api' LIMIT 1")

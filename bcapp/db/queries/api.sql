@@ -25,7 +25,7 @@ UPDATE api_keys k
    SET last_used_at = :now, minute = CAST(:minute AS timestamptz),
        calls = CASE WHEN k.minute = CAST(:minute AS timestamptz) THEN k.calls + 1 ELSE 1 END
  WHERE k.store_hash = :store_hash AND k.digest = :digest AND k.revoked_at IS NULL
-RETURNING k.id, k.role, k.calls;
+RETURNING k.id, k.role, k.calls, k.created_by;
 
 -- api_requests --
 -- One page, newest first, before an id.

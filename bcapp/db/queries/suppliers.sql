@@ -163,6 +163,19 @@ SELECT s.id, s.hiding, s.hiding_on, s.invited_at,
 -- is_any_hiding --
 SELECT EXISTS (SELECT FROM suppliers WHERE store_hash = :store_hash AND hiding <> '' AND state = 'active');
 
+-- suppliers_left_hidden --
+-- Suppliers whose products we hid and no hold shows again: deactivated ones, mostly. asked: they are being shown.
+SELECT s.id, s.name, s.state, count(*) AS products,
+       EXISTS (SELECT FROM actions a WHERE a.store_hash = s.store_hash AND a.record_kind = 'supplier'
+                  AND a.record_id = CAST(s.id AS text) AND a.kind = 'show_products'
+                  AND a.state IN ('pending', 'started')) AS asked
+  FROM suppliers s
+  JOIN supplier_products p ON p.store_hash = s.store_hash AND p.supplier_id = s.id AND p.state = 'hidden'
+ WHERE s.store_hash = :store_hash
+   AND NOT EXISTS (SELECT FROM holds h WHERE h.store_hash = s.store_hash AND h.record_kind = 'supplier'
+                      AND h.record_id = CAST(s.id AS text) AND h.state IN ('holding', 'held', 'kept', 'releasing'))
+ GROUP BY s.store_hash, s.id, s.name, s.state ORDER BY s.id LIMIT :most;
+
 -- start_hiding --
 UPDATE suppliers SET hiding = :hiding, hiding_on = CAST(:channels AS bigint[])
  WHERE store_hash = :store_hash AND id = :id;

@@ -168,6 +168,7 @@ async def open_new_case(call: Call) -> CaseDetail:
         CaseKind(asked.kind), asked.order_id, "api",
         reason=asked.reason, lines=tuple(lines), goods_back=asked.goods_back, tender=asked.tender,
         origin_key=asked.key, note=asked.note,
+        opened_by=call.bearer.made_by,  # who holds a key may not approve what it asks for
     )  # fmt: skip
     db, store_hash = call.services.db, call.store.hash
     async with db.transaction():

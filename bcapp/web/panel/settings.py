@@ -18,11 +18,14 @@ from bcapp.core.model import RecordKey
 from bcapp.core.settings import SHIPPING_TOOLS, StoreSettings, dump_settings, loosens_holds, parse_settings
 from bcapp.core.stores import is_b2b_scope
 from bcapp.db.accounts import ask_once
+from bcapp.db.actions import queue_action
+from bcapp.db.audit import append
 from bcapp.db.deliveries import say_command
 from bcapp.db.panel_requests import user_names
 from bcapp.db.people import list_people
-from bcapp.db.settings import Saved, holds_matter, list_held, list_hooks, read_data, save_settings
+from bcapp.db.settings import Saved, holds_matter, list_held, list_hooks, list_left_hidden, read_data, save_settings
 from bcapp.db.settings import keep_held as mark_kept
+from bcapp.db.suppliers import supplier_record
 from bcapp.errors import Stale
 from bcapp.mail import ADDRESS
 from bcapp.stores import REQUIRED_SCOPES, store_record
@@ -428,6 +431,7 @@ async def show_uninstall(request: Request, visit: Visit) -> Response:
         visit=visit,
         sections=sections(_frame(request, visit), "uninstall"),
         held=held,
+        hidden=await list_left_hidden(visit.services.db, visit.store.hash),
         kinds=TABLE,
         names=await user_names(visit.services.db, visit.store.hash),
         undecided=sum(1 for h in held if h.kept_by is None and not h.asked),
@@ -449,7 +453,14 @@ async def release_held(request: Request, visit: Visit) -> Response:
     record = await _held_record(request, visit)
     s = visit.services
     held = {h.record: h for h in await list_held(s.db, visit.store.hash)}
-    if record not in held or held[record].asked:
+    hidden = {supplier_record(h.id): h for h in await list_left_hidden(s.db, visit.store.hash)}
+    if record in hidden and not hidden[record].asked:
+        async with s.db.transaction():
+            await queue_action(s.db, visit.store.hash, ActionKind.SHOW_PRODUCTS, record, visit.now)
+            actor = f"user:{visit.user.id}"
+            await append(s.db, visit.store.hash, visit.now, actor=actor, event="products_asked_back", record=record)
+        toast, kind = "Its products are being shown again.", "success"
+    elif record not in held or held[record].asked:
         toast, kind = "It is not held any more, or is being released.", "info"
     else:
         command = Command("release", visit.user.id, "Prepared to uninstall")

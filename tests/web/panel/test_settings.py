@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bcapp.core.settings import SHIPPING_TOOLS, StoreSettings
+from bcapp.db.settings import list_left_hidden
 from bcapp.web.hold_words import describe_hold
 from tests.web.panel.conftest import START, House
 from tests.web.panel.test_home import add_order
@@ -281,6 +282,29 @@ async def test_webhooks_are_registered_again_once_and_the_page_waits(house: Hous
 async def test_scopes_say_what_a_missing_one_would_add(house: House) -> None:
     page = (await house.as_("owner").get("settings/scopes")).text
     assert "Approval of promotions" in page
+
+
+@pytest.mark.database
+async def test_products_left_hidden_are_listed_and_shown_again_once(house: House) -> None:
+    await house.run(
+        "WITH s AS (INSERT INTO suppliers (store_hash, name, identity, state, hiding, created_at, created_by, modified_at)"
+        "           VALUES ($1, 'Granite Peak', 'g', 'inactive', 'all', now(), 1, now()) RETURNING id)"
+        " INSERT INTO supplier_products (store_hash, supplier_id, product_id, state) SELECT $1, id, 77, 'hidden' FROM s",
+        house.store,
+    )
+    number = await house.run("SELECT id FROM suppliers")
+    assert "Granite Peak" in (await house.as_("owner").get("settings/uninstall")).text
+    for _ in range(2):
+        await house.as_("owner").post("settings/uninstall/release", {"kind": "supplier", "id": str(number)})
+    assert await house.run("SELECT count(*) FROM actions WHERE kind = 'show_products'") == 1
+    assert "Being shown" in (await house.as_("owner").get("settings/uninstall", part=True)).text
+    await house.run(
+        "WITH r AS (INSERT INTO records (store_hash, kind, id, created_at) VALUES ($1, 'supplier', $2, now())"
+        " ON CONFLICT DO NOTHING)"
+        " INSERT INTO holds (store_hash, record_kind, record_id, method, state, wanted_at)"
+        " VALUES ($1, 'supplier', $2, 'gate', 'held', now())", house.store, str(number),
+    )  # fmt: skip
+    assert await list_left_hidden(house.db, house.store) == []  # its hold stands in the list already
 
 
 @pytest.mark.database
