@@ -9,13 +9,14 @@ from typing import Any
 from bcapp.clock import Clock
 from bcapp.core.retry import CAP_SECONDS
 from bcapp.db import Database
-from bcapp.errors import CircuitOpen
+from bcapp.errors import BigCommerceError, CircuitOpen, SignatureError
 
 FAILURES_TO_OPEN = 5
 KEEP_FREE = 5  # calls of the window left to the merchant's other apps
 TRIAL_SECONDS = 30.0
 LONGEST_OPEN = 300.0
 LOW = 60  # below this the remaining budget is worth a write
+LONGEST_AWAY = timedelta(days=3)
 CLEAN_SECONDS = 0.25  # how long a row that forbids nothing is believed by who goes on calling without any trouble
 
 
@@ -83,6 +84,22 @@ class RowGate:
             if failures >= FAILURES_TO_OPEN:
                 seconds = min(LONGEST_OPEN, 5.0 * 2 ** min(failures - FAILURES_TO_OPEN, 10))
                 await self._db.execute("open_breaker", {**self._key, "open_until": _later(now, seconds), "now": now})
+
+
+async def spare_attempts(db: Database, store_hash: str, error: Exception, now: datetime) -> None:
+    """Let a failure only postpone when its service is away: a day without it must not use up what waits.
+
+    A service that is away for longer than LONGEST_AWAY counts again, so that a person is asked in the end: by then it
+    may be the one call that is at fault, not the service.
+    """
+    if not isinstance(error, BigCommerceError | SignatureError) or error.permanent:
+        return
+    if error.status is not None and error.status < 500:
+        return
+    services = ["core_signature"] if isinstance(error, SignatureError) else ["bigcommerce", "b2b", "b2b_files"]
+    asked = {"store_hash": store_hash, "services": services, "since": now - LONGEST_AWAY}
+    if await db.fetch_val("is_away", asked) is not None:
+        error.uncounted = True
 
 
 def breaker_record(store_hash: str, account_id: int) -> tuple[str, str]:

@@ -26,6 +26,7 @@ from bcapp.core.model import Gone, Hold, OrderFacts, RecordKey, SignatureRequest
 from bcapp.core.requests import Missing, decide_request
 from bcapp.core.retry import counts, next_try
 from bcapp.core.rules import RuleInForce, RuleTrace, needs_of, parse_definition
+from bcapp.core.states import HoldState
 from bcapp.core.stores import StoreDoing, StoreState
 from bcapp.core.unnamed import without_addresses
 from bcapp.core.warranties import Registration
@@ -47,6 +48,7 @@ from bcapp.jobs.asking import ask_person
 from bcapp.jobs.cases import look_at_refunds
 from bcapp.jobs.directory import read_directory
 from bcapp.jobs.escalate import read_escalation
+from bcapp.jobs.gates import spare_attempts
 from bcapp.jobs.offers import has_asked_for_quotes, signed_quote_of
 from bcapp.jobs.past import is_whole
 from bcapp.jobs.questions import rests
@@ -143,6 +145,7 @@ async def _file_failure(
         await ask_for_consent(services, store_hash)
     if isinstance(exc, CredentialsRefused) and record.kind == "request":
         await tell_account_broken(services, store_hash, int(record.id), exc)
+    await spare_attempts(services.db, store_hash, exc, now)
     attempt = max(d.attempt for d in due) + 1
     again = next_try(attempt, exc, now, random())
     log.warning("look_failed", store=store_hash, kind=record.kind, record=record.id, error=_told(exc), attempt=attempt)
@@ -380,7 +383,10 @@ def share_of(
             if (whose.get(c.request_id) or c.workflow or (holder if c.kind == "release" else first)) == mine
         ),
         hold=hold if holder == mine and workflow.HOLDS else None,
-        held_elsewhere=workflow.HOLDS and hold is not None and holder != mine,
+        # A hold that another workflow has opened is over: who was let in by it may still wait for something else.
+        held_elsewhere=(
+            workflow.HOLDS and hold is not None and holder != mine and hold.state is not HoldState.RELEASED
+        ),
         ledger=ledger,
     )
 

@@ -46,6 +46,7 @@ from bcapp.jobs import (
 )
 from bcapp.jobs.apply import Writer
 from bcapp.jobs.asking import ask_person
+from bcapp.jobs.gates import spare_attempts
 from bcapp.jobs.look import ask_for_consent, tell_account_broken
 from bcapp.jobs.outcome import Outcome, Work, skipped
 from bcapp.jobs.vendors import Vendors
@@ -246,6 +247,7 @@ async def _file_failure(
         await ask_for_consent(services, store.hash)
     if isinstance(exc, CredentialsRefused) and action.request_id is not None:
         await tell_account_broken(services, store.hash, action.request_id, exc)
+    await spare_attempts(services.db, store.hash, exc, now)
     unclear = isinstance(exc, RemoteError) and exc.unclear
     again: datetime | None
     if (recovery(kind) is Recovery.AT_MOST_ONCE and unclear) or isinstance(exc, RefusedByUs):

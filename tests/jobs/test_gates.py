@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from bcapp.clock import FixedClock
+from bcapp.core.retry import MOST_TRIES, counts, next_try
 from bcapp.db import Database
-from bcapp.errors import CircuitOpen
-from bcapp.jobs.gates import CLEAN_SECONDS, FAILURES_TO_OPEN, KEEP_FREE, RowGate
+from bcapp.errors import BigCommerceError, CircuitOpen, RemoteError, SignatureError
+from bcapp.jobs.gates import CLEAN_SECONDS, FAILURES_TO_OPEN, KEEP_FREE, LONGEST_AWAY, RowGate, spare_attempts
 
 pytestmark = pytest.mark.database
 
@@ -73,3 +74,29 @@ async def test_an_open_breaker_lets_one_trial_through_and_closes_by_it(database:
         await other.enter()
     await mine.leave(ok=True)
     await call(other)
+
+
+async def test_what_waits_for_a_service_that_is_away_never_runs_out_of_tries(
+    database: Database, clock: FixedClock
+) -> None:
+    async def counted(error: Exception) -> bool:
+        await spare_attempts(database, "abc", error, clock.now())
+        return counts(error)
+
+    assert await counted(BigCommerceError("502", status=502))  # one call that fails is that call's trouble
+    for _ in range(FAILURES_TO_OPEN):
+        await call(gate(database, clock), ok=False, error="502")
+    clock.advance(days=1)
+    away = BigCommerceError("502", status=502)
+    assert not await counted(away)
+    assert next_try(MOST_TRIES, away, clock.now(), 0.5) is not None
+    assert not await counted(BigCommerceError("no connection"))
+    for other in (
+        BigCommerceError("422", status=422, permanent=True),
+        BigCommerceError("not what we know", status=200),
+        SignatureError("502", status=502),
+        RemoteError("the mail server", status=None),
+    ):
+        assert await counted(other)
+    clock.advance(seconds=LONGEST_AWAY.total_seconds())
+    assert await counted(BigCommerceError("502", status=502))  # in the end a person is asked

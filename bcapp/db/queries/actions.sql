@@ -124,6 +124,13 @@ RETURNING opened_at;
 SELECT store_hash, service, account_id, last_error FROM budgets
  WHERE opened_at < :before AND open_until IS NOT NULL AND alarmed_at IS NULL LIMIT 50;
 
+-- is_away --
+-- Whether calls to one of these services have been paused since a time that is not too long ago.
+SELECT 1 FROM budgets
+ WHERE store_hash = :store_hash AND service = ANY(CAST(:services AS text[])) AND open_until IS NOT NULL
+   AND opened_at > :since
+ LIMIT 1;
+
 -- mark_breaker_alarmed --
 UPDATE budgets SET alarmed_at = :now
  WHERE store_hash = :store_hash AND service = :service AND account_id = :account_id AND alarmed_at IS NULL
