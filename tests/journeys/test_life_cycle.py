@@ -134,7 +134,8 @@ async def test_a_true_uninstall_ends_everything_and_says_what_stays_held(world: 
     await world.raw(
         "WITH s AS (INSERT INTO suppliers (store_hash, name, identity, state, created_at, created_by, modified_at)"
         "           VALUES ($1, 'Granite Peak', 'g', 'inactive', now(), 1, now()) RETURNING id)"
-        " INSERT INTO supplier_products (store_hash, supplier_id, product_id, state) SELECT $1, id, 77, 'hidden' FROM s",
+        " INSERT INTO supplier_products (store_hash, supplier_id, product_id, state)"
+        " SELECT $1, id, 77, 'hidden' FROM s",
         world.store_hash,
     )
     answer = await asyncio.to_thread(world.bc.auth.uninstall, world.store)

@@ -15,7 +15,8 @@ from bcapp.core.intents import LookAt, NameCovers, OpenRequest
 from bcapp.core.model import Gone, Hold, RecordKey, SignatureRequest
 from bcapp.core.rules import SignOnce
 from bcapp.core.states import HoldState, RequestStatus
-from bcapp.workflows import customer_terms
+from bcapp.jobs.look import share_of
+from bcapp.workflows import account_approval, customer_terms
 from bcapp.workflows.protocol import Command, Situation
 from tests.core.facts import NOW, definition, order, rule
 from tests.workflows import test_account_approval as accounts
@@ -220,3 +221,19 @@ def test_an_order_names_the_signature_and_wakes_who_has_none() -> None:
     wakes = customer_terms.on_order(unsigned, rules, is_new=True)
     assert wakes == (LookAt(RecordKey("customer", "61")), LookAt(RecordKey("company", "7001")))
     assert customer_terms.on_order(unsigned, rules, is_new=False) == ()
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [(HoldState.RELEASED, ["hold wanted", "act withhold_access"]), (HoldState.HELD, []), (HoldState.OVERRIDDEN, [])],
+)
+def test_access_is_withheld_once_account_approval_let_the_account_in(state: HoldState, expected: list[str]) -> None:
+    hold = Hold(KEY, "gate", state, found={"group_id": 0}, left_as={"group_id": 2})
+    asks = situation(CUSTOMER, requests=(asked(CUSTOMER),), hold=hold)
+    assert plan(share_of(asks, customer_terms, (WAITS,), {})) == expected
+
+
+def test_account_approval_holds_once_access_was_given() -> None:
+    s = accounts.situation(accounts.customer(), hold=held(HoldState.RELEASED))
+    assert not share_of(s, account_approval, s.rules, {}).held_elsewhere
+    assert share_of(replace(s, hold=held()), account_approval, s.rules, {}).held_elsewhere

@@ -287,9 +287,10 @@ async def test_scopes_say_what_a_missing_one_would_add(house: House) -> None:
 @pytest.mark.database
 async def test_products_left_hidden_are_listed_and_shown_again_once(house: House) -> None:
     await house.run(
-        "WITH s AS (INSERT INTO suppliers (store_hash, name, identity, state, hiding, created_at, created_by, modified_at)"
-        "           VALUES ($1, 'Granite Peak', 'g', 'inactive', 'all', now(), 1, now()) RETURNING id)"
-        " INSERT INTO supplier_products (store_hash, supplier_id, product_id, state) SELECT $1, id, 77, 'hidden' FROM s",
+        "WITH s AS (INSERT INTO suppliers (store_hash, name, identity, state, created_at, created_by, modified_at)"
+        "           VALUES ($1, 'Granite Peak', 'g', 'inactive', now(), 1, now()) RETURNING id)"
+        " INSERT INTO supplier_products (store_hash, supplier_id, product_id, state)"
+        " SELECT $1, id, 77, 'hidden' FROM s",
         house.store,
     )
     number = await house.run("SELECT id FROM suppliers")
