@@ -378,6 +378,13 @@ def test_a_document_needs_distinct_signers(signers: tuple[Signer, ...]) -> None:
         agreement(signers=signers)
 
 
+def test_250_signers_of_one_document_are_refused_in_a_sentence() -> None:
+    many = tuple(Signer(i, 1, f"Signer {i}", f"signer{i}@x.example") for i in range(250))
+    with pytest.raises(RefusedByUs, match="A document takes 20 signers at most"):
+        agreement(signers=many)
+    assert agreement(signers=many[:20]).fields
+
+
 def test_the_approval_sheet_tells_why_and_each_limit() -> None:
     cara = Signer(0, 1, "Cara", "cara@x.example")
     dan = Signer(1, 2, "Dan", "dan@x.example", SignerRole.APPROVE)

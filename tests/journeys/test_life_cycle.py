@@ -610,14 +610,18 @@ async def test_a_template_of_the_service_arrives_filled_in(world: World) -> None
     assert f'"{order.id}"' in str(done["inputs"]).replace("'", '"')
 
 
-async def test_a_template_that_was_changed_pauses_the_rule_and_sends_nothing(world: World) -> None:
+@pytest.mark.parametrize("what", ["changed", "deleted"])
+async def test_a_template_that_was_changed_pauses_the_rule_and_sends_nothing(world: World, what: str) -> None:
     agreement, template = await template_agreement(world)
     rule = await world.rule(agreement_id=agreement)
-    template.fields.pop()
+    if what == "changed":
+        template.fields.pop()
+    else:
+        del world.sandbox.signature.store.templates[template.uuid]
     order = world.place()
     task = await world.task("template_drift")
-    assert "was removed" in task["text"]
-    await mailed(world, "changed at the signature service")
+    assert ("was removed" if what == "changed" else "deleted") in task["text"]
+    await mailed(world, f"{what} at the signature service")
     await world.quiet()
     assert world.sandbox.signature.store.requests == {}
     assert (await world.raw("SELECT paused_why FROM rules WHERE id = $1", rule))[0]["paused_why"]
