@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bcapp.core.retry import MOST_TRIES
 from tests.fixtures.world import World, signed_before_refused
 
 pytestmark = pytest.mark.journey
@@ -457,6 +458,19 @@ async def authorised_then_captured(world: World) -> None:
 
 
 @road
+async def nothing_is_captured_under_review(world: World) -> None:
+    await capture_mode(world)
+    await world.rule()
+    order, _ = await held_and_sent(world, payment="authorized")
+    await world.quiet()
+    order.transactions[0]["fraud_review"] = True
+    await world.command(order.id, "release", why="The buyer signed on paper")
+    await world.task("release_held")
+    await world.quiet()
+    assert captures(world, order) == 0
+
+
+@road
 async def authorisation_has_ended(world: World) -> None:
     await capture_mode(world)
     await world.rule()
@@ -476,12 +490,20 @@ async def authorisation_has_ended(world: World) -> None:
 async def signature_account_dead_for_a_day(world: World) -> None:
     await world.rule()
     world.sandbox.signature.go_down()
-    orders = [world.place() for _ in range(3)]
+    orders = [world.place()]
+    await world.hold_is(orders[0].id, "held")
+    of = "SELECT failures FROM budgets WHERE service = 'core_signature'"
+    for _ in range(MOST_TRIES + 2):  # the one that waits is the one that is tried each time, and never given up
+        before = await world.raw(of)
+
+        async def tried(before: list[dict[str, Any]] = before) -> bool:
+            return await world.raw(of) != before
+
+        await world.until(tried, said="the service was tried again")
+        world.advance(hours=2)
+    orders += [world.place() for _ in range(2)]
     for order in orders:
         await world.hold_is(order.id, "held")
-    for _ in range(6):
-        world.advance(hours=4)
-        await asyncio.sleep(0.5)
     failed = await world.raw("SELECT kind FROM actions WHERE state = 'failed' AND kind <> 'send_mail'")
     assert failed == []
     world.sandbox.signature.go_up()
