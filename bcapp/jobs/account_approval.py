@@ -394,10 +394,16 @@ async def _undo_company(work: Work, found: dict[str, Any], left: dict[str, Any])
             # What was bought or set meanwhile is in it: nobody can tell what it would have been.
             problems.append("The credit has moved since, so it was not set back.")
         await _try(problems, "the credit limit", client.set_credit(facts.id, **changes))
-    if "terms" in left:
+    if "terms" in left and (terms := await client.payment_terms(facts.id)) is not None:
+        now_has = parse_terms(terms)
         enabled, days = bool(found.get("terms_enabled")), int(found.get("terms") or 0)
-        await _try(problems, "payment terms", client.set_payment_terms(facts.id, enabled=enabled, days=days))
-    if methods := {code: on for code, on in (found.get("methods") or {}).items() if code in left.get("methods", {})}:
+        if now_has.enabled and now_has.days == int(left["terms"]):
+            await _try(problems, "payment terms", client.set_payment_terms(facts.id, enabled=enabled, days=days))
+        elif now_has.enabled and (not enabled or now_has.days != days):
+            problems.append("The payment terms were changed since, so they were not set back.")
+    # What was on before us is not ours to switch, whatever it is now.
+    ours = [code for code, on in (found.get("methods") or {}).items() if code in left.get("methods", {}) and not on]
+    if methods := dict.fromkeys(ours, False):
         await _try(problems, "payment methods", client.set_payment_methods(facts.id, methods))
     was, now = int(found.get("price_list_id") or 0), facts.price_list_id
     if was and now == left.get("price_list_id") and now != was:

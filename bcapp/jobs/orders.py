@@ -135,11 +135,14 @@ async def capture_order(work: Work) -> Outcome:
             why=why,
             intents=(MoveHold(HoldEvent.OPENED, _said(hold, why)), SettleTasks(("hold_late", "release_failed"))),
         )
-    if payment == "held for review":
-        why = "Its payment is held for review."
-        return conflict(
-            why, MoveHold(HoldEvent.REVIEW, why), AskPerson("release_held", f"Order {work.order_id} is signed. {why}")
-        )
+    # Once the money is taken, by us or by others, there is nothing left to stop.
+    is_reviewed = payment == "authorized" and any(
+        t.get("fraud_review") for t in await client.order_transactions(work.order_id)
+    )
+    if payment == "held for review" or is_reviewed:
+        why = "Its payment is held for review. Finish the review, then capture it."
+        text = f"Order {work.order_id} {'may go on' if _is_unsigned(hold) else 'is signed'}. {why}"
+        return conflict(why, MoveHold(HoldEvent.REVIEW, why), AskPerson("release_held", text))
     if payment == "authorized":
         try:
             await client.capture(work.order_id)

@@ -62,10 +62,11 @@ async def test_a_company_is_approved_with_everything_that_was_signed(world: Worl
     assert len(await world.requests(company.id)) == 2  # neither the second buyer nor an echo asks anew
     assert await world.raw("SELECT 1 FROM tasks WHERE done_at IS NULL AND record_kind = 'company'") == []
 
+    company.terms = 60  # somebody agreed on other terms since: they stay
     await accounts.command("company", key, "undo")
     await accounts.status_is(company.id, 0)
     await world.quiet()
-    assert (company.credit["creditEnabled"], company.terms, company.group_id) == (False, None, 2)
+    assert (company.credit["creditEnabled"], company.terms, company.group_id) == (False, 60, 2)
     assert "cheque" not in company.methods
     assert (await world.task("set_back"))["record_id"] == str(company.id)
     assert world.sandbox.spec_errors == []
