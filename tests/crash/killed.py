@@ -19,7 +19,7 @@ from tests.crash.scenes import SCENES, Scene, SendMail
 from tests.crash.stage import Gate, Moment, Stage
 from tests.fixtures.database import create_one, drop_one, in_thread
 from tests.fixtures.processes import Nursery, Running, running
-from tests.fixtures.world import free_port, set_up
+from tests.fixtures.world import PATIENCE, free_port, set_up
 
 MOST_CALLS = 10  # that wait at the same time: a worker does twenty things at once
 MOST_COMMITS = 5  # likewise: it has ten connections, and looks wait behind them
@@ -132,7 +132,8 @@ async def crash_all(nursery: Nursery, dsn: str, logs: Path, moment: Moment) -> d
     parts = [kinds[i : i + size] for i in range(0, len(kinds), size)]
     smtp_port = free_port()
     done: list[Scene] = []
-    async with running(nursery, dsn, logs, smtp_url=f"smtp://127.0.0.1:{smtp_port}?from=app@northfield.test") as app:
+    smtp_url = f"smtp://127.0.0.1:{smtp_port}?from=app@northfield.test"
+    async with running(nursery, dsn, logs, call_seconds=2 * PATIENCE, smtp_url=smtp_url) as app:
         post = Post(app.world.sandbox.signature.inbox)
         mail = Controller(post, hostname="127.0.0.1", port=smtp_port, ready_timeout=60)
         mail.start()
