@@ -35,6 +35,14 @@ class Received:
         return str(self.body["scope"])
 
 
+class Server(ThreadingHTTPServer):
+    """One whose queue holds as many callers as the simulated platform sends out at once; with five places, those left
+    over try again seconds later."""
+
+    request_queue_size = 128
+    daemon_threads = True
+
+
 @dataclass
 class Receiver:
     """Stands where the app would: remembers what arrives, answers `status` (a function may choose).
@@ -84,8 +92,7 @@ class Receiver:
             def log_message(self, format: str, *args: Any) -> None:
                 """Keep the test's output clean."""
 
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.daemon_threads = True
+        server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
