@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bcapp.core.actions import ActionKind
-from bcapp.core.escalation import NO_STEPS, Escalation, take_steps
+from bcapp.core.escalation import NO_ANSWER, NO_STEPS, Escalation, take_steps
 from bcapp.core.intents import (
     Act,
     AskPerson,
@@ -157,7 +157,8 @@ def _decide(
         # A read never goes back: an older state seen late changes nothing.
         yield Note("read_ignored", request.id, {"from": request.status, "event": event})
     elif target is not request.status:
-        yield MoveRequest(request.id, event, _why(event, signers))
+        ours = event is RequestEvent.CANCELLED and request.wanted is Wanted.CANCEL  # read before its action ended
+        yield MoveRequest(request.id, event, why_cancelled(request) if ours else _why(event, signers))
     if target is not None and target.is_end:
         return
     busy = {a.kind for a in open_actions if a.request_id == request.id}
@@ -232,6 +233,16 @@ def _inputs(document: ProviderDocument) -> tuple[dict[str, Any], ...]:
         for i in signer.inputs
         if i.external_id and i.type in ("t", "d", "c", "n")
     )
+
+
+def why_cancelled(request: SignatureRequest) -> str:
+    """Return why we took a request back."""
+    return {
+        "staff": request.status_why or "Cancelled by staff.",
+        "record": "No longer needed.",
+        "superseded": "Replaced by a newer round.",
+        "released": NO_ANSWER,
+    }.get(request.wanted_why, "Cancelled.")
 
 
 def _why(event: RequestEvent, signers: Sequence[Signer]) -> str:

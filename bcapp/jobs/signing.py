@@ -16,12 +16,11 @@ from bcapp.core.agreements import (
     template_drift,
 )
 from bcapp.core.check import check_completion
-from bcapp.core.escalation import NO_ANSWER
 from bcapp.core.intents import Act, AskPerson, JudgeRequest, MoveRequest, Note, PauseRule, SettleTasks, UpdateRequest
 from bcapp.core.merge import parse_profile
 from bcapp.core.model import Gone, SignatureRequest, Signer
 from bcapp.core.provider import ProviderDocument, event_of
-from bcapp.core.requests import entry_for, is_expiry
+from bcapp.core.requests import entry_for, is_expiry, why_cancelled
 from bcapp.core.snapshot import fingerprint
 from bcapp.core.states import REQUEST_TRANSITIONS, Purpose, RequestEvent, RequestStatus, SignerRole, SignerState, Wanted
 from bcapp.db import chunks
@@ -329,7 +328,7 @@ async def cancel_request(work: Work) -> Outcome:
     if request.status.is_end and request.status is not RequestStatus.FAILED:  # a failed one may have left a document
         return skipped(f"The request is {request.status}.")
     ours = RequestEvent.EXPIRED if is_expiry(request, work.action.payload) else RequestEvent.CANCELLED
-    said = "Nobody signed in time." if ours is RequestEvent.EXPIRED else _said(request)
+    said = "Nobody signed in time." if ours is RequestEvent.EXPIRED else why_cancelled(request)
     can_end = (request.status, ours) in REQUEST_TRANSITIONS
     if not request.provider_document and not request.provider_request:
         if work.retried or request.document_sha256 is not None:
@@ -388,15 +387,6 @@ def _is_end(event: RequestEvent) -> bool:
         RequestEvent.CANCELLED,
         RequestEvent.FAILED,
     )
-
-
-def _said(request: SignatureRequest) -> str:
-    return {
-        "staff": request.status_why or "Cancelled by staff.",
-        "record": "No longer needed.",
-        "superseded": "Replaced by a newer round.",
-        "released": NO_ANSWER,
-    }.get(request.wanted_why, "Cancelled.")
 
 
 async def resend_request(work: Work) -> Outcome:

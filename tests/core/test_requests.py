@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bcapp.core.actions import ActionKind
-from bcapp.core.escalation import Escalation, PlannedStep
+from bcapp.core.escalation import NO_ANSWER, Escalation, PlannedStep
 from bcapp.core.intents import (
     Act,
     AskPerson,
@@ -398,6 +398,13 @@ def test_a_cancel_that_was_lost_is_asked_again() -> None:
     assert acts(decide(asked, document())) == [ActionKind.CANCEL_REQUEST]
     assert acts(decide(asked, document(), ActionKind.CANCEL_REQUEST)) == []
     assert moves(decide(asked, document("ca"))) == [RequestEvent.CANCELLED]
+
+
+def test_a_cancel_that_is_read_before_its_action_ended_keeps_our_reason() -> None:
+    let_go = decide(request(wanted=Wanted.CANCEL, wanted_why="released"), document("ca"))
+    assert [i.why for i in let_go if isinstance(i, MoveRequest)] == [NO_ANSWER]
+    somebody_else = decide(request(), document("ca"))
+    assert [i.why for i in somebody_else if isinstance(i, MoveRequest)] == ["Cancelled at the signature service."]
 
 
 # Properties -----------------------------------------------------------------------------------------------

@@ -189,6 +189,7 @@ async def test_a_campaign_asks_on_the_account_and_access_ends_with_its_grace(wor
     ida = world.store.register(first_name="Ida", last_name="Roth", email="ida@roth.example")
     await world.sign(await world.request_is(ida["id"], "sent"))
     await world.hold_is(ida["id"], "released")
+    await world.quiet()  # a look between the new text and its campaign would ask without grace
     await publish(world, material=True)
     now, author = world.services.clock.now(), world.store.owner.id
     await start_campaign(
