@@ -66,7 +66,7 @@ NO_SUCH_PAGE = "<!doctype html><html><head><title>Not Found</title></head><body>
 DOWN_PAGE = (
     "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
 )
-SENT_SECONDS = 10.0  # how long a control waits for a fresh document to be converted and sent
+SENT_SECONDS = 60.0
 
 Endpoint = Callable[[Request, Account], Awaitable[Response]]
 Thing = Document | SignatureRequest | str
