@@ -39,13 +39,13 @@ from bcapp.db.past import (
 )
 from bcapp.db.readings import fetch_reading
 from bcapp.jobs.outcome import Outcome, Work, skipped
+from bcapp.jobs.pacing import pause
 from bcapp.services import Services
 from bcapp.workflows import WORKFLOWS, kind_of
 
 SLICE = 25  # records read in one go
 AT_ONCE = 4  # calls of one slice beside each other
 LISTED = 250  # records of a list looked at in one go
-FREE = 60  # calls of the window that reading the past leaves to live work
 OVERLAP = timedelta(minutes=10)  # a change may show up in the list later than it says
 PAST_NEEDS = replace(ALL, transactions=False)  # no field reads transactions
 DAY = timedelta(days=1)
@@ -251,7 +251,7 @@ async def read_past(work: Work) -> Outcome:
         )
         if ended:
             await _count_anew(work.services, store_hash, kind)
-    return Outcome(look=False, again_in=None if ended else await _pause(work))
+    return Outcome(look=False, again_in=None if ended else await pause(work))
 
 
 async def _incomplete(work: Work, kind: str, since: datetime, parts: Sequence[str]) -> list[Item]:
@@ -280,16 +280,6 @@ async def _read_slice(
                 await drop_past(work.services.db, work.store.hash, kind.name, item.id)
             else:
                 await keep_past(work.services.db, work.store.hash, kind, item.id, facts, now, complete=True)
-
-
-async def _pause(work: Work) -> timedelta:
-    """Return how long to wait before the next slice: what is left of a small budget belongs to live work."""
-    key = {"store_hash": work.store.hash, "service": "bigcommerce", "account_id": 0}
-    row, now = await work.services.db.fetch_one("fetch_budget", key), work.services.clock.now()
-    if row is None or row["remaining"] is None or row["remaining"] >= FREE or row["resets_at"] <= now:
-        return timedelta()
-    seconds = (row["resets_at"] - now).total_seconds()
-    return timedelta(seconds=min(60.0, float(seconds)))
 
 
 async def _count_anew(services: Services, store_hash: str, kind: str) -> None:

@@ -29,6 +29,7 @@ from bcapp.jobs.look import reads_for
 from bcapp.jobs.notice_mail import mail_notice
 from bcapp.jobs.offers import mail_code
 from bcapp.jobs.outcome import Outcome, Work, skipped
+from bcapp.jobs.pacing import pause
 from bcapp.jobs.signing import template_as_read
 from bcapp.jobs.sweeps import SWEEPS
 from bcapp.mail import Mailer, MailFailed, MailNotSet
@@ -293,7 +294,7 @@ async def count_backlog(work: Work) -> Outcome:
             "now": work.services.clock.now(),
         },
     )
-    return Outcome(look=False, again_in=None if done else timedelta())
+    return Outcome(look=False, again_in=None if done else await pause(work))
 
 
 async def probe_uninstall(work: Work) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from bcapp.core import accounts
 from bcapp.core.actions import ActionKind
@@ -105,13 +106,24 @@ def _past(label: str) -> Past:
 
 def _without_subsidiaries(s: Situation, facts: CompanyFacts) -> tuple[Situation, tuple[RuleTrace, ...]]:
     """Leave aside the rules by which the signature of the company above counts for this one."""
-    if not facts.parent_id or facts.parent_status != APPROVED:
+    passed = tuple(r for r in s.rules if comes_in_with(r, facts))
+    if not passed:
         return s, ()
-    passed = [r for r in s.rules if Options(OPTIONS, r.definition.options).flag("subsidiaries")]
-    sentence = f"It stands below company {facts.parent_id}, which is approved: no signature of its own is asked."
-    traces = rule_traces(replace(s, rules=tuple(passed)), Subject(COMPANY, facts, "", lambda _: (), lambda _: s.now))
-    told = tuple(_covered(trace, sentence) for trace in traces)
+    traces = rule_traces(replace(s, rules=passed), Subject(COMPANY, facts, "", lambda _: (), lambda _: s.now))
+    told = tuple(_covered(trace, comes_in_with(passed[0], facts)) for trace in traces)
     return replace(s, rules=tuple(r for r in s.rules if r not in passed)), told
+
+
+def comes_in_with(rule: RuleInForce, facts: Any) -> str:
+    """Tell whose approval lets the account in without a signature of its own, "" when it signs for itself."""
+    if isinstance(facts, CustomerFacts):
+        # Whoever acts for a company comes in with it: the company signs, and each of its buyers does not.
+        acts_for = facts.company_id
+        return f"The customer acts for company {acts_for}, which is approved as a whole." if acts_for else ""
+    counts_below = Options(OPTIONS, rule.definition.options).flag("subsidiaries")
+    if facts.parent_id and facts.parent_status == APPROVED and counts_below:
+        return f"It stands below company {facts.parent_id}, which is approved: no signature of its own is asked."
+    return ""
 
 
 def _covered(trace: RuleTrace, sentence: str) -> RuleTrace:
@@ -166,9 +178,10 @@ def _customer(s: Situation, facts: CustomerFacts) -> Plan:
         opens=lambda _: ActionKind.APPROVE_ACCOUNT,
     )
     if facts.company_id:
-        # Whoever acts for a company comes in with it: the company signs, and each of its buyers does not.
-        sentence = f"The customer acts for company {facts.company_id}, which is approved as a whole."
-        traces = tuple(_covered(trace, sentence) for trace in rule_traces(s, subject))
+        traces = tuple(
+            _covered(trace, comes_in_with(rule, facts))
+            for trace, rule in zip(rule_traces(s, subject), s.rules, strict=True)
+        )
         return Plan(tuple(end_all(s, "The customer acts for a company.")) if s.requests else (), traces)
     standing = ask_for_signatures(s, subject)
     if standing.overridden or s.store.test_mode:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from bcapp.core.model import RecordKey
+from bcapp.db import rules
 from bcapp.db.stores import fetch_store
 from bcapp.jobs.account_sweeps import check_b2b, sweep_companies
 from bcapp.jobs.rounds import Round
@@ -218,3 +220,57 @@ async def test_a_company_with_ten_files_and_a_group_of_its_own(world: World, acc
     await world.until(replaced, said="the oldest of ours made room")
     assert "theirs-4" not in [f["id"] for f in company.files]
     assert world.sandbox.spec_errors == []
+
+
+async def counted(world: World, rule: int) -> dict[str, tuple[str, list[str]]]:
+    """Have counted what exists before the rule goes live: key -> label, numbers of the records."""
+    await rules.count_backlog(world.db, world.store_hash, rule, world.services.clock.now())
+
+    async def ended() -> Any:
+        return await world.raw("SELECT groups FROM backlogs WHERE rule_id = $1 AND state = 'counted'", rule)
+
+    (row,) = await world.until(ended, said="what exists is counted")
+    return {g["key"]: (g["label"], sorted(g["records"])) for g in row["groups"]}
+
+
+async def test_companies_that_exist_are_counted_and_asked_only_when_ticked(world: World, accounts: Accounts) -> None:
+    waiting, approved = accounts.apply("Bergsport Huber"), accounts.apply("Outdoor Lund")
+    left, rejected = accounts.apply("Tent Works"), accounts.apply("Nobody")
+    for company, status in ((approved, 1), (left, 1), (rejected, 2)):
+        accounts.edition.set_status(company.id, status)
+    rule = await accounts.rule(is_live=False)
+    world.advance(seconds=2)
+    assert await counted(world, rule) == {
+        "0": ("Pending", [str(waiting.id)]),
+        "1": ("Approved", sorted([str(approved.id), str(left.id)])),
+    }
+    await rules.set_mode(
+        world.db, world.store_hash, rule, "live", world.store.owner.id, world.services.clock.now(),
+        records=[str(waiting.id)], record_kind="company",
+    )  # fmt: skip
+    await accounts.sent(waiting.id, "customer")
+    await world.hold_is(waiting.id, "held", kind="company")
+    await world.quiet()
+    assert await world.requests(approved.id) == await world.requests(left.id) == []
+
+
+async def test_customers_that_exist_are_counted_by_group_without_those_of_companies(
+    world: World, accounts: Accounts
+) -> None:
+    await world.swept("names")
+    before = {str(number) for number in world.store.customers}
+    company = accounts.apply("Bergsport Huber")
+    uma = world.store.register(first_name="Uma", last_name="Berg", email="uma@berg.example", group_id=2)
+    olaf = world.store.register(first_name="Olaf", last_name="Lund", email="olaf@lund.example")
+    rule = await accounts.rule(is_live=False, kind="customer", internal=False)
+    world.advance(seconds=2)
+    found = await counted(world, rule)
+    group = world.store.groups[2]["name"]
+    assert found["group-2"][0] == group
+    assert str(uma["id"]) in found["group-2"][1]
+    assert str(olaf["id"]) in found[f"group-{olaf['customer_group_id']}"][1]
+    ticked = {number for _, numbers in found.values() for number in numbers}
+    buyers = {str(u["customerId"]) for u in accounts.edition.users.values() if u["companyId"] == company.id}
+    assert buyers
+    assert not ticked & buyers
+    assert ticked <= before | {str(uma["id"]), str(olaf["id"])}

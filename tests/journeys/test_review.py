@@ -405,9 +405,19 @@ async def test_a_request_is_not_ended_by_an_account_that_never_knew_it(world: Wo
     world.advance(minutes=20)
     task = await world.task("account_changed")
     assert task["request_id"] == request["id"]
-    for _ in range(4):
+
+    async def looked_for_again() -> None:
+        reads = (await world.requests(order.id))[-1]["missing_reads"]
         world.advance(minutes=61)
-        await world.quiet()
+
+        async def looked() -> bool:
+            return bool((await world.requests(order.id))[-1]["missing_reads"] > reads)
+
+        await world.until(looked, said="the document was looked for again")
+        await world.quiet()  # and that look has ended
+
+    for _ in range(4):
+        await looked_for_again()
     assert (await world.requests(order.id))[-1]["status"] == "sent"
     await world.raw("UPDATE signature_accounts SET tenant = rtrim(tenant, 'x')")
     await world.raw(

@@ -68,3 +68,7 @@ WITH done AS (
      WHERE store_hash = :store_hash
        AND (email = :email OR terms ~* CAST(:pattern AS text) OR title ~* CAST(:pattern AS text)) RETURNING 1)
 SELECT count(*) FROM done;
+
+-- open_own_quotes --
+SELECT id FROM own_quotes
+ WHERE store_hash = :store_hash AND state = 'open' AND order_id = 0 ORDER BY id DESC LIMIT :most;

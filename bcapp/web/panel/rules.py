@@ -65,7 +65,7 @@ FINDINGS = {
     "way_around": ("Way around", "warning"),
 }
 # Kinds of which the worker counts what exists before a rule goes live.
-COUNTED = frozenset({"order", "promotion", "quote"})
+COUNTED = frozenset({"order", "promotion", "quote", "own_quote", "price_list", "company", "customer"})
 WAITS = "It applies when a second manager approves it, or in 24 hours."
 MEANWHILE = (
     "Somebody else saved this rule meanwhile. Open it again to see what they changed; what you typed is still here."
