@@ -76,8 +76,11 @@ def is_covered(product: ShelfProduct, covers: Iterable[Cover]) -> bool:
 
 
 def is_meant(product: ShelfProduct, covers: Iterable[Cover], what: str, since: datetime | None) -> bool:
-    """Return whether a supplier that hides `what` hides this product. since: when it was invited."""
-    if what == NEW and (since is None or product.created_at < since):
+    """Return whether a supplier that hides `what` hides this product. since: when it was invited.
+
+    The store tells whole seconds only: what was made in that second counts as made after it.
+    """
+    if what == NEW and (since is None or product.created_at < since.replace(microsecond=0)):
         return False
     return what in (ALL, NEW) and is_covered(product, covers)
 

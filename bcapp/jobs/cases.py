@@ -580,8 +580,12 @@ async def look_at_refunds(services: Services, vendors: Vendors, store: Store, or
 
 
 async def live_since(services: Services, store_hash: str) -> datetime | None:
+    """Return since when refunds want a signature, None when they do not.
+
+    The store tells whole seconds only: what happened in the second in which the rule went live counts as after it.
+    """
     found: datetime | None = await services.db.fetch_val("cases_live_since", {"store_hash": store_hash})
-    return found
+    return found.replace(microsecond=0) if found is not None else None
 
 
 async def note_refunds(services: Services, store: Store, order: OrderMoney, refunds: Sequence[Refund]) -> None:
