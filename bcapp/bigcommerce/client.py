@@ -233,8 +233,7 @@ class BigCommerce(ExtensionCalls, RefundCalls, CartCalls):
                 raise
         for row in await self.metafields(order_id, namespace=namespace, key=key, resource=resource):
             if row.get("namespace") == namespace and row.get("key") == key:
-                changed = {"value": value, "permission_set": permission_set, "description": description}
-                return self._first(await self._call("PUT", f"{path}/{int(row['id'])}", body=changed))
+                return self._first(await self._call("PUT", f"{path}/{int(row['id'])}", body=body))
         raise BigCommerceError(f"metafield {namespace}.{key} exists but is not listed", status=409)
 
     async def set_metafields(
@@ -251,7 +250,9 @@ class BigCommerce(ExtensionCalls, RefundCalls, CartCalls):
             if row is None:
                 await self.put_metafield(owner, namespace, key, value, permission_set=permission_set, resource=resource)
             elif (row.get("value"), row.get("permission_set")) != (value, permission_set):
-                changed = {"value": value, "permission_set": permission_set}
+                # The vendor's file for the catalogue wants both names in every body; the other files take them.
+                names = {"namespace": namespace, "key": key}
+                changed = {**names, "value": value, "permission_set": permission_set}
                 await self._call("PUT", f"/v3/{resource}/{owner}/metafields/{int(row['id'])}", body=changed)
             else:
                 continue

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from bcapp.core.actions import ActionKind
 from bcapp.core.kinds.supplier import SUPPLIER, SupplierFacts
 from bcapp.core.model import RecordKey
 from bcapp.core.suppliers import (
@@ -20,6 +21,7 @@ from bcapp.core.suppliers import (
     identities,
 )
 from bcapp.db import Database, audit
+from bcapp.db.actions import queue_action
 from bcapp.db.deliveries import say_look
 from bcapp.db.news import tell_noted
 
@@ -85,6 +87,16 @@ async def save_covers(
     for cover, ref in found.items():
         values = {"store_hash": store_hash, "id": supplier_id, "kind": cover.kind, "name": cover.name}
         await db.execute("find_supplier_cover", {**values, "ref": ref, "now": now})
+    if any(found.values()):
+        await _write_back(db, store_hash, supplier_id, now)
+
+
+async def _write_back(db: Database, store_hash: str, supplier_id: int, now: datetime) -> None:
+    """Have its brands and products say how its signature stands, where one was ever asked for."""
+    record = supplier_record(supplier_id)
+    if await db.fetch_val("was_supplier_asked", {"store_hash": store_hash, "id": record.id}):
+        async with db.transaction():
+            await queue_action(db, store_hash, ActionKind.WRITE_METAFIELDS, record, now)
 
 
 def _item(name: str, row: Mapping[str, Any] | None) -> Item:
@@ -168,6 +180,7 @@ async def change_supplier(
         if await db.fetch_val("change_supplier", values) is None:
             return False
         await _write_parts(db, store_hash, supplier_id, draft, ())
+        await _write_back(db, store_hash, supplier_id, now)
         await _told(db, store_hash, supplier_id, "supplier_changed", author, now, {})
     return True
 
@@ -228,6 +241,7 @@ async def set_state(
     values = {"store_hash": store_hash, "id": supplier_id, "state": state, "now": now}
     if await db.fetch_val("set_supplier_state", values) is None:
         return False
+    await _write_back(db, store_hash, supplier_id, now)
     event = "supplier_deactivated" if state == "inactive" else "supplier_activated"
     await _told(db, store_hash, supplier_id, event, author, now, {})
     return True

@@ -53,7 +53,7 @@ from bcapp.jobs.notices import fetch_and_notify
 from bcapp.services import Services
 
 READ_AGAIN = timedelta(minutes=15)
-WRITTEN_BACK = frozenset({"order", "customer", "product"})  # kinds that have metafields: jobs/writeback.py
+WRITTEN_BACK = frozenset({"order", "customer", "product", "supplier"})  # kinds that have metafields: jobs/writeback.py
 WRITE_BACK_WAITS = timedelta(seconds=2)  # what happens in quick succession is written back once
 
 

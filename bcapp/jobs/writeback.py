@@ -8,7 +8,7 @@ from typing import Any
 
 from bcapp.bigcommerce.client import BigCommerce
 from bcapp.core.escalation import RELEASED
-from bcapp.core.model import Hold, SignatureRequest
+from bcapp.core.model import Hold, RecordKey, SignatureRequest
 from bcapp.core.states import HoldState, RequestStatus, Wanted
 from bcapp.db.requests import fetch_hold, requests_of
 from bcapp.jobs.outcome import Outcome, Work, skipped
@@ -30,12 +30,19 @@ async def _product_is_there(client: BigCommerce, number: int) -> bool:
     return await client.fetch_product(number) is not None
 
 
+async def _brand_is_there(client: BigCommerce, number: int) -> bool:
+    return number in await client.brands([number])
+
+
 # Kind of record -> where its metafields stand, and whether it still is there: the store takes a metafield of anything.
 RESOURCES: dict[str, tuple[str, Callable[[BigCommerce, int], Awaitable[bool]]]] = {
     "order": ("orders", _order_is_there),
     "customer": ("customers", _customer_is_there),
     "product": ("catalog/products", _product_is_there),
+    "brand": ("catalog/brands", _brand_is_there),
 }
+# The weakest of several suppliers is what a brand says.
+WEAKEST_FIRST = ("not signed", "waiting for signature", "no signature wanted", "signed")
 
 
 async def write_metafields(work: Work) -> Outcome:
@@ -43,6 +50,8 @@ async def write_metafields(work: Work) -> Outcome:
     if work.store.settings.test_mode:
         return skipped("Test mode writes nothing to the store.", look=False)
     record, db = work.action.record, work.services.db
+    if record.kind == "supplier":
+        return await _write_covers(work)
     client = await work.vendors.bigcommerce(work.store.hash)
     resource, is_there = RESOURCES[record.kind]
     if not await is_there(client, int(record.id)):
@@ -71,12 +80,46 @@ async def write_metafields(work: Work) -> Outcome:
             }
             for r in requests[-20:]
         ],
-        "link": f"/s/{work.store.hash}/{record.kind}s/{record.id}",
+        "link": _link(work, f"{record.kind}s/{record.id}"),
     }
     text = json.dumps(detail, separators=(",", ":"))
     wanted = {"state": (state, "read"), "detail": (text, "app_only")}
     await client.set_metafields(int(record.id), NAMESPACE, wanted, resource=resource)
     return Outcome(left_as={"state": state}, look=False)
+
+
+async def _write_covers(work: Work) -> Outcome:
+    """Write on the brands and products of a supplier how it stands together with whoever else supplies them."""
+    db, store_hash, supplier = work.services.db, work.store.hash, work.action.record.id
+    client = await work.vendors.bigcommerce(store_hash)
+    before = await db.fetch_val("covers_written_back", {"store_hash": store_hash, "id": supplier}) or {}
+    now = await db.fetch_all("supplier_covers", {"store_hash": store_hash, "id": int(supplier)})
+    covers = {(r["kind"], r["ref"]) for r in now if r["ref"] and r["kind"] in RESOURCES}
+    # What it does not supply any more is told so once.
+    told = covers | {(kind, ref) for kind, ref in before.get("covers", ())}
+    for kind, ref in sorted(told):
+        resource, is_there = RESOURCES[kind]
+        if not await is_there(client, ref):
+            continue
+        sellers = await db.fetch_all("suppliers_of_cover", {"store_hash": store_hash, "kind": kind, "ref": ref})
+        states = {str(r["id"]): await _supplier_state(work, r["id"]) for r in sellers}
+        state = next((word for word in WEAKEST_FIRST if word in states.values()), "no signature wanted")
+        detail = {
+            "suppliers": [{"id": int(i), "state": s, "link": _link(work, f"suppliers/{i}")} for i, s in states.items()]
+        }
+        wanted = {"state": (state, "read"), "detail": (json.dumps(detail, separators=(",", ":")), "app_only")}
+        await client.set_metafields(ref, NAMESPACE, wanted, resource=resource)
+    return Outcome(left_as={"covers": sorted(covers)}, look=False)
+
+
+async def _supplier_state(work: Work, supplier_id: int) -> str:
+    record, db = RecordKey("supplier", str(supplier_id)), work.services.db
+    requests = [r for r in await requests_of(db, work.store.hash, record) if not r.simulated]
+    return _state_word(await fetch_hold(db, work.store.hash, record), requests)
+
+
+def _link(work: Work, path: str) -> str:
+    return f"/s/{work.store.hash}/{path}"
 
 
 def _state_word(hold: Hold | None, requests: Sequence[SignatureRequest]) -> str:

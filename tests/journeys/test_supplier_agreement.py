@@ -40,6 +40,7 @@ async def test_a_supplier_signs_and_its_products_come_back(world: World) -> None
     ]
     await world.hold_is(first, "held")
     await world.until(lambda: is_empty(world), said="all are hidden")
+    await brand_says(world, "waiting for signature")
 
     # A product that is made meanwhile is hidden too, and one that somebody shows again stays theirs.
     product = world.store.add_product("TENT-X8", is_visible=True)
@@ -54,7 +55,19 @@ async def test_a_supplier_signs_and_its_products_come_back(world: World) -> None
     assert (facts.hiding, facts.signed_term, facts.hidden) == ("", 1, 0)
     assert facts.signed_until is not None
     assert facts.signed_until > date.today() - timedelta(days=3000)
+    await brand_says(world, "signed")
     assert not world.sandbox.spec_errors
+
+
+async def brand_says(world: World, state: str) -> None:
+    """The brand of the supplier says in its metafield how the signature stands."""
+    brand = next(b["id"] for b in world.store.brands.values() if b["name"] == "Granite Peak")
+
+    async def said() -> bool:
+        fields = {m["key"]: m["value"] for m in world.store.metafields_of("brand", brand)}
+        return bool(fields.get("state") == state)
+
+    await world.until(said, said=f"the brand says {state}")
 
 
 async def is_empty(world: World) -> bool:

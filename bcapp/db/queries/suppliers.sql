@@ -31,6 +31,21 @@ SELECT role, name, email FROM supplier_contacts WHERE store_hash = :store_hash A
 -- supplier_covers --
 SELECT kind, name, ref, looked_at FROM supplier_covers WHERE store_hash = :store_hash AND supplier_id = :id ORDER BY kind, name;
 
+-- was_supplier_asked --
+SELECT EXISTS (SELECT FROM requests WHERE store_hash = :store_hash AND record_kind = 'supplier' AND record_id = :id);
+
+-- suppliers_of_cover --
+-- Those that sell it now.
+SELECT DISTINCT s.id FROM supplier_covers c JOIN suppliers s ON s.store_hash = c.store_hash AND s.id = c.supplier_id
+ WHERE c.store_hash = :store_hash AND c.kind = :kind AND c.ref = :ref AND s.state = 'active' ORDER BY s.id;
+
+-- covers_written_back --
+-- What the last write of its metafields went to.
+SELECT left_as FROM actions
+ WHERE store_hash = :store_hash AND record_kind = 'supplier' AND record_id = :id
+   AND kind = 'write_metafields' AND state = 'applied'
+ ORDER BY id DESC LIMIT 1;
+
 -- supplier_checklist --
 SELECT item, needed, given_on, expires_on, renews_on, request_id, term FROM supplier_checklist
  WHERE store_hash = :store_hash AND supplier_id = :id ORDER BY item;

@@ -268,6 +268,7 @@ def as_array(row: dict[str, Any]) -> Answer:
 metafield_operations("order", "/v3/orders", "order_id", (ORDERS[0], ORDERS[1]), as_object)
 metafield_operations("customer", "/v3/customers", "customer_id", (CUSTOMERS[0], CUSTOMERS[1]), as_array)
 metafield_operations("product", "/v3/catalog/products", "product_id", (PRODUCTS[0], PRODUCTS[1]), as_object)
+metafield_operations("brand", "/v3/catalog/brands", "brand_id", (PRODUCTS[0], PRODUCTS[1]), as_object)
 
 
 @v3("GET", "/v3/orders/metafields", *ORDERS)
