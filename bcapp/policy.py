@@ -25,6 +25,7 @@ from bcapp.core.rules import InvalidRule, check_definition, parse_definition
 from bcapp.db import Database, audit
 from bcapp.db.calendars import fetch_calendars
 from bcapp.db.rules import OPERATOR, add_rule, save_rule, set_mode
+from bcapp.db.store_names import OPEN_GROUP, fetch_names
 from bcapp.db.stores import Store, fetch_store
 from bcapp.errors import RefusedByUs, Stale
 from bcapp.jobs.directory import read_directory
@@ -231,6 +232,7 @@ async def read_setup(services: Services, store: Store) -> lint.Setup:
         accounts=frozenset(r["id"] for r in rows if r["what"] == "account"),
         channels={c["id"]: c["name"] for c in channels if c["id"] in storefronts},
         groups=frozenset(seen["group"]),
+        open_groups=(await fetch_names(services.db, store.hash)).get(OPEN_GROUP, {}),
         countries=frozenset(seen["country"]),
         currencies=frozenset(seen["currency"]),
         settings=store.settings,

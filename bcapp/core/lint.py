@@ -18,6 +18,7 @@ from bcapp.core.money import parse_money
 from bcapp.core.rules import RuleDefinition
 from bcapp.core.settings import StoreSettings
 
+WAITING_GROUPS = frozenset({"waiting_group", "applicants_group"})  # settings of rules about accounts
 MOST_PAIRS = 20_000  # of rules compared for overlap: 200 live rules
 
 
@@ -38,6 +39,7 @@ class Setup:
     """What of the store a rule depends on. channels: storefronts by id. agreements: ids that are offered.
 
     groups and countries: of recent orders, as the fields customer_group and shipping_country write them.
+    open_groups: customer groups that see every category, number -> name.
     """
 
     now: datetime
@@ -46,6 +48,7 @@ class Setup:
     accounts: frozenset[int] = frozenset()
     channels: Mapping[int, str] = field(default_factory=dict)
     groups: frozenset[str] = frozenset()
+    open_groups: Mapping[str, str] = field(default_factory=dict)
     countries: frozenset[str] = frozenset()
     currencies: frozenset[str] = frozenset()
     settings: StoreSettings = field(default_factory=StoreSettings)
@@ -343,6 +346,16 @@ def _ways_around(rules: Sequence[LintRule], setup: Setup) -> Iterator[Finding]:
         yield Finding("way_around", tuple(r.id for r in live), text)
     if live and setup.settings.test_mode:
         yield Finding("way_around", tuple(r.id for r in live), "Test mode is on: no order is held.")
+    for rule in rules:
+        for name, number in rule.definition.options:
+            if name in WAITING_GROUPS and number in setup.open_groups:
+                group = setup.open_groups[number]
+                text = (
+                    f"“{rule.name}” keeps the unsigned in the customer group “{group}”, which sees every "
+                    "category. Limit its categories in BigCommerce (Customers, Customer groups), unless it keeps them "
+                    "from buying in another way."
+                )
+                yield Finding("way_around", (rule.id,), text)
     for rule in live:
         needed = _needed(rule.definition)
         money = [c for c in needed if c.field == "total" and c.operator in ("at_least", "more_than")]

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from bcapp.db import Database
 
+OPEN_GROUP = "open_group"  # customer groups that see every category
+
 
 async def fetch_names(db: Database, store_hash: str) -> dict[str, dict[str, str]]:
     """Return what -> number -> name, by name; what is the name of a condition's field, such as category."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from bcapp.bigcommerce.client import BigCommerce
-from bcapp.db.store_names import keep_names
+from bcapp.db.store_names import OPEN_GROUP, keep_names
 from bcapp.db.stores import Store
 from bcapp.errors import BigCommerceError, TokenRefused, UnreadableInput
 from bcapp.jobs.vendors import Vendors
@@ -22,7 +22,7 @@ async def read_names(services: Services, vendors: Vendors, store: Store) -> dict
     """Read the names and keep them; return how many of each. What the app may not read keeps no names."""
     client = await vendors.bigcommerce(store.hash)
     counts: dict[str, int] = {}
-    for what, read in (("customer_group", _groups), ("category", _categories), ("price_list", _price_lists)):
+    for what, read in NAMED.items():
         try:
             names = await read(client)
         except TokenRefused:
@@ -39,6 +39,12 @@ async def read_names(services: Services, vendors: Vendors, store: Store) -> dict
 async def _groups(client: BigCommerce) -> dict[int, str]:
     rows = await client.customer_groups()
     return {0: NO_GROUP} | {number: name for number, name in _named(rows, "id")}
+
+
+async def _open_groups(client: BigCommerce) -> dict[int, str]:
+    """Return the groups that see every category: whoever waits in one of them goes on buying."""
+    rows = await client.customer_groups()
+    return dict(_named((r for r in rows if (r.get("category_access") or {}).get("type") == "all"), "id"))
 
 
 async def _categories(client: BigCommerce) -> dict[int, str]:
@@ -66,3 +72,12 @@ def _named(rows: Iterable[Mapping[str, Any]], key: str) -> list[tuple[int, str]]
         return [(int(row[key]), str(row.get("name") or row[key])[:NAME_CHARACTERS]) for row in rows]
     except (KeyError, TypeError, ValueError):
         raise UnreadableInput(f"a name comes without its {key}") from None
+
+
+# What is read -> how. A name is that of the condition's field that means it; open groups are asked for by lint only.
+NAMED: Mapping[str, Callable[[BigCommerce], Awaitable[dict[int, str]]]] = {
+    "customer_group": _groups,
+    OPEN_GROUP: _open_groups,
+    "category": _categories,
+    "price_list": _price_lists,
+}

@@ -123,6 +123,12 @@ def approved(**changes: Any) -> RuleDefinition:
         (definition(), replace(SETUP, settings=replace(SETTINGS, shipping_tool="")), "way_around", "not held"),
         (definition(), replace(SETUP, settings=replace(SETTINGS, test_mode_user=3)), "way_around", "Test mode"),
         (definition(), SETUP, "way_around", "several small ones"),
+        (
+            definition(options=(("waiting_group", "3"),)),
+            replace(SETUP, open_groups={"3": "Guests"}),
+            "way_around",
+            "“Guests”",
+        ),
         (definition(), replace(SETUP, currencies=frozenset({"USD", "EUR"})), "way_around", "orders in EUR"),
         (definition(channels=(1,)), SETUP, "uncovered", "“Outlet”"),
         (one(Condition("customer_group", "is_any_of", ("1",))), SETUP, "uncovered", "groups “2”"),

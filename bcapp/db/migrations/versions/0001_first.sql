@@ -289,7 +289,7 @@ CREATE TABLE rates (                                        -- what one unit of 
 
 CREATE TABLE store_names (                                  -- what the store calls its customer groups and categories
     store_hash text NOT NULL REFERENCES stores ON DELETE CASCADE,
-    what       text NOT NULL,                               -- the field of a condition that means them
+    what       text NOT NULL,                               -- the field of a condition that means them; open_group
     id         bigint NOT NULL,
     name       text NOT NULL,
     PRIMARY KEY (store_hash, what, id)
