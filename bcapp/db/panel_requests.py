@@ -8,10 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from bcapp.core.model import RecordKey
+from bcapp.core.release import DIGITAL_DONE, SHIPPED
 from bcapp.db import Database
 from bcapp.db.deliveries import say_command
 from bcapp.secrets import DataKey, Secrets
 from bcapp.workflows.protocol import Command
+
+LEFT_THE_STORE = SHIPPED | {DIGITAL_DONE}  # statuses of an order
 
 PAGE = 25
 
@@ -69,6 +72,7 @@ async def find_records(db: Database, store_hash: str, search: Search) -> Found:
         "kind": search.kind,
         "q": search.q.lower(),
         "personal": search.personal,
+        "shipped": sorted(LEFT_THE_STORE) if search.kind == "order" else [],
     }
     counts = await db.fetch_one("panel_record_counts", wanted) or {}
     last = _pages(counts.get(search.scope, 0))

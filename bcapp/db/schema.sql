@@ -461,6 +461,19 @@ CREATE TABLE holds (
     FOREIGN KEY (store_hash, record_kind, record_id) REFERENCES records (store_hash, kind, id)
 );
 
+-- Whether a record that a rule wanted signed has no valid signature: of the newest round of each signature wanted, one is
+-- not good; or it was let go or held without anything good. hold: its state. A warranty says nothing of its order.
+CREATE FUNCTION lacks_signature(store text, kind text, id text, hold text) RETURNS boolean LANGUAGE sql STABLE AS $$
+  SELECT COALESCE(bool_or(NOT good), COALESCE(hold, 'none') NOT IN ('none', 'released'))
+    FROM (SELECT DISTINCT ON (q.rule_id, q.purpose)
+                 q.status = 'completed' AND q.checked IN ('right', 'confirmed') AS good, q.wanted, q.wanted_why
+            FROM requests q
+           WHERE q.store_hash = $1 AND q.record_kind = $2 AND q.record_id = $3
+             AND q.workflow <> 'warranty' AND NOT q.simulated
+           ORDER BY q.rule_id, q.purpose, q.id DESC) newest
+   WHERE good OR wanted = 'open' OR wanted_why = 'released'
+$$;
+
 -- Holds that were wanted and are not placed yet: the tick looks at them every two seconds.
 CREATE INDEX holds_late ON holds (wanted_at) WHERE state = 'holding' AND alarmed_at IS NULL;
 

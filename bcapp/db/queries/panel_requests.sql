@@ -140,9 +140,10 @@ SELECT COALESCE((SELECT e.sha256 FROM evidence e WHERE e.store_hash = q.store_ha
   FROM requests q WHERE q.store_hash = :store_hash AND q.id = :id;
 
 -- panel_records --
--- A page of the records of one kind that were looked at. facts: without what is material. scope: all | held | let_go | released | none.
+-- A page of the records of one kind that were looked at. facts: without what is material. scope: all | held | let_go | released | none |
+-- unsigned: it has left the store (shipped: the statuses that say so) without a valid signature that a rule wanted.
 SELECT r.id, r.kind, r.label, r.amount, r.currency, r.gone_since, r.looked_at, r.created_at, r.facts - 'snapshot' AS facts,
-       h.state AS hold_state, h.wanted_at,
+       h.state AS hold_state, h.state_why AS hold_why, h.wanted_at,
        (SELECT count(*) FROM requests q WHERE q.store_hash = r.store_hash AND q.record_kind = r.kind AND q.record_id = r.id)
          AS requests,
        (SELECT count(*) FROM requests q WHERE q.store_hash = r.store_hash AND q.record_kind = r.kind AND q.record_id = r.id
@@ -157,6 +158,8 @@ SELECT r.id, r.kind, r.label, r.amount, r.currency, r.gone_since, r.looked_at, r
          WHEN 'let_go' THEN h.state IN ('refused', 'bypassed', 'overridden')
          WHEN 'released' THEN h.state = 'released'
          WHEN 'none' THEN h.state IS NULL OR h.state = 'none'
+         WHEN 'unsigned' THEN h.state IS NOT NULL AND CAST(r.facts ->> 'status_id' AS integer) = ANY(CAST(:shipped AS integer[]))
+                          AND lacks_signature(r.store_hash, r.kind, r.id, h.state)
          ELSE true END
  ORDER BY r.looked_at DESC NULLS LAST, r.created_at DESC, r.id DESC
  LIMIT :size OFFSET :skip;
@@ -166,7 +169,9 @@ SELECT count(*) AS all,
        count(*) FILTER (WHERE h.state IN ('holding', 'held', 'kept', 'joined', 'releasing')) AS held,
        count(*) FILTER (WHERE h.state IN ('refused', 'bypassed', 'overridden')) AS let_go,
        count(*) FILTER (WHERE h.state = 'released') AS released,
-       count(*) FILTER (WHERE h.state IS NULL OR h.state = 'none') AS none
+       count(*) FILTER (WHERE h.state IS NULL OR h.state = 'none') AS none,
+       count(*) FILTER (WHERE h.state IS NOT NULL AND CAST(r.facts ->> 'status_id' AS integer) = ANY(CAST(:shipped AS integer[]))
+                          AND lacks_signature(r.store_hash, r.kind, r.id, h.state)) AS unsigned
   FROM records r
   LEFT JOIN holds h ON h.store_hash = r.store_hash AND h.record_kind = r.kind AND h.record_id = r.id
  WHERE r.store_hash = :store_hash AND r.kind = :kind

@@ -54,6 +54,7 @@ SCOPES = (
     ("let_go", "Let go unsigned"),
     ("none", "Not held"),
 )
+UNSIGNED = ("unsigned", "Shipped unsigned")  # of orders only
 RELEASABLE = frozenset(
     str(s) for s in (HoldState.HOLDING, HoldState.HELD, HoldState.KEPT, HoldState.RELEASING, HoldState.JOINED)
 )
@@ -78,9 +79,10 @@ async def show_records(request: Request, visit: Visit) -> Response:
     """List the records of a kind that were looked at; a number that was never seen is offered to be opened."""
     words = _words(request)
     scope = query_text(request, "hold")
+    scopes = (*SCOPES, UNSIGNED) if words.name == "order" else SCOPES
     search = Search(
         kind=words.name,
-        scope=scope if scope in dict(SCOPES) else "all",
+        scope=scope if scope in dict(scopes) else "all",
         q=query_text(request, "q").removeprefix("#"),
         page=query_page(request),
         personal=visit.may("requests.facts"),
@@ -103,7 +105,7 @@ async def show_records(request: Request, visit: Visit) -> Response:
                 found.counts[name],
                 name == search.scope,
             )
-            for name, label in SCOPES
+            for name, label in scopes
         ],
         address=lambda number: url(words.slug, q=search.q, hold=scope, page=number),
         can_read=words.kind.is_remote and search.q.isascii() and search.q.isdecimal() and len(search.q) < 15,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -63,6 +64,30 @@ async def test_an_order_shows_hold_and_why(desk: Desk) -> None:  # noqa: F811
         assert said in text
     assert "On hold" in (await desk.house.as_("owner").get("orders?hold=held")).text
     assert "Order 1001" not in (await desk.house.as_("owner").get("orders?hold=none")).text
+
+
+async def test_orders_that_left_the_store_without_a_valid_signature(desk: Desk) -> None:  # noqa: F811
+    good, open_ = {"status": "completed", "checked": "right"}, {"status": "sent"}
+    for number, status, hold, requests in (
+        (1, 2, "released", [good]),  # as it should be
+        (2, 2, "bypassed", [open_]),  # shipped while on hold
+        (3, 3, "overridden", [open_ | {"wanted": "cancel", "wanted_why": "staff"}]),  # let go by a person
+        (4, 10, "released", [good, open_ | {"round": 2}]),  # changed after it was signed
+        (5, 2, "bypassed", [open_, good | {"round": 2}]),  # shipped too early, and signed since
+        (6, 12, "held", [open_]),  # waits as it should
+        (7, 2, "bypassed", []),  # nobody could be asked
+        (8, 2, "released", [good, {"status": "declined", "workflow": "warranty", "rule_id": 99}]),
+        (9, 2, "released", [open_ | {"wanted": "cancel", "wanted_why": "record", "status": "cancelled"}]),  # not wanted
+        (10, 2, "released", [{"status": "completed", "checked": "conflict"}]),  # signed by somebody else
+    ):
+        await desk.order(number, status_id=status)
+        await desk.hold(number, hold)
+        for each in requests:
+            mark = f"{number}-{each.get('round')}-{each.get('workflow')}"
+            await desk.request(number, **{"nonce": mark, "external_id": mark, **each})
+    page = (await desk.house.as_("owner").get("orders?hold=unsigned")).text
+    assert sorted(map(int, re.findall(r">Order (\d+), ", page))) == [2, 3, 4, 7, 10]
+    assert "5 orders" in page
 
 
 @pytest.mark.parametrize(
