@@ -1,7 +1,8 @@
-"""Budgets and circuit breakers as rows that all processes share."""
+"""Budgets, circuit breakers and, after an outage, turns: rows that all processes share."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +18,13 @@ TRIAL_SECONDS = 30.0
 LONGEST_OPEN = 300.0
 LOW = 60  # below this the remaining budget is worth a write
 LONGEST_AWAY = timedelta(days=3)
+# A service that was away for long is called by turns at first: what waited for it must not knock it down again. Its
+# own rate headers would say as much; Core Signature sends none.
+PACED = frozenset({"core_signature"})
+LONG_AWAY = timedelta(minutes=1)
+PACED_FOR = timedelta(seconds=30)  # and as long as somebody has to wait for a turn
+TURN_SECONDS = 0.5
+MOST_WAIT = timedelta(seconds=2)  # for the first call of an action; after that it waits for as long as it takes
 CLEAN_SECONDS = 0.25  # how long a row that forbids nothing is believed by who goes on calling without any trouble
 
 
@@ -28,6 +36,7 @@ class RowGate:
         self._key: dict[str, Any] = {"store_hash": store_hash, "service": service, "account_id": account_id}
         self._was_clean = True
         self._free_until = 0.0  # of the monotonic clock
+        self._had_turn = False
 
     async def enter(self) -> None:
         if time.monotonic() < self._free_until:
@@ -48,8 +57,25 @@ class RowGate:
             trial = {**self._key, "now": now, "next_until": now + timedelta(seconds=TRIAL_SECONDS)}
             if await self._db.fetch_val("take_trial", trial) is None:
                 raise CircuitOpen("the service is being tried by another worker", retry_after=TRIAL_SECONDS)
-        if self._was_clean and (row["remaining"] is None or row["resets_at"] <= now):
+        if row["paced_until"] is not None and row["paced_until"] > now:
+            await self._wait_for_turn(now)
+        elif self._was_clean and (row["remaining"] is None or row["resets_at"] <= now):
             self._free_until = time.monotonic() + CLEAN_SECONDS
+
+    async def _wait_for_turn(self, now: datetime) -> None:
+        """Return when it is our turn; raise CircuitOpen when that is far and nothing was called yet.
+
+        Whoever has begun waits: to begin again from the start would cost the service more calls.
+        """
+        paced_until = now + PACED_FOR
+        latest = now + (timedelta(seconds=CAP_SECONDS) if self._had_turn else MOST_WAIT)
+        values = {**self._key, "now": now, "latest": latest, "seconds": TURN_SECONDS, "paced_until": paced_until}
+        turn: datetime | None = await self._db.fetch_val("take_turn", values)
+        if turn is None:
+            free = await self._db.fetch_val("wait_for_turn", {**self._key, "paced_until": paced_until})
+            raise CircuitOpen("the service has just come back, and others are first", retry_after=_seconds(free, now))
+        self._had_turn = True
+        await asyncio.sleep(max(0.0, (turn - now).total_seconds()))
 
     async def leave(
         self,
@@ -70,9 +96,10 @@ class RowGate:
             if is_low or not self._was_clean:
                 resets_at = _later(now, resets_after) if resets_after is not None else None
                 known = remaining if resets_at is not None else None
-                await self._db.execute(
-                    "note_call", {**self._key, "remaining": known, "resets_at": resets_at, "now": now}
-                )
+                paces = self._key["service"] in PACED
+                after = {"long_before": now - LONG_AWAY if paces else None, "paced_until": now + PACED_FOR}
+                values = {**self._key, **after, "remaining": known, "resets_at": resets_at, "now": now}
+                await self._db.execute("note_call", values)
                 if not self._was_clean:
                     kind, record_id = breaker_record(self._key["store_hash"], self._key["account_id"])
                     of = {"store_hash": self._key["store_hash"], "record_kind": kind, "record_id": record_id}

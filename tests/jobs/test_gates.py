@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +12,17 @@ from bcapp.clock import FixedClock
 from bcapp.core.retry import MOST_TRIES, counts, next_try
 from bcapp.db import Database
 from bcapp.errors import BigCommerceError, CircuitOpen, RemoteError, SignatureError
-from bcapp.jobs.gates import CLEAN_SECONDS, FAILURES_TO_OPEN, KEEP_FREE, LONGEST_AWAY, RowGate, spare_attempts
+from bcapp.jobs.gates import (
+    CLEAN_SECONDS,
+    FAILURES_TO_OPEN,
+    KEEP_FREE,
+    LONGEST_AWAY,
+    MOST_WAIT,
+    PACED_FOR,
+    TURN_SECONDS,
+    RowGate,
+    spare_attempts,
+)
 
 pytestmark = pytest.mark.database
 
@@ -100,3 +110,57 @@ async def test_what_waits_for_a_service_that_is_away_never_runs_out_of_tries(
         assert await counted(other)
     clock.advance(seconds=LONGEST_AWAY.total_seconds())
     assert await counted(BigCommerceError("502", status=502))  # in the end a person is asked
+
+
+async def test_after_an_outage_callers_take_turns_in_their_order(database: Database, clock: FixedClock) -> None:
+    def caller() -> RowGate:
+        return RowGate(database, clock, "abc", "core_signature", 1)
+
+    for _ in range(FAILURES_TO_OPEN):
+        await call(caller(), ok=False, error="502")
+    clock.advance(hours=24)
+    await call(caller())
+    first, *others = [caller() for _ in range(20)]
+    await first.enter()
+    asked = await asyncio.gather(*(each.enter() for each in others), return_exceptions=True)
+    refused = [error for error in asked if isinstance(error, CircuitOpen)]
+    admitted = int(MOST_WAIT.total_seconds() / TURN_SECONDS)
+    assert (len(refused), len(asked) - len(refused)) == (19 - admitted, admitted)
+    assert all(counts(error) is False and error.retry_after for error in refused)
+    (row,) = await rows(database)
+    turns = timedelta(seconds=TURN_SECONDS * (admitted + 1))
+    assert row["next_call_at"] == clock.now() + turns  # no two of them at once
+    assert row["paced_until"] == clock.now() + PACED_FOR
+    clock.advance(seconds=31)
+    await asyncio.wait_for(asyncio.gather(*(caller().enter() for _ in range(20))), TURN_SECONDS)
+
+
+async def test_whoever_has_begun_waits_for_its_turn(
+    database: Database, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bcapp.jobs.gates.TURN_SECONDS", 0.01)
+    monkeypatch.setattr("bcapp.jobs.gates.MOST_WAIT", timedelta())
+    mine = RowGate(database, clock, "abc", "core_signature", 1)
+    for _ in range(FAILURES_TO_OPEN):
+        await call(mine, ok=False, error="502")
+    clock.advance(hours=24)
+    await call(mine)
+    await call(mine)
+    with pytest.raises(CircuitOpen):
+        await RowGate(database, clock, "abc", "core_signature", 1).enter()
+    await call(mine)
+
+
+async def test_a_short_outage_and_other_services_know_no_turns(database: Database, clock: FixedClock) -> None:
+    for service, away in (("core_signature", 20), ("bigcommerce", 86_400)):
+        mine = RowGate(database, clock, "abc", service)
+        for _ in range(FAILURES_TO_OPEN):
+            await call(mine, ok=False, error="502")
+        clock.advance(seconds=away)
+        await call(mine)
+    assert [row["paced_until"] for row in await rows(database)] == [None, None]
+
+
+async def rows(database: Database) -> list[dict[str, Any]]:
+    async with database.pool.acquire() as connection:
+        return [dict(row) for row in await connection.fetch("SELECT * FROM budgets")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -507,10 +508,15 @@ async def signature_account_dead_for_a_day(world: World) -> None:
     failed = await world.raw("SELECT kind FROM actions WHERE state = 'failed' AND kind <> 'send_mail'")
     assert failed == []
     world.sandbox.signature.go_up()
+    back = len(world.sandbox.calls)
     world.advance(hours=1)
     for order in orders:
         await world.request_is(order.id, "sent")
     assert len(open_requests(world)) == 3
+    # One call after the other: what waited must not knock the service down again. The first is the one that tries.
+    calls = [c for c in world.sandbox.calls[back:] if c.service == "signature" and "oauth2" not in c.path]
+    gaps = [(b.at - a.at).total_seconds() for a, b in pairwise(calls[1:])]
+    assert min(gaps) > 0.4, gaps
 
 
 async def capture_mode(world: World) -> None:

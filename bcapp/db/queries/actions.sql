@@ -69,9 +69,10 @@ RETURNING id, record_kind, record_id, lane, kind;
 -- due_actions --
 -- global: the tick of every worker asks what is due in any store, first of its lane, at most some per store. What
 -- nobody may do now (the store waits for consent or is leaving, a newer release queued it) must not crowd out the rest.
+-- What was wanted first is done first, however often it was put off: an outage changes no order.
 SELECT store_hash, id, attempt, priority
   FROM (SELECT a.store_hash, a.id, a.attempt, a.priority, a.due_at,
-               row_number() OVER (PARTITION BY a.store_hash ORDER BY a.priority, a.due_at) AS place
+               row_number() OVER (PARTITION BY a.store_hash ORDER BY a.priority, a.id) AS place
           FROM actions a JOIN stores s ON s.store_hash = a.store_hash
          WHERE a.state IN ('pending', 'started') AND a.due_at <= :now AND a.kind = ANY(CAST(:kinds AS text[]))
            AND (s.state = 'active' OR a.kind = ANY(CASE WHEN s.state = 'reconsent' THEN CAST(:telling AS text[])
@@ -81,11 +82,11 @@ SELECT store_hash, id, attempt, priority
                               AND b.record_id = a.record_id AND b.lane = a.lane AND b.seq < a.seq
                               AND b.state IN ('pending', 'started'))) due
  WHERE place <= :per_store
- ORDER BY priority, due_at
+ ORDER BY priority, place, due_at
  LIMIT :most;
 
 -- fetch_budget --
-SELECT remaining, resets_at, wait_until, failures, open_until, opened_at FROM budgets
+SELECT remaining, resets_at, wait_until, failures, open_until, opened_at, paced_until FROM budgets
  WHERE store_hash = :store_hash AND service = :service AND account_id = :account_id;
 
 -- take_trial --
@@ -99,7 +100,23 @@ INSERT INTO budgets (store_hash, service, account_id, remaining, resets_at, call
 VALUES (:store_hash, :service, :account_id, CAST(:remaining AS integer), :resets_at, :now)
 ON CONFLICT (store_hash, service, account_id) DO UPDATE
    SET remaining = excluded.remaining, resets_at = excluded.resets_at, calls_at = :now, failures = 0,
-       open_until = NULL, opened_at = NULL, alarmed_at = NULL, last_error = '';
+       open_until = NULL, opened_at = NULL, alarmed_at = NULL, last_error = '',
+       paced_until = CASE WHEN budgets.opened_at < CAST(:long_before AS timestamptz) THEN CAST(:paced_until AS timestamptz)
+                          ELSE budgets.paced_until END;
+
+-- take_turn --
+-- The next free turn of a service that is back, when it comes soon enough. Whoever has to wait prolongs the pacing.
+UPDATE budgets
+   SET next_call_at = GREATEST(next_call_at, CAST(:now AS timestamptz)) + make_interval(secs => :seconds),
+       paced_until = CASE WHEN next_call_at > :now THEN GREATEST(paced_until, :paced_until) ELSE paced_until END
+ WHERE store_hash = :store_hash AND service = :service AND account_id = :account_id
+   AND (next_call_at IS NULL OR next_call_at <= :latest)
+RETURNING next_call_at - make_interval(secs => :seconds) AS turn;
+
+-- wait_for_turn --
+UPDATE budgets SET paced_until = GREATEST(paced_until, :paced_until)
+ WHERE store_hash = :store_hash AND service = :service AND account_id = :account_id
+RETURNING next_call_at;
 
 -- note_wait --
 INSERT INTO budgets (store_hash, service, account_id, wait_until, calls_at)

@@ -501,6 +501,31 @@ CREATE TABLE chunks (                                       -- document bytes, 2
 
 -- What was decided, and what rules are tried on ------------------------------------------------------------
 
+CREATE TABLE outside_documents (                            -- signed at the service without us; a person says whose they are
+    store_hash    text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    id            bigint GENERATED ALWAYS AS IDENTITY,
+    account_id    bigint NOT NULL,
+    document      uuid NOT NULL,
+    record_kind   text NOT NULL,
+    record_id     text NOT NULL,
+    reasons       text[] NOT NULL,                          -- bcapp/core/outside.py: Reason
+    name          text NOT NULL DEFAULT '',                 -- of the document; erasable, empty once dismissed
+    signers       jsonb NOT NULL DEFAULT '[]',              -- [{email, signed_at}] who signed; erasable, empty once dismissed
+    signed_at     timestamptz,
+    state         text NOT NULL DEFAULT 'suggested' CHECK (state IN ('suggested', 'linked', 'dismissed')),
+    found_at      timestamptz NOT NULL,
+    decided_at    timestamptz,
+    decided_by    bigint,
+    signed_sha256 bytea,                                    -- the signed PDF, kept once it is linked
+    log_sha256    bytea,                                    -- the signing log
+    verified      boolean NOT NULL DEFAULT false,           -- its bytes were what the service announced
+    kept_at       timestamptz,
+    gone          boolean NOT NULL DEFAULT false,           -- linked, and the service did not have it any more
+    PRIMARY KEY (store_hash, id),
+    UNIQUE (store_hash, document, record_kind, record_id)
+);
+CREATE INDEX outside_documents_of_record ON outside_documents (store_hash, record_kind, record_id) WHERE state <> 'dismissed';
+
 CREATE TABLE decisions (                                    -- of every look: what each rule said, when it differs from the last
     store_hash    text NOT NULL REFERENCES stores ON DELETE CASCADE,
     id            bigint GENERATED ALWAYS AS IDENTITY,
@@ -1056,6 +1081,8 @@ CREATE TABLE budgets (                                      -- per store and ser
     last_error   text NOT NULL DEFAULT '',
     calls_at     timestamptz,
     alarmed_at   timestamptz,                               -- that the breaker is open was said
+    paced_until  timestamptz,                               -- after an outage: one call after the other until then
+    next_call_at timestamptz,                               -- the next turn that is free
     PRIMARY KEY (store_hash, service, account_id)
 );
 
