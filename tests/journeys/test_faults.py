@@ -86,3 +86,37 @@ async def test_an_hour_without_deliveries_ends_as_if_they_had_come(world: World)
     assert {r["name"] for r in rows} == set(SWEEPS)
     assert await world.raw("SELECT kind, why FROM actions WHERE state = 'failed'") == []
     assert world.sandbox.spec_errors == []
+
+
+async def test_the_signature_service_dead_for_a_day_at_each_step(world: World) -> None:
+    """Between making and sending, before a signature is read, before a cancelling arrives: each goes on after it."""
+    await world.rule()
+    service = world.sandbox.signature
+    signed, cancelled = world.place(), world.place()
+    requests = [await world.request_is(order.id, "sent") for order in (signed, cancelled)]
+    await world.quiet()
+    world.sandbox.faults.add("signature", "POST", "/api/v1/documents/$", "late", seconds=0.01, hook=service.go_down)
+    made = world.place()
+    await world.request_is(made.id, "queued")
+
+    async def is_down() -> bool:
+        return bool(service.is_down)
+
+    await world.until(is_down, said="the service went down with the document made")
+    await world.sign(requests[0])
+    world.store.cancel(cancelled.id)
+
+    async def wanted() -> bool:
+        return (await world.requests(cancelled.id))[-1]["wanted"] == "cancel"
+
+    await world.until(wanted, said="the request is to be cancelled")
+    for _ in range(4):
+        world.advance(hours=6)
+        await world.order_is(signed.id, 12)
+    service.go_up()
+    world.advance(hours=1)
+    await world.request_is(made.id, "sent")
+    await world.request_is(cancelled.id, "cancelled")
+    await world.order_is(signed.id, 11)
+    assert await world.raw("SELECT kind FROM actions WHERE state = 'failed' AND kind <> 'send_mail'") == []
+    assert sorted(d.status for d in service.store.documents.values()) == ["ca", "se", "si"]
