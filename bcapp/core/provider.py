@@ -58,6 +58,7 @@ class ProviderDocument:
     pdf_sha256: str  # hex, "" unless the service gave it
     log_url: str
     log_sha256: str
+    template: str = ""  # uuid of the template that it was made from, "" for none
 
 
 EVENTS: dict[str, RequestEvent] = {

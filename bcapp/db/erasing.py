@@ -145,6 +145,7 @@ async def _erase(
         "quotes made by hand": await db.fetch_val(
             "erase_own_quotes", {"store_hash": store_hash, "email": email, "pattern": pattern}
         ),
+        "documents signed elsewhere": await db.fetch_val("erase_outside", {**about, "email": email}),
         "tasks": await db.fetch_val("erase_in_tasks", {**about, "requests": all_ids}),
         "reasons": await db.fetch_val("erase_in_requests", {**texts, "requests": all_ids})
         + await db.fetch_val("erase_in_actions", about)

@@ -499,8 +499,6 @@ CREATE TABLE chunks (                                       -- document bytes, 2
     PRIMARY KEY (store_hash, sha256, position)
 );
 
--- What was decided, and what rules are tried on ------------------------------------------------------------
-
 CREATE TABLE outside_documents (                            -- signed at the service without us; a person says whose they are
     store_hash    text NOT NULL REFERENCES stores ON DELETE CASCADE,
     id            bigint GENERATED ALWAYS AS IDENTITY,
@@ -525,6 +523,8 @@ CREATE TABLE outside_documents (                            -- signed at the ser
     UNIQUE (store_hash, document, record_kind, record_id)
 );
 CREATE INDEX outside_documents_of_record ON outside_documents (store_hash, record_kind, record_id) WHERE state <> 'dismissed';
+
+-- What was decided, and what rules are tried on ------------------------------------------------------------
 
 CREATE TABLE decisions (                                    -- of every look: what each rule said, when it differs from the last
     store_hash    text NOT NULL REFERENCES stores ON DELETE CASCADE,

@@ -23,6 +23,7 @@ from bcapp.jobs.extensions import keep_extensions
 from bcapp.jobs.look import ask_for_consent
 from bcapp.jobs.names import read_names
 from bcapp.jobs.offers import sweep_price_lists, sweep_promotions, sweep_quotes
+from bcapp.jobs.outside import sweep_outside
 from bcapp.jobs.past import keep_current
 from bcapp.jobs.rounds import Round, Swept, look_at_changed, since
 from bcapp.jobs.suppliers import sweep_suppliers
@@ -112,4 +113,5 @@ SWEEPS: dict[str, tuple[timedelta, Callable[[Round], Awaitable[Swept]]]] = {
     "terms": (timedelta(hours=1), sweep_terms),
     "renewals": (timedelta(hours=1), ask_renewals),
     "declined": (timedelta(minutes=5), sweep_declined),
+    "outside": (timedelta(hours=1), sweep_outside),
 }

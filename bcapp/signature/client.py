@@ -10,7 +10,7 @@ import base64
 import hashlib
 import html
 import json
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -59,6 +59,7 @@ SPELLINGS: dict[str, tuple[str, str]] = {
 # Sent with every request: nothing may be typed, dated or attached outside of the fields that we placed.
 FLAGS = ("disable_text", "disable_date", "disable_attachments")
 LANGUAGES = frozenset(["en", "en-gb", "nl", "fr", "de", "da", "fi", "hu", "it", "no", "pl", "pt", "es", "sv", "ru"])
+SIGNED = ("si", "sd")  # signed by all; and downloaded
 PAGE = 100
 MOST_PAGES = 50
 LONGEST_NAME, LONGEST_SUBJECT = 255, 512
@@ -174,6 +175,50 @@ class CoreSignature:
             return None
         bounced = await self.bounced(uuid) if with_bounces else frozenset()
         return parse_document(answer, bounced)
+
+    async def signed_documents(self, most_pages: int) -> list[ProviderDocument]:
+        """Return documents of the account that everybody signed, whoever made them, each once; not all of a long list.
+
+        Neither the order of the list nor what its filters by time understand is told: of each status at most so many
+        pages are read from the one end and so many from the other. What is not readable is left out.
+        """
+        found: dict[str, ProviderDocument] = {}
+        for status in SIGNED:
+            async for row in self._both_ends(("documents",), {"status": status}, most_pages):
+                try:
+                    document = parse_document(row)
+                except UnreadableInput:
+                    continue
+                if document.status == status:  # a filter that the service does not know is ignored by it
+                    found[document.uuid] = document
+        return list(found.values())
+
+    async def _both_ends(
+        self, path: tuple[str, ...], params: Mapping[str, str], most_pages: int
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Yield the rows of the first pages of a list and of its last."""
+        number, pages = 1, 1
+        while number <= pages:
+            asked = {**params, "limit": str(PAGE), "page": str(number)}
+            try:
+                answer = await self._call("GET", path, params=asked)
+            except SignatureError as exc:
+                if exc.status == 404 and number > 1:
+                    return  # the list grew shorter meanwhile
+                raise
+            rows = answer.get("results") if isinstance(answer, dict) else None
+            if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+                raise UnreadableInput("the list has no results")
+            for row in rows:
+                yield row
+            if not rows or not answer.get("next"):
+                return
+            if number == 1:
+                count = answer.get("count")
+                # A page may be shorter than was asked for.
+                pages = -(-count // len(rows)) if isinstance(count, int) and count > len(rows) else most_pages
+            skip = number == most_pages and pages > 2 * most_pages
+            number = pages - most_pages + 1 if skip else number + 1
 
     async def delete_document(self, uuid: str) -> None:
         """Delete a document; one that is gone already is fine. A running request must be cancelled first."""

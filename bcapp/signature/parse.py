@@ -212,6 +212,7 @@ def parse_document(raw: Any, bounced: Collection[str] = ()) -> ProviderDocument:
         pdf_sha256=_text(document, "security_hash").lower(),
         log_url=_text(log, "pdf"),
         log_sha256=_text(log, "security_hash").lower(),
+        template=uuid_of(_text(document, "template")),
     )
 
 

@@ -157,6 +157,10 @@ async def fill_store(web: Web, store_hash: str) -> int:
               "Ann Victim", now)  # fmt: skip
     await add("supplier_imports", "store_hash, id, file_name, state, author, created_at, moved_at",
               store_hash, record_id, "victim.csv", "checked", 1, now, now)  # fmt: skip
+    await add("outside_documents",
+              "store_hash, id, account_id, document, record_kind, record_id, reasons, name, found_at",
+              store_hash, record_id, record_id, "00000000-0000-4000-8000-000000004711", "order", ORDER, ["signer"],
+              "Victim's contract", now)  # fmt: skip
     await add("tasks", "store_hash, id, kind, text, created_at", store_hash, record_id, "look", "Look", now)
     await add("questions", "store_hash, id, request_id, position, text, asked_at",
               store_hash, record_id, record_id, 0, "Victim's question", now)  # fmt: skip

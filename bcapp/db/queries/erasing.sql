@@ -181,6 +181,23 @@ WITH done AS (
     RETURNING 1)
 SELECT count(*) FROM done;
 
+-- erase_outside --
+-- Documents signed without us. A suggestion is never made again; what was linked keeps its PDF, as evidence does.
+WITH done AS (
+    UPDATE outside_documents d
+       SET state = CASE WHEN d.state = 'suggested' THEN 'dismissed' ELSE d.state END,
+           name = CASE WHEN d.state = 'suggested' THEN ''
+                       ELSE regexp_replace(d.name, CAST(:all AS text), CAST(:mark AS text), 'gi') END,
+           signers = CASE WHEN d.state = 'suggested' THEN '[]' ELSE COALESCE(
+               (SELECT jsonb_agg(s) FROM jsonb_array_elements(d.signers) s WHERE s ->> 'email' <> :email), '[]') END
+     WHERE d.store_hash = :store_hash
+       AND (d.signers @> jsonb_build_array(jsonb_build_object('email', CAST(:email AS text)))
+            OR d.name ~* CAST(:pattern AS text)
+            OR d.name ~* CAST(:all AS text) AND (d.record_kind, d.record_id) IN (
+                   SELECT m.kind, m.id FROM unnest(CAST(:kinds AS text[]), CAST(:ids AS text[])) AS m(kind, id)))
+    RETURNING 1)
+SELECT count(*) FROM done;
+
 -- erase_in_actions --
 WITH done AS (
     UPDATE actions a SET why = regexp_replace(a.why, CAST(:all AS text), CAST(:mark AS text), 'gi')

@@ -74,6 +74,10 @@ EVENT_WORDS: dict[str, tuple[str, str, str]] = {
     "asked_again": (N_("Asked again"), "refresh", "info"),
     "action_tried_again": (N_("Tried again by hand"), "refresh", "info"),
     "document_downloaded": (N_("Document downloaded"), "file_download", "neutral"),
+    "outside_linked": (N_("A document signed elsewhere was linked"), "check_circle", "info"),
+    "outside_dismissed": (N_("A document signed elsewhere does not belong here"), "remove_circle_outline", "neutral"),
+    "outside_taken_off": (N_("A linked document was taken off"), "remove_circle_outline", "warning"),
+    "outside_kept": (N_("The PDF of a linked document was kept"), "check", "good"),
     "document_gone": (N_("The document is gone at the signature service"), "error", "bad"),
     "reminded": (N_("Reminded"), "notifications", "info"),
     "resend_asked": (N_("The signer asked for the mail again"), "refresh", "neutral"),
@@ -176,6 +180,8 @@ def _entry(row: Mapping[str, Any], names: Mapping[int, str], label: str) -> Entr
             text = f"Version {detail.get('version', '')}"
         case "document_downloaded":
             text = PARTS.get(str(detail.get("part")), "")
+        case "outside_linked":
+            text = "No rule counts it, and no hold opens by it."
         case "action_tried_again":
             text = action_word(str(detail.get("kind", "")))
         case _:

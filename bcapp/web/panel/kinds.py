@@ -14,7 +14,7 @@ from typing import Any
 from bcapp.core.kinds import KINDS
 from bcapp.core.kinds.kind import Kind
 from bcapp.core.model import RecordKey
-from bcapp.web.panel.parts import More, account, case, offer, order, own_quote, registrations, supplier
+from bcapp.web.panel.parts import More, account, case, offer, order, outside, own_quote, registrations, supplier
 from bcapp.workflows import holder_of, workflows_of
 
 
@@ -68,7 +68,8 @@ def _goes_on(one: str) -> str:
 
 
 def _record(name: str, slug: str, one: str, many: str, **more: Any) -> RecordKind:
-    return RecordKind(name, slug, one, many, more.pop("goes_on", "") or _goes_on(one), **more)
+    goes_on, own = more.pop("goes_on", "") or _goes_on(one), more.pop("more", ())
+    return RecordKind(name, slug, one, many, goes_on, more=(*own, outside.more), **more)
 
 
 TABLE: dict[str, RecordKind] = {

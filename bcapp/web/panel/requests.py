@@ -507,6 +507,8 @@ async def fetch_download(request: Request) -> Response:
             name, content = await _imported(services, store_hash, rest)
         elif kind == "paper":
             name, content = await _on_paper(services, store_hash, rest)
+        elif kind == "outside":
+            name, content = await _signed_outside(services, store_hash, rest)
         else:
             name, content = await previews.agreement_preview(services, store_hash, rest, now)
     except Refusal as refusal:
@@ -539,6 +541,18 @@ async def _on_paper(services: Services, store_hash: str, subject: str) -> tuple[
         raise not_found()
     content = await _kept(services, store_hash, bytes(row["content"]))
     return f"order-{row['order_id']}-form-{row['id']}.pdf", content
+
+
+async def _signed_outside(services: Services, store_hash: str, subject: str) -> tuple[str, bytes]:
+    """Return the PDF or the signing log of a document that was signed without us and linked by a person."""
+    number, _, part = subject.partition(":")
+    row = await services.db.fetch_one("fetch_outside", {"store_hash": store_hash, "id": int(number)})
+    sha256 = row["log_sha256" if part == "log" else "signed_sha256"] if row and row["state"] == "linked" else None
+    if row is None or sha256 is None:
+        raise not_found()
+    kind = row["record_kind"].replace("_", "-")
+    name = "signing-log" if part == "log" else "signed-elsewhere"
+    return f"{name}-{kind}-{row['record_id']}-{number}.pdf", await _kept(services, store_hash, bytes(sha256))
 
 
 async def _kept(services: Services, store_hash: str, sha256: bytes) -> bytes:
