@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -59,10 +59,20 @@ async def _compare(of: Round, account_id: int, documents: Sequence[ProviderDocum
     """Write down which records documents of an account may belong to; return how many suggestions are new."""
     db, store_hash = of.services.db, of.store.hash
     seen = [d for d in documents if _is_uuid(d.uuid)]
+    sharing = await db.fetch_all("outside_sharing", {"store_hash": store_hash, "account_id": account_id})
+    others = [r["store_hash"] for r in sharing]
     fresh = [d for d in seen if may_be_suggested(d, store_hash, of.now)]
+    taken = {
+        r["document"]
+        for r in await db.fetch_all(
+            "outside_taken", {"store_hashes": [store_hash, *others], "documents": [d.uuid for d in fresh]}
+        )
+    }
+    # Nearly all are our own: the records are searched only for what is left.
+    fresh = [d for d in fresh if d.uuid not in taken]
     rows: list[dict[str, Any]] = []
     if fresh:
-        known = await _known(of, account_id, fresh)
+        known = await _known(of, others, taken, fresh)
         rows = [_row(d, s) for d in fresh for s in suggest(d, known, of.now)]
     values = {"store_hash": store_hash, "account_id": account_id, "rows": rows}
     async with db.transaction():
@@ -94,13 +104,12 @@ def _row(document: ProviderDocument, found: Suggestion) -> dict[str, Any]:
     }
 
 
-async def _known(of: Round, account_id: int, documents: Sequence[ProviderDocument]) -> Known:
-    """Return what the store knows that such documents can be compared with, and what other stores know of them."""
+async def _known(of: Round, others: list[str], taken: Collection[str], documents: Sequence[ProviderDocument]) -> Known:
+    """Return what the store knows that such documents can be compared with, and what other stores know of them.
+
+    others: stores that use the same account. taken: documents that are none of these.
+    """
     db, own = of.services.db, {"store_hash": of.store.hash}
-    others = [r["store_hash"] for r in await db.fetch_all("outside_sharing", {**own, "account_id": account_id})]
-    taken = await db.fetch_all(
-        "outside_taken", {"store_hashes": [of.store.hash, *others], "documents": [d.uuid for d in documents]}
-    )
     emails = sorted({email for d in documents for email in signed_by(d)})
     templates = sorted({d.template for d in documents if d.template})
     external = sorted({d.external_id.strip() for d in documents if d.external_id.strip()})
@@ -111,7 +120,7 @@ async def _known(of: Round, account_id: int, documents: Sequence[ProviderDocumen
             of, documents, emails, templates, [RecordKey(r["kind"], r["id"]) for r in requests]
         ),
         requests={r["external_id"]: RecordKey(r["kind"], r["id"]) for r in requests},
-        taken=frozenset(r["document"] for r in taken),
+        taken=taken,
         templates=frozenset(
             r["template"] for r in await db.fetch_all("outside_templates", {**own, "templates": templates})
         ),

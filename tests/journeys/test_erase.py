@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from uuid import UUID
 
 import httpx
 import pytest
@@ -28,6 +29,20 @@ from tests.journeys.test_sentinels import (
 )
 
 pytestmark = pytest.mark.journey
+
+
+async def add_outside(world: World, order_id: int) -> None:
+    """A document signed elsewhere that is suggested, and one that is linked and was signed by somebody else as well."""
+    signers = [{"email": BUYER_EMAIL, "signed_at": None}]
+    for n, state, name, more in (
+        (1, "suggested", f"For {BUYER_EMAIL}", []),
+        (2, "linked", f"{BUYER['first_name']} {BUYER['last_name']} and Bo Helper", [{"email": "bo@helper.example"}]),
+    ):
+        await world.raw(
+            "INSERT INTO outside_documents (store_hash, account_id, document, record_kind, record_id, reasons, name,"
+            " signers, state, found_at) VALUES ($1, 1, $2, 'order', $3, '{signer}', $4, $5, $6, $7)",
+            world.store_hash, UUID(int=n), str(order_id), name, [*signers, *more], state, world.services.clock.now(),
+        )  # fmt: skip
 
 
 async def test_nothing_but_the_signed_documents_is_left_of_a_person(world: World) -> None:
@@ -56,6 +71,7 @@ async def test_nothing_but_the_signed_documents_is_left_of_a_person(world: World
             " VALUES ($1, 'x', $2, $3, $4, $5)",
             world.store_hash, *record, text, world.services.clock.now(),
         )  # fmt: skip
+    await add_outside(world, order.id)
     buyer = {**BUYER, "address": BUYER_EMAIL, "mended address": MENDED_EMAIL}
     before = await every_column(world)
     held = {place for place, content in before.items() if found_in(content, buyer)}
@@ -69,6 +85,11 @@ async def test_nothing_but_the_signed_documents_is_left_of_a_person(world: World
     left = {place: found_in(content.replace(other.encode(), b""), buyer) for place, content in after.items()}
     assert {place: found for place, found in left.items() if found} == {}
     assert other.encode() in after["tasks", "text"]
+    outside = await world.raw("SELECT state, name, signers FROM outside_documents ORDER BY id")
+    assert [(r["state"], r["name"], bool(r["signers"])) for r in outside] == [
+        ("dismissed", "", False),
+        ("linked", "erased and Bo Helper", True),
+    ]
     assert "acceptances: 1" in lines
     assert "evidence of 2 signed requests" in " ".join(lines)
     assert after["chunks", "sha256"] == before["chunks", "sha256"]

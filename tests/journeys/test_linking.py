@@ -101,4 +101,24 @@ async def test_a_document_signed_elsewhere_is_suggested_and_linked_by_a_person(w
     hold = await world.hold(order.id)
     assert hold is not None
     assert hold["state"] == "held"
+
+    # Another store moves onto the account and knows the signer too: whose the next document is cannot be told.
+    now = world.services.clock.now()
+    await world.raw(
+        "INSERT INTO stores (store_hash, state, owner_id, installed_at, state_since)"
+        " VALUES ('other1', 'uninstalled', 1, $1, $1)",
+        now,
+    )
+    await world.raw(
+        "INSERT INTO signature_accounts (store_hash, name, environment, tenant, token_url, api_root, client_id,"
+        " client_secret, created_at) SELECT 'other1', name, environment, tenant, token_url, api_root, 'another',"
+        " '', created_at FROM signature_accounts"
+    )
+    await world.raw(
+        "INSERT INTO people (store_hash, name, email, created_at) VALUES ('other1', 'Ann', $1, $2)",
+        signer["email"], now,
+    )  # fmt: skip
+    await signed_by_hand(world, "Whose is it", signer["email"])
+    await world.swept("outside")
+    assert {r["id"] for r in await world.raw("SELECT id FROM outside_documents")} == {linked, dismissed}
     assert world.sandbox.spec_errors == []

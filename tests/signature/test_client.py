@@ -1,5 +1,6 @@
 """The client of the signature service against the simulated one, over real HTTP."""
 
+import asyncio
 import hashlib
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,7 @@ from bcapp.http import make_http
 from bcapp.sandbox.app import Sandbox
 from bcapp.sandbox.ground import matching
 from bcapp.sandbox.server import SandboxServer
+from bcapp.sandbox.spec import Document, find_specs
 from bcapp.signature.auth import Account, MemoryTokens
 from bcapp.signature.client import FLAGS, AskedSigner, CoreSignature
 from tests.signature.conftest import PDF, Learnt, Make, NotingGate
@@ -146,6 +148,41 @@ async def test_documents_are_found_by_their_external_id(client: CoreSignature) -
     await create(client, "1:z:1:1:ab")
     assert {d.uuid for d in await client.find_documents("1:z:1:1:aa")} == {one.uuid, two.uuid}
     assert await client.find_documents("1:z:1:1:") == []
+
+
+async def test_what_is_signed_is_read_from_both_ends_of_the_list(
+    client: CoreSignature, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await asyncio.to_thread(sandbox.signature.settle)
+    signed = {d.uuid for d in await client.signed_documents(3)}
+    made = []
+    for _ in range(5):
+        document = await ask(client)
+        await asyncio.to_thread(sandbox.signature.sign, document.uuid, BUYER.email, {"serial": "1"})
+        made.append(document.uuid)
+    await ask(client)
+    await asyncio.to_thread(sandbox.signature.settle)
+    assert {d.uuid for d in await client.signed_documents(3)} - signed == set(made)
+    monkeypatch.setattr("bcapp.signature.client.PAGE", 1)
+    few = [d.uuid for d in await client.signed_documents(1)]
+    assert len(set(few)) == len(few) <= 4  # one of each end, of each of two states
+    assert made[-1] in few
+
+
+async def test_the_list_of_documents_is_as_the_contract_declares_it(client: CoreSignature, sandbox: Sandbox) -> None:
+    folder = find_specs()
+    if folder is None:
+        pytest.skip("the vendors' files are not here")
+    document = await ask(client)
+    await asyncio.to_thread(sandbox.signature.sign, document.uuid, BUYER.email, {"serial": "1"})
+    contract = Document(folder / "core-signature" / "openapi.yaml", "/api/v1")
+    listing = next(op for op in contract.operations if op.name == "GET /api/v1/documents/")
+    assert {"status", "page", "limit", "external_id"} <= listing.query
+    answer = await client._call("GET", ("documents",), params={"status": "si", "page": "1", "limit": "100"})
+    schema = listing.answers["200"]
+    assert schema is not None
+    assert document.uuid in {row["uuid"] for row in answer["results"]}
+    assert list(contract.undeclared([schema], answer)) == []
 
 
 async def test_a_document_from_a_template_takes_prefilled_values(client: CoreSignature) -> None:
