@@ -18,7 +18,7 @@ from bcapp.core.decisions import digest
 from bcapp.core.directory import Person
 from bcapp.core.intents import MoveHold
 from bcapp.core.kinds import KINDS
-from bcapp.core.kinds.company import COMPANY
+from bcapp.core.kinds.company import COMPANY, CompanyFacts
 from bcapp.core.kinds.customer import CUSTOMER
 from bcapp.core.kinds.kind import Kind
 from bcapp.core.kinds.order import ORDER
@@ -41,7 +41,7 @@ from bcapp.db.requests import acted_on, fetch_hold, fetch_request, open_actions,
 from bcapp.db.steps import read_in_time
 from bcapp.db.stores import Store, fetch_store
 from bcapp.db.warranties import registrations_of
-from bcapp.errors import AppError, BigCommerceError, CredentialsRefused, RemoteError, Stale, TokenRefused
+from bcapp.errors import AppError, BigCommerceError, CircuitOpen, CredentialsRefused, RemoteError, Stale, TokenRefused
 from bcapp.jobs.accepting import bearer_of, counts_by_company, sign_once_agreements
 from bcapp.jobs.apply import READ_AGAIN, Writer
 from bcapp.jobs.asking import ask_person
@@ -148,7 +148,8 @@ async def _file_failure(
     await spare_attempts(services.db, store_hash, exc, now)
     attempt = max(d.attempt for d in due) + 1
     again = next_try(attempt, exc, now, random())
-    log.warning("look_failed", store=store_hash, kind=record.kind, record=record.id, error=_told(exc), attempt=attempt)
+    say = log.debug if isinstance(exc, CircuitOpen) else log.warning
+    say("look_failed", store=store_hash, kind=record.kind, record=record.id, error=_told(exc), attempt=attempt)
     if again is not None:
         await _postpone(services, store_hash, record, again - now, counted=counts(exc))
         return
@@ -329,6 +330,10 @@ async def _look_at_record(
             else:
                 stored = kind.dump(facts)
             await keep_decision(db, store.hash, record, traces, digest(stored), now)
+            if isinstance(facts, CompanyFacts) and (before["facts"] or {}).get("status") != facts.status:
+                # How the company above stands may decide for those below, and nothing tells them of it.
+                for row in await db.fetch_all("known_subsidiaries", {"store_hash": store.hash, "id": str(facts.id)}):
+                    await say_look(db, store.hash, RecordKey(record.kind, row["id"]), now)
         await finish_deliveries(db, store.hash, list(due), now)
         if ask_again is not None:
             # Nothing tells the order that its quote was signed meanwhile, or that its authorisation grows old.

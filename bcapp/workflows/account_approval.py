@@ -9,7 +9,7 @@ from typing import Any
 
 from bcapp.core import accounts
 from bcapp.core.actions import ActionKind
-from bcapp.core.intents import Act, AskPerson, Intent, Note, Plan, SettleTasks
+from bcapp.core.intents import Act, AskPerson, CancelRequest, Intent, Note, Plan, SettleTasks
 from bcapp.core.kinds.company import APPROVED, COMPANY, INACTIVE, PENDING, REJECTED, CompanyFacts
 from bcapp.core.kinds.customer import CUSTOMER, CustomerFacts
 from bcapp.core.model import Gone, Money
@@ -61,7 +61,7 @@ def _without_undo(s: Situation) -> tuple[tuple[Intent, ...], Situation]:
 
 def _company(s: Situation, facts: CompanyFacts) -> Plan:
     label = COMPANY.named(str(facts.id))
-    s, passed = _without_subsidiaries(s, facts)
+    s, passed, taken_back = _without_subsidiaries(s, facts)
     subject = Subject(
         kind=COMPANY,
         facts=facts,
@@ -78,10 +78,11 @@ def _company(s: Situation, facts: CompanyFacts) -> Plan:
     standing = ask_for_signatures(s, subject)
     traces = (*passed, *standing.traces)
     if standing.overridden or s.store.test_mode:
-        return Plan(standing.intents, traces)
+        return Plan((*taken_back, *standing.intents), traces)
     let_go = "Someone approved it before it was signed." if facts.status == APPROVED else ""
     return Plan(
         (
+            *taken_back,
             *standing.intents,
             *gate.hold(s, subject, standing, _gate(let_go)),
             *_attach(s, standing),
@@ -104,14 +105,18 @@ def _past(label: str) -> Past:
     )  # fmt: skip
 
 
-def _without_subsidiaries(s: Situation, facts: CompanyFacts) -> tuple[Situation, tuple[RuleTrace, ...]]:
-    """Leave aside the rules by which the signature of the company above counts for this one."""
-    passed = tuple(r for r in s.rules if comes_in_with(r, facts))
+def _without_subsidiaries(s: Situation, facts: CompanyFacts) -> tuple[Situation, tuple[RuleTrace, ...], list[Intent]]:
+    """Leave aside the rules by which the signature of the company above counts for this one, and what they asked."""
+    passed = {r.id: r for r in s.rules if comes_in_with(r, facts)}
     if not passed:
-        return s, ()
-    traces = rule_traces(replace(s, rules=passed), Subject(COMPANY, facts, "", lambda _: (), lambda _: s.now))
-    told = tuple(_covered(trace, comes_in_with(passed[0], facts)) for trace in traces)
-    return replace(s, rules=tuple(r for r in s.rules if r not in passed)), told
+        return s, (), []
+    subject = Subject(COMPANY, facts, "", lambda _: (), lambda _: s.now)
+    traces = rule_traces(replace(s, rules=tuple(passed.values())), subject)
+    told = tuple(_covered(trace, comes_in_with(passed[trace.rule_id], facts)) for trace in traces)
+    unsigned = [r for r in s.requests if r.rule_id in passed and not r.is_good]
+    taken_back: list[Intent] = [CancelRequest(r.id, "record") for r in unsigned if r.is_open]
+    rules = tuple(r for r in s.rules if r.id not in passed)
+    return replace(s, rules=rules, requests=tuple(r for r in s.requests if r not in unsigned)), told, taken_back
 
 
 def comes_in_with(rule: RuleInForce, facts: Any) -> str:

@@ -274,3 +274,16 @@ async def test_customers_that_exist_are_counted_by_group_without_those_of_compan
     assert buyers
     assert not ticked & buyers
     assert ticked <= before | {str(uma["id"]), str(olaf["id"])}
+
+
+async def test_a_company_is_not_asked_any_more_once_the_one_above_is_approved(world: World, accounts: Accounts) -> None:
+    await accounts.rule(options={"subsidiaries": "yes"}, internal=False)
+    above = accounts.apply("Bergsport Huber")
+    below = accounts.apply("Bergsport Huber Tirol", parent_id=above.id)
+    asked = await accounts.sent(below.id, "customer")
+    request = await accounts.sent(above.id, "customer")
+    await world.hold_is(below.id, "held", kind="company")
+    await world.sign(request, inputs=TYPED)
+    await accounts.status_is(above.id, 1)
+    assert asked["id"] == (await world.request_is(below.id, "cancelled", kind="company"))["id"]
+    await world.hold_is(below.id, "released", kind="company")

@@ -162,6 +162,13 @@ CASES: dict[str, tuple[Situation, list[str]]] = {
         ),
         [],
     ),
+    "the company above was approved meanwhile": (
+        situation(
+            company(parent_id=9, parent_status=1), rules=(of_rule(options=(("subsidiaries", "yes"),)),),
+            requests=(asked(company(parent_id=9, parent_status=0)),), hold=held(),
+        ),
+        ["cancel 50 record", "hold all_good", "act approve_account not_needed"],
+    ),
     "below a company that waits itself": (
         situation(
             company(parent_id=9, parent_status=0), rules=(of_rule(options=(("subsidiaries", "yes"),)),)

@@ -71,6 +71,11 @@ UPDATE records
 UPDATE records SET version = version + 1, gone_since = COALESCE(gone_since, :now), looked_at = :now
  WHERE store_hash = :store_hash AND kind = :kind AND id = :id;
 
+-- known_subsidiaries --
+-- Companies that stood below this one when they were read last.
+SELECT id FROM records
+ WHERE store_hash = :store_hash AND kind = 'company' AND facts ->> 'parent_id' = :id AND gone_since IS NULL;
+
 -- raise_record_version --
 -- What a look that is under way has read is older than this: it must read again.
 UPDATE records SET version = version + 1 WHERE store_hash = :store_hash AND kind = :record_kind AND id = :record_id;
