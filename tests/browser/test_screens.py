@@ -10,6 +10,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from uuid import UUID
 
 import pytest
 import pytest_asyncio
@@ -143,6 +144,7 @@ async def furnished(bare: Bench) -> Bench:
     await register_some(world, ids)
     await add_suppliers(world, ids)
     await open_cases(world, ids)
+    await sign_elsewhere(world, ids)
     await furnish_doors(world, ids)
     await world.raw(
         "UPDATE signers SET person_id = (SELECT person_id FROM users WHERE id = $1) WHERE request_id = ANY($2)",
@@ -150,6 +152,23 @@ async def furnished(bare: Bench) -> Bench:
         [ids["request_sent"], ids["request_released"]],
     )
     return bare
+
+
+async def sign_elsewhere(world: World, ids: dict[str, int]) -> None:
+    """A document that may belong to one order, and two that were linked to another: one is kept, one gone."""
+    email, now = "a.person.with.quite.a.long.address@buyer.example", world.services.clock.now()
+    for n, (order, state, kept) in enumerate(
+        (("sent", "suggested", None), ("released", "linked", b"k" * 32), ("released", "linked", None)), start=1
+    ):
+        await world.raw(
+            "INSERT INTO outside_documents (store_hash, account_id, document, record_kind, record_id, reasons, name,"
+            " signers, signed_at, state, found_at, decided_at, decided_by, signed_sha256, log_sha256, kept_at, gone)"
+            " VALUES ($1, $2, $3, 'order', $4, '{signer,template}', 'Framework contract for the season', $5, $6, $7,"
+            " $6, $6, $8, $9, $9, $6, $10)",
+            world.store_hash, world.account_id, UUID(int=n), str(ids[f"order_{order}"]),
+            [{"email": email, "signed_at": now.isoformat()}], now, state, world.store.owner.id, kept,
+            state == "linked" and kept is None,
+        )  # fmt: skip
 
 
 async def open_cases(world: World, ids: dict[str, int]) -> None:
@@ -432,6 +451,7 @@ FILLED = [
     Screen("order-untouched", "orders/{order_untouched}"),
     Screen("order-unseen", "orders/99999"),
     Screen("order-beside", "orders/{order_sent}/signatures"),
+    Screen("outside", "outside"),
     Screen("customer-beside", "customers/1/agreements"),
     Screen("product-beside", "products/77/requirements"),
     Screen("send", "orders/{order_untouched}", dialog("Send for signature")),

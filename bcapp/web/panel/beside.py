@@ -17,6 +17,7 @@ from bcapp.core.rules import RuleDefinition, parse_definition, sentence
 from bcapp.core.states import HoldState
 from bcapp.db import panel_requests
 from bcapp.db.decisions import list_decisions
+from bcapp.db.outside import list_of_record
 from bcapp.web.panel import Visit, panel
 from bcapp.web.panel.history import timeline
 from bcapp.web.panel.kinds import TABLE, shown_kinds
@@ -69,6 +70,7 @@ async def _record(request: Request, visit: Visit, record: RecordKey) -> Response
         acceptances=await db.fetch_all("acceptances_beside", {"store_hash": store_hash, "id": record.id})
         if record.kind == "customer"
         else [],
+        outside=await list_of_record(db, store_hash, record),
         can_release=is_held and visit.may("holds.override"),
         can_send=row is not None and visit.may("requests.send"),
         url=frame(request).url(request.scope["path"].split("/", 3)[3]),

@@ -12,8 +12,8 @@ from bcapp.web.panel.parts import Look
 from bcapp.web.status_words import N_
 
 REASONS: Mapping[str, str] = {
-    Reason.EXTERNAL_ID: N_("Its external id names it."),
-    Reason.SIGNER: N_("It was signed by somebody who signs here."),
+    Reason.EXTERNAL_ID: N_("Its external id names this record."),
+    Reason.SIGNER: N_("Somebody who signs for this record signed it."),
     Reason.TEMPLATE: N_("It was made from a template that your agreements use."),
 }
 
