@@ -205,6 +205,20 @@ def priority(kind: ActionKind) -> int:
             assert_never(kind)
 
 
+# What calls the signature account of its request.
+SIGNING = frozenset(
+    {
+        ActionKind.CREATE_DOCUMENT,
+        ActionKind.SEND_REQUEST,
+        ActionKind.CANCEL_REQUEST,
+        ActionKind.RESEND_REQUEST,
+        ActionKind.MEND_ADDRESS,
+        ActionKind.CHECK_COMPLETION,
+        ActionKind.FETCH_EVIDENCE,
+    }
+)
+
+
 def lane(kind: ActionKind, request_id: int | None) -> str:
     """Return the lane in which order is kept for a record.
 

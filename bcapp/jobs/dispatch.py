@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import structlog
@@ -17,7 +18,7 @@ from pgqueuer.qm import QueueManager
 from pgqueuer.queries import Queries
 
 from bcapp import changes, stores
-from bcapp.core.actions import ActionKind
+from bcapp.core.actions import SIGNING, ActionKind
 from bcapp.core.intents import AskPerson
 from bcapp.core.model import RecordKey
 from bcapp.core.stores import StoreDoing
@@ -44,7 +45,11 @@ PER_STORE = 20  # actions of one store in flight
 # Jobs of one worker: more of them than a processor and ten database connections can serve only wait for each other,
 # and what was queued first in priority does not end first.
 AT_ONCE = 20
+TURNS = 4  # actions that wait for one signature account which has just come back
+PUT_OFF = timedelta(seconds=10)  # whoever waits for a turn is put off for less
 MOST = 500
+MOST_SWEEPS = 100
+STORES_AT_ONCE = 4  # of which sweeps run
 HOLD_LATE = timedelta(seconds=30)
 BREAKER_LATE = timedelta(seconds=60)
 KEEP_DONE = timedelta(days=7)
@@ -138,8 +143,9 @@ class Worker:
         now, db = self._services.clock.now(), self._services.db
         limits = {"now": now, "per_store": PER_STORE, "most": MOST}
         kinds = {"kinds": list(ActionKind), "telling": list(TELLING), "leaving": list(LEAVING)}
+        turns = {"signing": list(SIGNING), "turns": TURNS, "soon": now + PUT_OFF}
         looks = await db.fetch_all("due_looks", limits)
-        actions = await db.fetch_all("due_actions", {**limits, **kinds})
+        actions = await db.fetch_all("due_actions", {**limits, **kinds, **turns})
         jobs = [look_job(r["store_hash"], r["record_kind"], r["record_id"]) for r in looks]
         jobs += [perform_job(r["store_hash"], r["id"], r["attempt"], r["priority"]) for r in actions]
         if jobs:
@@ -176,11 +182,23 @@ class Worker:
             await alarm_breaker(self._services, row["store_hash"], row["service"], row["account_id"])
 
     async def _sweeps(self) -> None:
+        """Run what is due, some stores beside each other: slow services of one keep no other one waiting."""
         now, db = self._services.clock.now(), self._services.db
-        for row in await db.fetch_all("due_sweeps", {"now": now, "most": 20}):
-            store = await fetch_store(db, row["store_hash"])
-            if store is not None and store.may(StoreDoing.WORK):
-                await sweep(self._services, self._vendors, row["store_hash"], row["name"], row["generation"])
+        due: dict[str, list[dict[str, Any]]] = {}
+        for row in await db.fetch_all("due_sweeps", {"now": now, "most": MOST_SWEEPS}):
+            due.setdefault(row["store_hash"], []).append(row)
+        room = asyncio.Semaphore(STORES_AT_ONCE)
+
+        async def of_store(store_hash: str, rows: list[dict[str, Any]]) -> None:
+            async with room:
+                store = await fetch_store(db, store_hash)
+                for row in rows if store is not None and store.may(StoreDoing.WORK) else ():
+                    try:
+                        await sweep(self._services, self._vendors, store_hash, row["name"], row["generation"])
+                    except Exception:
+                        log.exception("tick_failed", part="sweeps", store=store_hash, sweep=row["name"])
+
+        await asyncio.gather(*(of_store(store_hash, rows) for store_hash, rows in due.items()))
 
     async def _upkeep(self) -> None:
         now, db = self._services.clock.now(), self._services.db

@@ -70,17 +70,30 @@ RETURNING id, record_kind, record_id, lane, kind;
 -- global: the tick of every worker asks what is due in any store, first of its lane, at most some per store. What
 -- nobody may do now (the store waits for consent or is leaving, a newer release queued it) must not crowd out the rest.
 -- What was wanted first is done first, however often it was put off: an outage changes no order.
-SELECT store_hash, id, attempt, priority
-  FROM (SELECT a.store_hash, a.id, a.attempt, a.priority, a.due_at,
-               row_number() OVER (PARTITION BY a.store_hash ORDER BY a.priority, a.id) AS place
-          FROM actions a JOIN stores s ON s.store_hash = a.store_hash
-         WHERE a.state IN ('pending', 'started') AND a.due_at <= :now AND a.kind = ANY(CAST(:kinds AS text[]))
-           AND (s.state = 'active' OR a.kind = ANY(CASE WHEN s.state = 'reconsent' THEN CAST(:telling AS text[])
-                                                        ELSE CAST(:leaving AS text[]) END))
-           AND NOT EXISTS (SELECT 1 FROM actions b
-                            WHERE b.store_hash = a.store_hash AND b.record_kind = a.record_kind
-                              AND b.record_id = a.record_id AND b.lane = a.lane AND b.seq < a.seq
-                              AND b.state IN ('pending', 'started'))) due
+--
+-- A signature account that was away for long is called by turns (jobs/gates.py): only the first few of what waits for
+-- it come near it. What is due soon keeps its place, for it was put off a moment ago.
+WITH heads AS (
+    SELECT a.store_hash, a.id, a.attempt, a.priority, a.due_at,
+           CASE WHEN b.paced_until > :now THEN b.account_id END AS paced
+      FROM actions a JOIN stores s ON s.store_hash = a.store_hash
+      LEFT JOIN requests q ON q.store_hash = a.store_hash AND q.id = a.request_id
+                          AND a.kind = ANY(CAST(:signing AS text[]))
+      LEFT JOIN budgets b ON b.store_hash = q.store_hash AND b.service = 'core_signature' AND b.account_id = q.account_id
+     WHERE a.state IN ('pending', 'started') AND a.due_at <= :soon AND a.kind = ANY(CAST(:kinds AS text[]))
+       AND (s.state = 'active' OR a.kind = ANY(CASE WHEN s.state = 'reconsent' THEN CAST(:telling AS text[])
+                                                    ELSE CAST(:leaving AS text[]) END))
+       AND NOT EXISTS (SELECT 1 FROM actions b
+                        WHERE b.store_hash = a.store_hash AND b.record_kind = a.record_kind
+                          AND b.record_id = a.record_id AND b.lane = a.lane AND b.seq < a.seq
+                          AND b.state IN ('pending', 'started'))
+), turns AS (
+    SELECT *, row_number() OVER (PARTITION BY store_hash, paced ORDER BY priority, id) AS turn FROM heads
+), due AS (
+    SELECT *, row_number() OVER (PARTITION BY store_hash ORDER BY priority, id) AS place
+      FROM turns WHERE due_at <= :now AND (paced IS NULL OR turn <= :turns)
+)
+SELECT store_hash, id, attempt, priority FROM due
  WHERE place <= :per_store
  ORDER BY priority, place, due_at
  LIMIT :most;
