@@ -10,6 +10,7 @@ from bcapp.core.model import RecordKey
 from bcapp.db import Database, audit
 
 SWEEP = "outside"  # the sweep that finds them, and keeps the PDFs of those that were linked
+TASK = "signed_elsewhere"  # the store's task while there is something to decide on
 MOST_LISTED = 200
 
 
@@ -31,6 +32,11 @@ async def fetch_outside(db: Database, store_hash: str, outside_id: int) -> dict[
     return await db.fetch_one("fetch_outside", {"store_hash": store_hash, "id": outside_id})
 
 
+async def settle_task(db: Database, store_hash: str, now: datetime) -> None:
+    """Close the task that asks somebody to look, unless something is left to decide on."""
+    await db.execute("settle_outside", {"store_hash": store_hash, "kind": TASK, "now": now})
+
+
 async def link(db: Database, store_hash: str, row: Mapping[str, Any], author: int, now: datetime) -> bool:
     """Link a suggested document to its record; return False when somebody decided before.
 
@@ -41,6 +47,7 @@ async def link(db: Database, store_hash: str, row: Mapping[str, Any], author: in
         if await db.fetch_val("link_outside", {**of, "author": author, "now": now}) is None:
             return False
         await db.execute("drop_other_suggestions", {**of, "document": row["document"]})
+        await settle_task(db, store_hash, now)
         await db.execute("bring_sweep_forward", {"store_hash": store_hash, "name": SWEEP, "due_at": now})
         detail = {"document": row["document"]}
         await audit.append(
@@ -56,6 +63,7 @@ async def dismiss(db: Database, store_hash: str, row: Mapping[str, Any], author:
     async with db.transaction():
         if await db.fetch_val("dismiss_outside", values) is None:
             return False
+        await settle_task(db, store_hash, now)
         detail = {"document": row["document"]}
         await audit.append(
             db, store_hash, now, actor=f"user:{author}", event=event, record=record_of(row), detail=detail

@@ -22,14 +22,20 @@ from bcapp.core.outside import (
 )
 from bcapp.core.provider import ProviderDocument
 from bcapp.db import audit, chunks
+from bcapp.db.outside import TASK, settle_task
 from bcapp.errors import RefusedByUs, RemoteError, UnreadableInput
 from bcapp.jobs.accepting import data_key
+from bcapp.jobs.asking import ask_person
 from bcapp.jobs.rounds import Round, Swept
 from bcapp.jobs.signing import MOST_BYTES
 from bcapp.signature.client import CoreSignature
 
 log = structlog.get_logger(__name__)
 
+LOOK = (
+    "Documents that were signed in Core Signature without this app may belong to your records. Open Requests, Signed "
+    "elsewhere, and say on each record's page whether they do."
+)
 MOST_PAGES = 3  # from each end of the list of documents, of 100 each
 
 
@@ -49,6 +55,11 @@ async def sweep_outside(of: Round) -> Swept:
             continue
         counts["read"] += len(documents)
         counts["suggested"] += await _compare(of, account["id"], documents)
+    async with of.services.db.transaction():
+        if counts["suggested"]:
+            record = RecordKey("store", of.store.hash)
+            await ask_person(of.services.db, of.store.hash, record, of.now, kind=TASK, text=LOOK)
+        await settle_task(of.services.db, of.store.hash, of.now)
     return of.now, counts
 
 
@@ -58,7 +69,7 @@ async def sweep_outside(of: Round) -> Swept:
 async def _compare(of: Round, account_id: int, documents: Sequence[ProviderDocument]) -> int:
     """Write down which records documents of an account may belong to; return how many suggestions are new."""
     db, store_hash = of.services.db, of.store.hash
-    seen = [d for d in documents if _is_uuid(d.uuid)]
+    seen = [d for d in documents if _can_be_kept(d)]
     sharing = await db.fetch_all("outside_sharing", {"store_hash": store_hash, "account_id": account_id})
     others = [r["store_hash"] for r in sharing]
     fresh = [d for d in seen if may_be_suggested(d, store_hash, of.now)]
@@ -80,10 +91,12 @@ async def _compare(of: Round, account_id: int, documents: Sequence[ProviderDocum
         return int(await db.fetch_val("keep_suggestions", {**values, "now": of.now})) if rows else 0
 
 
-def _is_uuid(text: str) -> bool:
+def _can_be_kept(document: ProviderDocument) -> bool:
+    """Return whether what a stranger wrote into a document can stand in our tables."""
+    texts = (document.name, document.external_id, document.template, *(s.email for s in document.signers))
     try:
-        return str(UUID(text)) == text
-    except ValueError:
+        return str(UUID(document.uuid)) == document.uuid and b"\0" not in "".join(texts).encode()
+    except ValueError:  # no uuid, or halves of characters
         return False
 
 

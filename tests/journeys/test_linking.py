@@ -63,12 +63,16 @@ async def test_a_document_signed_elsewhere_is_suggested_and_linked_by_a_person(w
     )
     foreign = await signed_by_hand(world, "Not ours", signer["email"], external_id=f"other1:order:{order.id}")
     stranger = await signed_by_hand(world, "Nobody's", "x@elsewhere.example")
+    broken = await signed_by_hand(world, "Not a text \0", signer["email"])
     await world.swept("outside")
     rows = await world.raw("SELECT id, CAST(document AS text), record_id, reasons FROM outside_documents ORDER BY id")
     by_document = {r["document"]: r for r in rows}
     assert {d: r["reasons"] for d, r in by_document.items()} == {ours: ["signer"], named: ["external_id"]}
     assert {r["record_id"] for r in rows} == {str(order.id)}
-    assert not {foreign, stranger} & set(by_document)
+    assert not {foreign, stranger, broken} & set(by_document)
+
+    asked = "SELECT done_at IS NULL AS is_open FROM tasks WHERE kind = 'signed_elsewhere'"
+    assert await world.raw(asked) == [{"is_open": True}]
 
     session, _ = await open_panel(world)
     root = f"/s/{world.store_hash}"
@@ -85,6 +89,7 @@ async def test_a_document_signed_elsewhere_is_suggested_and_linked_by_a_person(w
         await browser.post(f"{root}/outside/{dismissed}/dismiss")
         page = (await browser.post(f"{root}/outside/{linked}/link")).text
         assert "linked by hand" in page
+        assert await world.raw(asked) == [{"is_open": False}]
         assert "From the ERP" not in page
 
         async def kept() -> Any:

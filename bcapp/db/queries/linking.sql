@@ -159,6 +159,12 @@ SELECT d.id, d.record_kind, d.record_id, d.reasons, d.name, d.signers, d.signed_
  WHERE d.store_hash = :store_hash AND d.state = 'suggested'
  ORDER BY d.signed_at DESC NULLS LAST, d.document, d.id LIMIT :most;
 
+-- settle_outside --
+-- The task that asks somebody to look, once nothing is left to decide on.
+UPDATE tasks SET done_at = :now
+ WHERE store_hash = :store_hash AND kind = :kind AND done_at IS NULL
+   AND NOT EXISTS (SELECT FROM outside_documents d WHERE d.store_hash = :store_hash AND d.state = 'suggested');
+
 -- link_outside --
 UPDATE outside_documents SET state = 'linked', decided_at = :now, decided_by = :author
  WHERE store_hash = :store_hash AND id = :id AND state = 'suggested' RETURNING id;
