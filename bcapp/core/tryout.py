@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from bcapp.core.conditions import ConditionTrace
 from bcapp.core.decisions import is_close
 from bcapp.core.fields import Reading
-from bcapp.core.kinds.kind import Brief, Kind
+from bcapp.core.kinds.kind import Kind
 from bcapp.core.model import Money
 from bcapp.core.rules import Glance, RuleDefinition, RuleInForce, glance
 from bcapp.errors import UnreadableInput
@@ -27,11 +27,19 @@ NOT_ITS = frozenset({"not_placed", "not_storefront"})
 
 
 class PastRecord(NamedTuple):
-    """A stored record. facts: as Kind.dump left them."""
+    """A stored record as a page of many has it, texts as they are: most of them are looked at for a moment only.
+
+    at: when it was made, ISO 8601 in UTC. customer, has_email: see Brief. amount: None where there is no money; with
+    its currency. facts: as Kind.dump left them.
+    """
 
     id: str
-    created_at: datetime
-    brief: Brief
+    label: str
+    at: str
+    customer: str
+    has_email: bool
+    amount: str | None
+    currency: str
     facts: Mapping[str, Any]
 
 
@@ -126,12 +134,15 @@ def add(tally: Tally, record: PastRecord, seen: Glance, reading: Reading) -> Non
         tally.outside += 1
         return
     tally.looked += 1
-    at = record.created_at.isoformat()
+    at = record.at
     if at < tally.oldest or not tally.oldest:
         tally.oldest = at
     if at > tally.newest:
         tally.newest = at
-    week = tally.weeks.setdefault(_week_of(record.created_at.astimezone(reading.zone).date()), [0, 0])
+    monday = _week_of(datetime.fromisoformat(at).astimezone(reading.zone).date())
+    week = tally.weeks.get(monday)
+    if week is None:
+        week = tally.weeks[monday] = [0, 0]
     week[0] += 1
     if seen.decision == "would_ask":
         week[1] += 1
@@ -148,12 +159,13 @@ def _week_of(day: date) -> str:
 
 def _ask(tally: Tally, record: PastRecord, distance: int) -> None:
     tally.asked += 1
-    money, customer = record.brief.money, record.brief.customer
+    customer = record.customer
     if distance:
         tally.unjudged += 1
-    if money is not None:
-        tally.held[money.currency] = f"{Decimal(tally.held.get(money.currency, '0')) + money.amount:f}"
-    if not record.brief.has_email:
+    if record.amount is not None:
+        held = Decimal(tally.held.get(record.currency, "0")) + Decimal(record.amount)
+        tally.held[record.currency] = f"{held:f}"
+    if not record.has_email:
         tally.without_email += 1
     if not customer or customer != tally.customer:
         tally.customer, tally.customer_asked = customer, 0
@@ -181,17 +193,10 @@ def _pass(tally: Tally, record: PastRecord, lacking: ConditionTrace, *, several:
 
 def _keep(rows: list[list[str]], record: PastRecord, most: int) -> None:
     """Keep the newest rows, as a heap: the oldest of them stands first."""
-    at = record.created_at.isoformat()
+    at = record.at
     if len(rows) >= most and at < rows[0][0]:
         return
-    money = record.brief.money
-    row = [
-        at,
-        record.id,
-        record.brief.label,
-        f"{money.amount:f}" if money else "",
-        money.currency if money else "",
-    ]
+    row = [at, record.id, record.label, record.amount or "", record.currency if record.amount else ""]
     if len(rows) < most:
         heapq.heappush(rows, row)
     else:

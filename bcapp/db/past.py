@@ -9,8 +9,8 @@ from typing import Any
 
 from bcapp.core.actions import ActionKind
 from bcapp.core.kinds import KINDS
-from bcapp.core.kinds.kind import Brief, Kind
-from bcapp.core.model import Money, RecordKey
+from bcapp.core.kinds.kind import Kind
+from bcapp.core.model import RecordKey
 from bcapp.core.rules import RuleDefinition, RuleInForce, dump_definition, needs_of, parse_definition
 from bcapp.core.tryout import DAYS, MOST_OVERLAPS, PastRecord, Tally, draft
 from bcapp.db import Database
@@ -96,7 +96,7 @@ async def past_page(
     without: frozenset[str] = frozenset(),
 ) -> tuple[list[PastRecord], Cursor]:
     """Return the next records, customer by customer, and where they end. without: keys of the facts left out."""
-    rows = await db.fetch_all(
+    page = await db.fetch_val(
         "past_page",
         {
             "store_hash": store_hash,
@@ -109,22 +109,9 @@ async def past_page(
             "without": sorted(without),
         },
     )
-    records = [
-        PastRecord(
-            r["id"],
-            r["created_at"],
-            Brief(
-                r["label"],
-                None,
-                r["customer"],
-                r["has_email"],
-                Money(r["amount"], r["currency"]) if r["amount"] is not None else None,
-            ),
-            r["facts"],
-        )
-        for r in rows
-    ]
-    end = Cursor(rows[-1]["customer"], rows[-1]["created_at"], rows[-1]["id"]) if rows else after
+    records = [PastRecord._make(row) for row in page or ()]
+    last = records[-1] if records else None
+    end = Cursor(last.customer, datetime.fromisoformat(last.at), last.id) if last else after
     return records, end
 
 

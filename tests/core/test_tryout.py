@@ -21,7 +21,13 @@ READING = Reading(NOW, storefront_channels=frozenset({1}))
 
 def past(number: int, **changes: Any) -> PastRecord:
     facts = order(id=number, **changes)
-    return PastRecord(str(number), facts.created_at, ORDER.brief(facts), ORDER.dump(facts))
+    brief = ORDER.brief(facts)
+    assert brief.money is not None
+    at, money = facts.created_at.isoformat(), brief.money
+    return PastRecord(
+        str(number), brief.label, at, brief.customer, brief.has_email, f"{money.amount:f}", money.currency,
+        ORDER.dump(facts),
+    )  # fmt: skip
 
 
 def tried(records: list[PastRecord], wanted: RuleDefinition | None = None, *live: Any) -> Tally:

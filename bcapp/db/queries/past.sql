@@ -71,12 +71,15 @@ SELECT id, label, created_at, modified_at, read_at, complete, facts, customer, h
 
 -- past_page --
 -- Customer by customer, so that repeats are counted without a list of customers.
-SELECT id, label, created_at, customer, has_email, amount, currency, facts - CAST(:without AS text[]) AS facts
-  FROM past_records
- WHERE store_hash = :store_hash AND kind = :kind
-   AND (customer, created_at, id) > (:customer, CAST(:created_at AS timestamptz), :id)
-   AND created_at >= :since
- ORDER BY customer, created_at, id LIMIT :most;
+-- One value for the whole page: a value for each column of each record takes three times as long to read.
+SELECT json_agg(json_build_array(id, label, created_at, customer, has_email, CAST(amount AS text), currency, facts)
+                ORDER BY customer, created_at, id)
+  FROM (SELECT id, label, created_at, customer, has_email, amount, currency, facts - CAST(:without AS text[]) AS facts
+          FROM past_records
+         WHERE store_hash = :store_hash AND kind = :kind
+           AND (customer, created_at, id) > (:customer, CAST(:created_at AS timestamptz), :id)
+           AND created_at >= :since
+         ORDER BY customer, created_at, id LIMIT :most) page;
 
 -- past_count --
 SELECT count(*) FROM past_records WHERE store_hash = :store_hash AND kind = :kind AND created_at >= :since;
