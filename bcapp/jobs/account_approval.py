@@ -366,7 +366,10 @@ async def undo_account(work: Work) -> Outcome:
         facts = await _customer(work, client)
         if facts is None:
             return skipped(GONE)
-        if facts.group_id == left.get("group_id") and facts.group_id != found["group_id"]:
+        if facts.group_id not in (left.get("group_id"), found["group_id"]):
+            problems = ["The customer was moved to another group since, so the group was not set back."]
+            return Outcome(left_as={"group_id": facts.group_id}, intents=_told(work, problems))
+        if facts.group_id != found["group_id"]:
             await client.put_customer(facts.id, customer_group_id=found["group_id"])
         return Outcome(left_as={"group_id": found["group_id"]})
     return await _undo_company(work, found, left)

@@ -453,12 +453,7 @@ async def release_held(request: Request, visit: Visit) -> Response:
     record = await _held_record(request, visit)
     s = visit.services
     held = {h.record: h for h in await list_held(s.db, visit.store.hash)}
-    hidden = {supplier_record(h.id): h for h in await list_left_hidden(s.db, visit.store.hash)}
-    if record in hidden and not hidden[record].asked:
-        async with s.db.transaction():
-            await queue_action(s.db, visit.store.hash, ActionKind.SHOW_PRODUCTS, record, visit.now)
-            actor = f"user:{visit.user.id}"
-            await append(s.db, visit.store.hash, visit.now, actor=actor, event="products_asked_back", record=record)
+    if await _show_products(visit, record):
         toast, kind = "Its products are being shown again.", "success"
     elif record not in held or held[record].asked:
         toast, kind = "It is not held any more, or is being released.", "info"
@@ -467,6 +462,20 @@ async def release_held(request: Request, visit: Visit) -> Response:
         await say_command(s.db, s.secrets, visit.store.hash, record, command, visit.now)
         toast, kind = "It is being released.", "success"
     return go(request, _frame(request, visit).url("settings/uninstall"), toast=toast, toast_kind=kind)
+
+
+async def _show_products(visit: Visit, record: RecordKey) -> bool:
+    """Have the products shown that a supplier left hidden; False when there are none, or somebody asked already."""
+    db, store_hash = visit.services.db, visit.store.hash
+    async with db.transaction():
+        await db.fetch_one("lock_record", {"store_hash": store_hash, "kind": record.kind, "id": record.id})
+        hidden = {supplier_record(h.id): h for h in await list_left_hidden(db, store_hash)}
+        if record not in hidden or hidden[record].asked:
+            return False
+        await queue_action(db, store_hash, ActionKind.SHOW_PRODUCTS, record, visit.now)
+        actor = f"user:{visit.user.id}"
+        await append(db, store_hash, visit.now, actor=actor, event="products_asked_back", record=record)
+    return True
 
 
 @panel("holds.override")
