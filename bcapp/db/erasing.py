@@ -139,6 +139,10 @@ async def _erase(
         "cases": await db.fetch_val("erase_cases", {"store_hash": store_hash, "email": email, "pattern": pattern}),
         "rows of imports": await db.fetch_val("erase_import_rows", {"store_hash": store_hash, "pattern": pattern})
         + await db.fetch_val("erase_supplier_lines", {"store_hash": store_hash, "pattern": pattern}),
+        # Before the contacts: it is by them that a supplier's papers are known.
+        "papers that were uploaded": await db.fetch_val(
+            "erase_papers", {"store_hash": store_hash, "email": email, "requests": all_ids, **keys}
+        ),
         "contacts of suppliers": await db.fetch_val(
             "erase_supplier_contacts", {"store_hash": store_hash, "email": email}
         ),

@@ -804,6 +804,38 @@ CREATE TABLE supplier_checklist (
     FOREIGN KEY (store_hash, supplier_id) REFERENCES suppliers (store_hash, id) ON DELETE CASCADE
 );
 
+CREATE TABLE papers (                                       -- files of what a party hands in; erased with the person, the days stay
+    store_hash  text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    id          bigint GENERATED ALWAYS AS IDENTITY,
+    record_kind text NOT NULL,
+    record_id   text NOT NULL,
+    name        text NOT NULL,                              -- of a supplier: an item of its checklist
+    media       text NOT NULL CHECK (media IN ('application/pdf', 'image/png', 'image/jpeg')),
+    size_bytes  integer NOT NULL,
+    sha256      bytea NOT NULL,
+    state       text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'accepted', 'refused', 'dropped', 'replaced')),
+    why         text NOT NULL DEFAULT '',                   -- refused: a word to the party
+    expires_on  date,                                       -- as entered when it was accepted
+    request_id  bigint,                                     -- the party came from this request's page; null: staff uploaded it
+    uploaded_by bigint NOT NULL,                            -- a user; 0: the party
+    uploaded_at timestamptz NOT NULL,
+    judged_by   bigint,
+    judged_at   timestamptz,
+    PRIMARY KEY (store_hash, id)
+);
+CREATE INDEX papers_of_record ON papers (store_hash, record_kind, record_id, name, id);
+CREATE UNIQUE INDEX papers_waiting ON papers (store_hash, record_kind, record_id, name) WHERE state = 'waiting';
+CREATE UNIQUE INDEX papers_accepted ON papers (store_hash, record_kind, record_id, name) WHERE state = 'accepted';
+
+CREATE TABLE paper_pieces (                                 -- its bytes, 256 kB each, sealed; not shared by hash, so that they go with it
+    store_hash text NOT NULL,
+    paper_id   bigint NOT NULL,
+    position   integer NOT NULL,
+    content    bytea NOT NULL,
+    PRIMARY KEY (store_hash, paper_id, position),
+    FOREIGN KEY (store_hash, paper_id) REFERENCES papers (store_hash, id) ON DELETE CASCADE
+);
+
 CREATE TABLE supplier_products (                            -- a product that a supplier keeps hidden, or is about to
     store_hash  text NOT NULL,
     supplier_id bigint NOT NULL,

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from bcapp.core.agreements import Page
 from bcapp.core.model import PlacedField, Signer
+from bcapp.core.papers import MOST_BYTES as MOST_OF_PAPER
+from bcapp.core.papers import media_of
 from bcapp.core.states import SignerRole
 from bcapp.documents.inspect import MAX_PAGES, fields_in_pages, parse_pages, require_fields, told
 from bcapp.documents.pool import READING, DocumentTooHeavy, WorkFailed
@@ -45,6 +47,21 @@ async def inspect_upload(content: bytes) -> Upload:
     except UnreadableInput as exc:
         raise RefusedByUs(f"The PDF cannot be used: {exc}.") from exc
     return Upload(len(pages), hashlib.sha256(content).hexdigest(), pages[0].width, pages[0].height, fields)
+
+
+async def inspect_paper(content: bytes) -> str:
+    """Return what kind of file a paper is, as its media type; raise RefusedByUs with a sentence when it is not taken.
+
+    A picture is recognised, not decoded: it is never shown by us, only handed to staff as a download.
+    """
+    media = media_of(content)
+    if not media:
+        raise RefusedByUs("Upload a PDF, or a whole picture as JPEG or PNG.")
+    if len(content) > MOST_OF_PAPER:
+        raise RefusedByUs(f"The file is {len(content) / 2**20:.1f} MB; 10 MB are allowed.")
+    if media == "application/pdf":
+        await inspect_upload(content)
+    return media
 
 
 def require_tags_for(fields: Sequence[PlacedField], signers: Sequence[Signer]) -> None:

@@ -531,6 +531,7 @@ FILLED = [
     Screen("supplier-new-refused", "suppliers/new", press("Add the supplier", shown=REFUSED)),
     Screen("supplier-invite", "suppliers/{supplier}", dialog("Products while unsigned")),
     Screen("supplier-papers", "suppliers/{supplier}", dialog("Enter papers")),
+    Screen("supplier-paper-upload", "suppliers/{supplier}/papers/upload"),
     Screen("supplier-deactivate", "suppliers/{supplier}", dialog("Deactivate")),
     Screen("supplier-lists-refused", "suppliers/lists", press("See what it means", shown=REFUSED)),
     Screen("supplier-list", "suppliers/lists/{supplier_list}"),

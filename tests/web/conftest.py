@@ -34,6 +34,7 @@ TABLES = (
     "supplier_imports", "supplier_import_lines", "cases", "case_lines", "case_refunds", "sign_links", "questions",
     "notices", "api_keys", "webhook_endpoints",
     "registrations", "paper_forms", "known_serials", "webhook_messages", "webhook_sends", "webhook_tries",
+    "papers", "paper_pieces",
 )  # fmt: skip
 
 

@@ -15,9 +15,10 @@ from bcapp.core.agreements import speaks
 from bcapp.core.inputs import typed_inputs
 from bcapp.core.kinds import KINDS
 from bcapp.core.model import RecordKey, SignatureRequest
+from bcapp.core.papers import ENDINGS
 from bcapp.core.rules import parse_definition
 from bcapp.core.states import RequestStatus, SignerState, Wanted
-from bcapp.db import audit, chunks, panel_requests
+from bcapp.db import audit, chunks, panel_requests, papers
 from bcapp.db.actions import queue_heads
 from bcapp.db.agreements import fetch_binding
 from bcapp.db.panel_requests import Search
@@ -505,6 +506,8 @@ async def fetch_download(request: Request) -> Response:
             name, content = await _document(services, store_hash, rest)
         elif kind == "acceptance":
             name, content = await _imported(services, store_hash, rest)
+        elif kind == "handed":
+            return await handed_in(services, store_hash, int(rest))
         elif kind == "paper":
             name, content = await _on_paper(services, store_hash, rest)
         elif kind == "outside":
@@ -513,13 +516,7 @@ async def fetch_download(request: Request) -> Response:
             name, content = await previews.agreement_preview(services, store_hash, rest, now)
     except Refusal as refusal:
         return refusal.page(request)
-    headers = {
-        "Content-Disposition": f'attachment; filename="{name}"',
-        "Cache-Control": "no-store",
-        "X-Content-Type-Options": "nosniff",
-        "Content-Security-Policy": "default-src 'none'; sandbox",
-    }
-    return Response(content, media_type="application/pdf", headers=headers)
+    return Response(content, media_type="application/pdf", headers=attachment(name))
 
 
 fetch_download.permission = "requests.download"  # type: ignore[attr-defined]
@@ -532,6 +529,29 @@ async def _imported(services: Services, store_hash: str, subject: str) -> tuple[
         raise not_found()
     content = await _kept(services, store_hash, bytes(row["document_sha256"]))
     return f"acceptance-{row['id']}.pdf", content
+
+
+async def handed_in(services: Services, store_hash: str, paper_id: int) -> Response:
+    """Answer a paper that a party handed in, as the kind of file that it was recognised as."""
+    row = await services.db.fetch_one("fetch_handed_in", {"store_hash": store_hash, "id": paper_id})
+    key = await panel_requests.data_key(services.db, services.secrets, store_hash)
+    if row is None or key is None:
+        raise not_found()
+    try:
+        content = await papers.read_paper(services.db, key, store_hash, paper_id, bytes(row["sha256"]))
+    except (chunks.NotKept, SealBroken):
+        raise Refusal(404, "The file is not here any more", "It was refused, or a newer one came.") from None
+    name = f"{row['record_kind'].replace('_', '-')}-{row['record_id']}-paper-{paper_id}.{ENDINGS[row['media']]}"
+    return Response(content, media_type=row["media"], headers=attachment(name))
+
+
+def attachment(name: str) -> dict[str, str]:
+    return {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+    }
 
 
 async def _on_paper(services: Services, store_hash: str, subject: str) -> tuple[str, bytes]:

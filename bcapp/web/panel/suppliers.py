@@ -289,7 +289,7 @@ async def _products(visit: Visit, supplier_id: int, what: str) -> None:
 
 @panel("suppliers.edit")
 async def change_papers(request: Request, visit: Visit) -> Response:
-    """Enter which papers are there and until when. Only days are kept; the agreement's own are its signature's."""
+    """Enter which papers are there and until when; the agreement's own days are its signature's."""
     facts = await _fetch(request, visit)
     back = frame(request).url(f"suppliers/{facts.id}")
     kept = [p for p in facts.papers if p.name != AGREEMENT]

@@ -10,8 +10,11 @@ from typing import Any
 from bcapp.core.calendars import zone_or_utc
 from bcapp.core.kinds.supplier import SupplierFacts
 from bcapp.core.options import Options
+from bcapp.core.papers import FILED
 from bcapp.core.rules import parse_definition
-from bcapp.core.suppliers import ALL
+from bcapp.core.suppliers import ALL, ITEMS
+from bcapp.db.panel_requests import user_names
+from bcapp.db.papers import papers_of
 from bcapp.db.suppliers import fetch_supplier
 from bcapp.web.panel import Visit
 from bcapp.web.panel.parts import Button, Look
@@ -26,6 +29,13 @@ PAPER_STATES = {
     "ending": (N_("Ends soon"), "warning"),
     "ended": (N_("Ended"), "danger"),
     "not_needed": (N_("Not needed"), "secondary"),
+}
+FILE_STATES = {
+    "waiting": (N_("To be looked at"), "warning"),
+    "accepted": (N_("Accepted"), "success"),
+    "refused": (N_("Refused"), "danger"),
+    "dropped": (N_("A newer one came"), "secondary"),
+    "replaced": (N_("Counted earlier"), "secondary"),
 }
 COVER_WORDS = {"brand": N_("Brand"), "category": N_("Category"), "product": N_("Product")}
 
@@ -76,6 +86,22 @@ def paper_rows(facts: SupplierFacts, on: date) -> list[dict[str, Any]]:
     return [{"paper": p, "state": p.state(on), "word": PAPER_STATES[p.state(on)]} for p in facts.papers]
 
 
+async def file_rows(look: Look) -> list[dict[str, Any]]:
+    db, store_hash = look.visit.services.db, look.visit.store.hash
+    rows = await papers_of(db, store_hash, look.record)
+    names = await user_names(db, store_hash) if any(r["uploaded_by"] for r in rows) else {}
+    return [
+        {
+            "row": r,
+            "label": ITEMS.get(r["name"], r["name"]),
+            "word": FILE_STATES[r["state"]],
+            "who": names.get(r["uploaded_by"], f"User {r['uploaded_by']}") if r["uploaded_by"] else "",
+            "filed": r["state"] in FILED,
+        }
+        for r in rows
+    ]
+
+
 async def more(look: Look) -> dict[str, Any]:
     visit = look.visit
     facts = await fetch_supplier(visit.services.db, visit.store.hash, int(look.record.id))
@@ -92,6 +118,7 @@ async def more(look: Look) -> dict[str, Any]:
         "buttons": buttons,
         "supplier": facts,
         "papers": paper_rows(facts, on),
+        "files": await file_rows(look),
         "cover_words": COVER_WORDS,
         "choice": await hide_choice(visit, facts),
         "hold_rows": [("Products hidden now", str(facts.hidden) if facts.hidden else None)],

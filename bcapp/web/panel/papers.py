@@ -1,0 +1,163 @@
+"""Papers of a supplier as files: staff upload them, look at what the supplier sent, accept or refuse it."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bcapp.core.kinds.supplier import SupplierFacts
+from bcapp.core.papers import MOST_BYTES, WHY_CHARACTERS, PaperState
+from bcapp.core.suppliers import AGREEMENT, ITEMS, read_day
+from bcapp.db import audit, suppliers
+from bcapp.db.panel_requests import data_key
+from bcapp.db.suppliers import supplier_record
+from bcapp.documents.uploads import inspect_paper
+from bcapp.errors import RefusedByUs
+from bcapp.jobs.papers import accept, hand_in, refuse
+from bcapp.web import session
+from bcapp.web.forms import read_form
+from bcapp.web.panel import Visit, panel
+from bcapp.web.panel.screen import Given, answer, frame, path_id
+from bcapp.web.refusals import not_found
+from bcapp.web.render import download, go
+from bcapp.web.status_words import N_
+
+NAMES = tuple((name, label) for name, label in ITEMS.items() if name != AGREEMENT)
+NO_KEY = "The store has no key for documents, so nothing can be kept. Install the app again, then upload it."
+JUDGEMENTS = (("accept", N_("Accept it")), ("refuse", N_("Refuse it")))
+
+
+async def _supplier(request: Request, visit: Visit) -> SupplierFacts:
+    facts = await suppliers.fetch_supplier(visit.services.db, visit.store.hash, path_id(request))
+    if facts is None:
+        raise not_found()
+    return facts
+
+
+async def _paper(request: Request, visit: Visit, facts: SupplierFacts) -> dict[str, Any]:
+    text = str(request.path_params["paper"])
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else 0
+    row = await visit.services.db.fetch_one("fetch_handed_in", {"store_hash": visit.store.hash, "id": number})
+    if row is None or (row["record_kind"], row["record_id"]) != ("supplier", str(facts.id)):
+        raise not_found()
+    return row
+
+
+def _until(given: Given) -> date | None:
+    """Return the last day as typed, None for a paper that counts for good."""
+    text = given.raw("until").strip()
+    day = read_day(text) if text else None
+    if text and day is None:
+        given.errors["until"] = "A day is written like 2027-12-31."
+    return day
+
+
+async def read_file(form: FormData, errors: dict[str, str]) -> tuple[bytes, str]:
+    """Return an uploaded paper and its media type; what is wrong with it stands in errors."""
+    upload = form.get("file")
+    if not isinstance(upload, UploadFile) or not upload.filename:
+        errors["file"] = "Choose the paper: a PDF, or a picture."
+        return b"", ""
+    content = await upload.read()
+    try:
+        return content, await inspect_paper(content)
+    except RefusedByUs as exc:
+        errors["file"] = str(exc)
+        return b"", ""
+
+
+@panel("suppliers.edit")
+async def upload_paper(request: Request, visit: Visit) -> Response:
+    """Take a paper that staff got; it counts at once, with the last day that they entered."""
+    facts = await _supplier(request, visit)
+    back = frame(request).url(f"suppliers/{facts.id}")
+    values, errors = {"name": NAMES[0][0], "until": ""}, dict[str, str]()
+    if request.method == "POST":
+        form = await read_form(request)
+        given = Given(form)
+        values = {"name": given.raw("name")[:20], "until": given.raw("until")[:20]}
+        name = given.choice("name", "Choose which paper it is.", [n for n, _ in NAMES])
+        until = _until(given)
+        content, media = await read_file(form, given.errors)
+        errors = given.errors
+        db, s, by = visit.services.db, visit.store, visit.user.id
+        key = await data_key(db, visit.services.secrets, s.hash)
+        if key is None and not errors:
+            errors["file"] = NO_KEY
+        if not errors and key is not None:
+            async with db.transaction():
+                paper_id = await hand_in(
+                    db, key, s.hash, supplier_record(facts.id),
+                    name=name, content=content, media=media, by=by, request_id=None, now=visit.now,
+                )  # fmt: skip
+                if paper_id is not None:
+                    await accept(db, s, facts, paper_id, expires_on=until, by=by, now=visit.now)
+            if paper_id is not None:
+                return go(request, back, toast="The paper is kept, and counts.")
+            errors["file"] = "Another file of this paper came in this moment. Look at that one first."
+    return answer(
+        request, visit, "panel/paper_upload.html", None, 422 if errors else 200,
+        active="requests", facts=facts, back=back, action=request.url.path, names=NAMES, values=values, errors=errors,
+        most=MOST_BYTES >> 20,
+    )  # fmt: skip
+
+
+@panel("suppliers.edit")
+async def judge_paper(request: Request, visit: Visit) -> Response:
+    """Accept a paper that the supplier sent, with its last day, or refuse it with a word."""
+    facts = await _supplier(request, visit)
+    row = await _paper(request, visit, facts)
+    back = frame(request).url(f"suppliers/{facts.id}")
+    if row["state"] != PaperState.WAITING:
+        return go(request, back, toast="It was decided before, or a newer one came.", toast_kind="info")
+    values, errors = {"answer": "accept", "until": "", "why": ""}, dict[str, str]()
+    if request.method == "POST":
+        given = Given(await read_form(request))
+        values = {name: given.raw(name)[: 2 * WHY_CHARACTERS] for name in values}
+        what = given.choice("answer", "Choose whether you accept it.", [name for name, _ in JUDGEMENTS])
+        until = _until(given) if what == "accept" else None
+        why = given.text("why", "The word to the supplier", WHY_CHARACTERS, required=True) if what == "refuse" else ""
+        errors = given.errors
+        if not errors:
+            db, by, number = visit.services.db, visit.user.id, int(row["id"])
+            if what == "accept":
+                done = await accept(db, visit.store, facts, number, expires_on=until, by=by, now=visit.now)
+            else:
+                record = supplier_record(facts.id)
+                done = await refuse(db, visit.store.hash, record, number, why=why, by=by, now=visit.now)
+            if not done:
+                return go(request, back, toast="It was decided before, or a newer one came.", toast_kind="info")
+            said = "The paper is accepted, and counts." if what == "accept" else "The paper is refused."
+            return go(request, back, toast=said)
+    return answer(
+        request, visit, "panel/paper_judge.html", None, 422 if errors else 200,
+        active="requests", facts=facts, back=back, action=request.url.path, row=row, label=ITEMS[row["name"]],
+        judgements=JUDGEMENTS, values=values, errors=errors, most=WHY_CHARACTERS,
+    )  # fmt: skip
+
+
+@panel("requests.download")
+async def ask_file(request: Request, visit: Visit) -> Response:
+    """Answer a ticket for the file of a paper."""
+    await read_form(request)
+    facts = await _supplier(request, visit)
+    row = await _paper(request, visit, facts)
+    db, store_hash = visit.services.db, visit.store.hash
+    ticket = await session.add_ticket(db, store_hash, visit.user.id, f"handed:{row['id']}", visit.now)
+    await audit.append(
+        db, store_hash, visit.now, actor=visit.actor, event="document_downloaded", record=supplier_record(facts.id),
+        detail={"paper": row["id"], "sha256": bytes(row["sha256"]).hex()},
+    )  # fmt: skip
+    return download(request, frame(request).url(f"download/{ticket}"))
+
+
+ROUTES = [
+    Route("/suppliers/{id}/papers/upload", upload_paper, methods=["GET", "POST"], name="paper_upload"),
+    Route("/suppliers/{id}/papers/{paper}", judge_paper, methods=["GET", "POST"], name="paper_judge"),
+    Route("/suppliers/{id}/papers/{paper}/file", ask_file, methods=["POST"], name="paper_file"),
+]
