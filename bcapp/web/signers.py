@@ -11,20 +11,30 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from bcapp.core.actions import ActionKind
+from bcapp.core.calendars import zone_or_utc
+from bcapp.core.kinds.supplier import SUPPLIER
 from bcapp.core.model import SignatureRequest, Signer
+from bcapp.core.papers import MOST_BYTES, UPLOADS_A_DAY, Asked, asked_of
 from bcapp.core.signer_page import LOOKS, UNSIGNED, Doable, PageState, doable, state_of
 from bcapp.core.signer_words import language_of, record_words, say
 from bcapp.core.states import Purpose, SignerRole, SignerState
 from bcapp.core.stores import StoreDoing
 from bcapp.db import audit
 from bcapp.db.actions import queue_action
+from bcapp.db.panel_requests import data_key
+from bcapp.db.papers import latest, papers_of
 from bcapp.db.requests import fetch_request
 from bcapp.db.stores import Store, fetch_store
+from bcapp.db.suppliers import fetch_supplier
+from bcapp.documents.uploads import inspect_paper
+from bcapp.errors import RefusedByUs
+from bcapp.jobs.papers import hand_in
 from bcapp.jobs.questions import ask_question
 from bcapp.services import Services
 from bcapp.sign_links import DECLINED, SIGNED, sign_digest, store_of_link
@@ -39,7 +49,8 @@ QUESTIONS_A_DAY = 3
 QUESTION_CHARACTERS = 1000
 POLLS = 60  # of a page that waits for an answer to be read: two minutes
 DAY = timedelta(days=1)
-SAID = ("resent", "resent_lately", "question_sent", "question_many")
+SAID = ("resent", "resent_lately", "question_sent", "question_many", "paper_sent", "paper_many")
+HANDS_IN = frozenset(PageState) - {PageState.REPLACED, PageState.WITHDRAWN, PageState.FORWARDED, PageState.COPY}
 
 
 @dataclass(frozen=True)
@@ -91,7 +102,9 @@ async def show(request: Request) -> Response:
         return refusal.page(request)
 
 
-async def _answer(request: Request, guest: Guest, *, error: str = "", text: str = "", status: int = 200) -> Response:
+async def _answer(
+    request: Request, guest: Guest, *, error: str = "", text: str = "", wrong_paper: str = "", status: int = 200
+) -> Response:
     asked = request.query_params
     comes_back = asked.get("from") in (SIGNED, DECLINED)
     state = guest.state(comes_back=comes_back)
@@ -102,6 +115,7 @@ async def _answer(request: Request, guest: Guest, *, error: str = "", text: str 
     def words(key: str, **values: object) -> str:
         return say(language, key, **given, **values)
 
+    papers = await _papers(guest, state)
     questions = await guest.services.db.fetch_all("questions_of_signer", _of(guest))
     said = asked.get("said", "")
     context = {
@@ -113,6 +127,9 @@ async def _answer(request: Request, guest: Guest, *, error: str = "", text: str 
         "facts": _facts(guest, words),
         "said": words(said) if said in SAID else "",
         "questions": questions,
+        "papers": papers,
+        "wrong_paper": wrong_paper,
+        "most_mb": MOST_BYTES >> 20,
         "address": address,
         "poll": f"{address}?from={asked.get('from')}&n={polls + 1}" if polls < POLLS else "",
         "expires_at": guest.request.expires_at if guest.request.is_open else None,
@@ -209,6 +226,50 @@ async def ask(request: Request) -> Response:
         await close_form(request)
 
 
+async def _papers(guest: Guest, state: PageState) -> Sequence[Asked]:
+    """Return the papers that this signer is asked for: those of a supplier who signs its own document."""
+    request, store = guest.request, guest.store
+    is_theirs = request.record.kind == SUPPLIER.name and request.purpose is Purpose.CUSTOMER and not request.simulated
+    if not is_theirs or state not in HANDS_IN or not store.may(StoreDoing.OPEN):
+        return ()
+    facts = await fetch_supplier(guest.services.db, store.hash, int(request.record.id))
+    if facts is None or facts.state != "active":
+        return ()
+    rows = await papers_of(guest.services.db, store.hash, request.record)
+    return asked_of(facts.papers, latest(rows), guest.now.astimezone(zone_or_utc(store.timezone)).date())
+
+
+async def send_paper(request: Request) -> Response:
+    """Keep a paper that was asked for; staff look at it before it counts."""
+    try:
+        guest = await _guest(request)
+        name = str(request.path_params["name"])
+        if name not in [asked.name for asked in await _papers(guest, guest.state()) if asked.can_send]:
+            return _back(request)
+        db, store_hash, record = guest.services.db, guest.store.hash, guest.request.record
+        since = {"store_hash": store_hash, "kind": record.kind, "id": record.id, "since": guest.now - DAY}
+        if int(await db.fetch_val("count_handed_in", since)) >= UPLOADS_A_DAY:
+            return _back(request, "paper_many")
+        upload = (await read_form(request)).get("file")
+        content = await upload.read() if isinstance(upload, UploadFile) else b""
+        try:
+            media = await inspect_paper(content)
+        except RefusedByUs:
+            return await _answer(request, guest, wrong_paper=name, status=422)
+        key = await data_key(db, guest.services.secrets, store_hash)
+        if key is None:
+            return _back(request)
+        await hand_in(
+            db, key, store_hash, record,
+            name=name, content=content, media=media, by=0, request_id=guest.request.id, now=guest.now,
+        )  # fmt: skip
+        return _back(request, "paper_sent")
+    except Refusal as refusal:
+        return refusal.page(request)
+    finally:
+        await close_form(request)
+
+
 def _back(request: Request, said: str = "") -> Response:
     """Go back to the page, which is then safe to load again."""
     path = f"/sign/{request.path_params['token']}"
@@ -229,4 +290,5 @@ ROUTES = [
     Route("/sign/{token}", show, methods=["GET"], name="sign"),
     Route("/sign/{token}/resend", resend, methods=["POST"], name="sign_resend"),
     Route("/sign/{token}/question", ask, methods=["POST"], name="sign_question"),
+    Route("/sign/{token}/papers/{name}", send_paper, methods=["POST"], name="sign_paper"),
 ]

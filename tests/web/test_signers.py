@@ -17,7 +17,9 @@ from bcapp.jobs.questions import rests
 from bcapp.sign_links import make_link, sign_digest
 from tests.web.conftest import Web
 from tests.web.panel.conftest import House, house  # noqa: F401
+from tests.web.panel.test_papers import PNG, with_key
 from tests.web.panel.test_requests import Desk, desk  # noqa: F401
+from tests.web.panel.test_suppliers import added
 
 pytestmark = pytest.mark.database
 
@@ -236,3 +238,41 @@ async def test_every_state_of_a_request_has_its_words(desk: Desk) -> None:  # no
             assert LOOKS[state]
             for key in (state.value, f"{state.value}_text"):
                 assert "{" not in say(language, key, store="{S}").replace("{S}", "")
+
+
+# Papers ----------------------------------------------------------------------------------------------------
+
+
+async def test_a_supplier_sends_the_papers_that_are_missing_and_nobody_else_does(desk: Desk) -> None:  # noqa: F811
+    house = desk.house  # noqa: F811
+    await with_key(house)
+    number = await added(house, insurance_until="")
+    about = {"record_kind": "supplier", "record_id": str(number), "workflow": "supplier_agreement"}
+    page = await link(desk, await desk.request(1, purpose="customer", language="de", **about))
+    inside = await link(desk, await desk.request(2, purpose="internal", **about))
+    tried = await link(desk, await desk.request(3, purpose="customer", simulated=True, rule_id=0, **about))
+    assert "Versicherungsnachweis" in (await house.client.get(page)).text
+    for other in (inside, tried):
+        assert "nsurance" not in (await house.client.get(other)).text
+        await house.client.post(f"{other}/papers/insurance", files={"file": ("x.png", PNG, "image/png")})
+    await house.client.post(f"{page}/papers/agreement", files={"file": ("x.png", PNG, "image/png")})
+    wrong = await house.client.post(f"{page}/papers/insurance", files={"file": ("x.png", b"<svg/>", "image/png")})
+    assert (wrong.status_code, "kann nicht angenommen werden" in wrong.text) == (422, True)
+    assert await house.run("SELECT count(*) FROM papers") == 0
+
+    sent = await house.client.post(f"{page}/papers/insurance", files={"file": ("x.png", PNG, "image/png")})
+    assert (sent.status_code, sent.headers["location"]) == (303, f"{page}?said=paper_sent")
+    assert "Es ist angekommen" in (await house.client.get(page)).text
+    await house.client.post(f"{page}/papers/insurance", files={"file": ("x.png", PNG, "image/png")})
+    assert await house.run("SELECT count(*) FROM papers") == 1
+    paper = await house.run("SELECT id FROM papers WHERE uploaded_by = 0 AND request_id IS NOT NULL")
+    address, manager = f"suppliers/{number}/papers/{paper}", house.as_("manager")
+    assert (await manager.post(address, {"answer": "refuse", "why": "Page 2 is missing."})).status_code == 303
+    assert "Page 2 is missing." in (await house.client.get(page)).text
+    await house.client.post(f"{page}/papers/insurance", files={"file": ("x.png", PNG, "image/png")})
+    paper = await house.run("SELECT max(id) FROM papers")
+    accepted = {"answer": "accept", "until": "2031-05-31"}
+    assert (await manager.post(f"suppliers/{number}/papers/{paper}", accepted)).status_code == 303
+    after = (await house.client.get(page)).text
+    assert "Versicherungsnachweis" not in after
+    assert "Steuerformular" in after
