@@ -126,4 +126,5 @@ REASONS: dict[str, str] = {
 }
 
 TENDERS: dict[str, str] = {"original": "The way it was paid", "store_credit": "Store credit"}
+MOST_FILES = 10  # photos and PDFs of one case
 ORIGINS: dict[str, str] = {"staff": "Staff", "shopper": "The customer", "api": "Another system", "app": "This app"}

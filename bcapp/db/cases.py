@@ -347,3 +347,8 @@ async def note_refund(
         "now": now,
     }
     return await db.fetch_val("note_case_refund", values) is not None
+
+
+async def files_of(db: Database, store_hash: str, case_id: int) -> list[dict[str, Any]]:
+    """Return the files of a case, in the order in which they came."""
+    return await db.fetch_all("files_of_case", {"store_hash": store_hash, "record": str(case_id)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,9 +11,9 @@ from typing import Any
 from bcapp.bigcommerce.client import BigCommerce
 from bcapp.bigcommerce.refunds import OrderMoney, parse_order_money
 from bcapp.core.cases import CaseState
-from bcapp.core.kinds.case import CaseFacts, CaseLine
+from bcapp.core.kinds.case import CaseFacts, CaseLine, file_line
 from bcapp.core.model import Gone, RecordKey
-from bcapp.db.cases import Case, fetch_case, lines_of
+from bcapp.db.cases import Case, fetch_case, files_of, lines_of
 from bcapp.services import Services
 
 
@@ -31,7 +32,9 @@ async def read_case(
         if order is not None:
             await keep_order(services, store_hash, case, order)
     stored = {**case.row["order_facts"], **(_order_facts(order) if order is not None else {})}
-    return _facts(case, await lines_of(db, store_hash, case.id), stored, gone=order is None and case.state.reserves)
+    facts = _facts(case, await lines_of(db, store_hash, case.id), stored, gone=order is None and case.state.reserves)
+    files = await files_of(db, store_hash, case.id)
+    return replace(facts, files=tuple(file_line(f["media"], f["size_bytes"], bytes(f["sha256"])) for f in files))
 
 
 def _order_facts(order: OrderMoney) -> dict[str, Any]:

@@ -521,6 +521,7 @@ FILLED = [
     Screen("case-lines", "cases/{case_draft}/lines"),
     Screen("case-lines-refused", "cases/{case_draft}/lines", press("Have it calculated", shown=REFUSED)),
     Screen("case", "cases/{case_open}"),
+    Screen("case-file-new", "cases/{case_open}/files/new"),
     Screen("case-stuck", "cases/{case_stuck}"),
     Screen("case-refuse", "cases/{case_stuck}", dialog("Refuse", "Refuse")),
     Screen("refunds", "cases/refunds"),

@@ -34,6 +34,12 @@ class CaseLine:
     why: str = field(default="", metadata={"stored": False})
 
 
+def file_line(media: str, size_bytes: int, sha256: bytes) -> str:
+    """Return a file as the sheet lists it; what its owner named it may name people, so its hash stands for it."""
+    kind = "PDF" if media == "application/pdf" else "Picture"
+    return f"{kind}, {max(1, size_bytes >> 10)} kB, SHA-256 {sha256.hex()}"
+
+
 @dataclass(frozen=True)
 class CaseFacts:
     """A case with its order, freshly read. Amounts are in the order's currency, with tax.
@@ -75,6 +81,7 @@ class CaseFacts:
     contact_name: str = field(default="", metadata={"stored": False})
     contact_email: str = field(default="", metadata={"stored": False})
     note: str = field(default="", metadata={"stored": False})
+    files: tuple[str, ...] = field(default=(), metadata={"stored": False})  # as the sheet lists them, with their hash
     unread: frozenset[str] = frozenset()
 
     @property
@@ -236,6 +243,7 @@ def sheet(source: Source) -> Sheet:
     ]
     if c.note:
         facts.append(("Note", c.note))
+    facts += [(f"File {number}", text) for number, text in enumerate(c.files, 1)]
     rows = tuple(
         (
             line.name,

@@ -194,12 +194,28 @@ SELECT r.refund_id, r.case_id, r.order_id, r.amount, r.currency, r.made_by, r.ma
  LIMIT :limit OFFSET :offset;
 
 -- erase_cases --
--- What names the person in cases: contact, note, and why a line is sent back. Money and reasons stay.
+-- What names the person in cases: contact, note, and why a line is sent back, files. Money and reasons stay.
 WITH theirs AS (
     UPDATE cases SET contact_name = '', contact_email = '', note = ''
      WHERE store_hash = :store_hash AND (contact_email = :email OR note ~* :pattern) RETURNING id
 ), lines AS (
     UPDATE case_lines SET why = ''
      WHERE store_hash = :store_hash AND why <> '' AND case_id IN (SELECT id FROM theirs)
+), files AS (
+    DELETE FROM papers
+     WHERE store_hash = :store_hash AND record_kind = 'case' AND record_id IN (SELECT CAST(id AS text) FROM theirs)
 )
 SELECT count(*) FROM theirs;
+
+-- files_of_case --
+-- The first that came first. One that was taken away is not among them.
+SELECT id, media, size_bytes, sha256, uploaded_by, uploaded_at FROM papers
+ WHERE store_hash = :store_hash AND record_kind = 'case' AND record_id = :record AND state = 'waiting' ORDER BY papers.id;
+
+-- lock_case_files --
+-- One at a time adds files to a case or takes them away.
+SELECT id FROM cases WHERE store_hash = :store_hash AND id = :id FOR UPDATE;
+
+-- case_was_asked --
+-- Whether a signature about the case was ever asked for: its sheet may name its files.
+SELECT EXISTS (SELECT 1 FROM requests WHERE store_hash = :store_hash AND record_kind = 'case' AND record_id = :record);

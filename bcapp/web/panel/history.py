@@ -115,6 +115,8 @@ EVENT_WORDS: dict[str, tuple[str, str, str]] = {
     "case_opened": (N_("Case opened"), "add", "info"),
     "case_quoted": (N_("The store calculated the refund"), "receipt", "info"),
     "case_moved": (N_("Case moved on"), "swap_horiz", "info"),
+    "case_file_added": (N_("File added to the case"), "folder", "info"),
+    "case_file_removed": (N_("File of the case taken away"), "remove_circle_outline", "neutral"),
     "case_goods": (N_("Said whether the goods are back"), "check", "neutral"),
     "case_withdraw": (N_("Withdrawn by hand"), "remove_circle_outline", "warning"),
     "case_refuse": (N_("Refused by hand"), "remove_circle_outline", "warning"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bcapp.core.cases import KIND_LABELS, ORIGINS, REASONS, TENDERS, CaseState
-from bcapp.db.cases import fetch_case, lines_of
+from bcapp.core.cases import KIND_LABELS, MOST_FILES, ORIGINS, REASONS, TENDERS, CaseState
+from bcapp.db.cases import fetch_case, files_of, lines_of
 from bcapp.web.panel import Visit
 from bcapp.web.panel.parts import Button, Look
 from bcapp.web.render import Frame
@@ -67,11 +67,16 @@ async def more(look: Look) -> dict[str, Any]:
     if case is None:
         return {"case": None}
     of = {"store_hash": store_hash, "case_id": case_id}
+    files = await files_of(db, store_hash, case_id)
+    asked = await db.fetch_val("case_was_asked", {"store_hash": store_hash, "record": str(case_id)})
     return {
         "case": case,
         "case_lines": [x for x in await lines_of(db, store_hash, case_id) if x["quantity"] or x["amount"]],
         "case_refunds": await db.fetch_all("refunds_of_case", of),
         "case_attempts": await db.fetch_all("attempts_of_case", of),
+        "case_files": [{**f, "sha256": bytes(f["sha256"]).hex()} for f in files],
+        "may_add_file": visit.may("cases.open") and not case.state.is_end and len(files) < MOST_FILES,
+        "may_remove_file": visit.may("cases.open") and not asked,
         "case_words": WORDS,
         "refund_states": REFUND_STATES,
         "attempt_states": ATTEMPT_STATES,
