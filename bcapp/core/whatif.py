@@ -6,15 +6,16 @@ import copy
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 
 from bcapp.core.kinds.kind import Kind
-from bcapp.core.money import parse_money
+from bcapp.core.money import parse_money, written
 from bcapp.errors import UnreadableInput
 
 MOST_TEXT = 250  # characters
+DAY_CHARACTERS = 10  # of a day without a time
 
 
 @dataclass(frozen=True)
@@ -89,29 +90,50 @@ def _holder(stored: Any, path: tuple[str | int, ...]) -> Any:
     return stored if isinstance(stored, dict) else None
 
 
-def editable(kind: Kind, stored: Mapping[str, Any]) -> list[tuple[Edit, str]]:
-    """Return what may be changed of this record, each with its value as it is typed; flags are "yes" or ""."""
+def editable(kind: Kind, stored: Mapping[str, Any], zone: tzinfo = UTC) -> list[tuple[Edit, str]]:
+    """Return what may be changed of this record, each with its value as it is typed.
+
+    Flags are "yes" or "". zone: the store's, in which times are shown and typed, to the minute.
+    """
     found = []
     for edit in EDITS.get(kind.name, ()):
         holder = _holder(stored, edit.path)
         if holder is not None:
             value = holder.get(edit.path[-1], edit.default)
-            found.append((edit, ("yes" if value else "") if edit.type == "flag" else str(value)))
+            found.append((edit, _shown(edit, value, zone)))
     return found
 
 
-def edited(kind: Kind, stored: Mapping[str, Any], given: Mapping[str, str]) -> tuple[Any, dict[str, str]]:
+def _shown(edit: Edit, value: Any, zone: tzinfo) -> str:
+    text = str(value)
+    try:
+        match edit.type:
+            case "flag":
+                return "yes" if value else ""
+            case "money" if text:
+                money = parse_money(text)
+                return f"{written(money.amount)} {money.currency}"
+            case "time" if text:
+                return f"{datetime.fromisoformat(text).astimezone(zone):%Y-%m-%d %H:%M}"
+    except ValueError:
+        pass  # stored by another release: shown as it stands
+    return text
+
+
+def edited(
+    kind: Kind, stored: Mapping[str, Any], given: Mapping[str, str], zone: tzinfo = UTC
+) -> tuple[Any, dict[str, str]]:
     """Return the facts with what was typed, and what is wrong by the edit's name; facts are None when something is.
 
-    given: typed values by the edit's name; what is absent stays as it is stored.
+    given: typed values by the edit's name; what is absent stays as it is stored. zone: see editable.
     """
     changed, errors = copy.deepcopy(dict(stored)), dict[str, str]()
-    for edit, before in editable(kind, stored):
+    for edit, before in editable(kind, stored, zone):
         text = given.get(edit.name, before).strip()
         if text == before:
             continue
         try:
-            _holder(changed, edit.path)[edit.path[-1]] = _value(edit, text)
+            _holder(changed, edit.path)[edit.path[-1]] = _value(edit, text, zone)
         except ValueError as exc:
             errors[edit.name] = f"{edit.label}: {exc}."
     if errors:
@@ -122,7 +144,7 @@ def edited(kind: Kind, stored: Mapping[str, Any], given: Mapping[str, str]) -> t
         return None, {"": f"This record cannot be read: {exc}."}
 
 
-def _value(edit: Edit, text: str) -> Any:
+def _value(edit: Edit, text: str, zone: tzinfo) -> Any:
     if len(text) > MOST_TEXT:
         raise ValueError(f"at most {MOST_TEXT} characters")
     match edit.type:
@@ -144,8 +166,11 @@ def _value(edit: Edit, text: str) -> Any:
         case "flag":
             return text == "yes"
         case "time":
-            at = datetime.fromisoformat(text)
-            if at.tzinfo is None:
-                raise ValueError("it needs its zone, such as 2026-11-23T09:00:00Z")
-            return text
+            try:
+                at = datetime.fromisoformat(text)
+                if len(text) <= DAY_CHARACTERS:
+                    raise ValueError
+                return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC).isoformat()
+            except (ValueError, OverflowError):
+                raise ValueError("a day and a time, such as 2026-11-23 09:00") from None
     return text

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from bcapp.core.kinds.order import ORDER
+from bcapp.core.model import Money
 from bcapp.core.whatif import editable, edited
 from tests.core.facts import order
 
@@ -22,6 +27,18 @@ def test_what_is_typed_takes_its_place_and_the_stored_record_stays() -> None:
     assert errors == {}
     assert (facts.total.currency, facts.shipping[0].country, facts.customer_id) == ("EUR", "DE", 0)
     assert ORDER.parse(STORED) == order()
+
+
+def test_money_and_times_are_shown_and_typed_as_the_store_does() -> None:
+    zone = ZoneInfo("America/Denver")
+    stored = ORDER.dump(
+        order(total=Money(Decimal("1090.0400"), "USD"), created_at=datetime(2026, 3, 2, 4, 30, 9, tzinfo=UTC))
+    )
+    shown = {edit.name: text for edit, text in editable(ORDER, stored, zone)}
+    assert (shown["total"], shown["created_at"]) == ("1090.04 USD", "2026-03-01 21:30")
+    assert edited(ORDER, stored, shown, zone)[0] == ORDER.parse(stored)  # unchanged, to the second
+    facts, errors = edited(ORDER, stored, {"created_at": "2026-03-02 00:15"}, zone)
+    assert (errors, facts.created_at) == ({}, datetime(2026, 3, 2, 7, 15, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from starlette.routing import Route
 from bcapp.core.conditions import Condition, condition_problem
 from bcapp.core.decisions import nearest
 from bcapp.core.fields import OPERATOR_WORDS, OPERATORS, FieldType
+from bcapp.core.formats import zone_for
 from bcapp.core.kinds.kind import Kind
 from bcapp.core.kinds.order import ORDER
 from bcapp.core.model import RecordKey
@@ -390,9 +391,10 @@ async def what_if(request: Request, visit: Visit) -> Response:
     names: list[tuple[Any, str]] = []
     traces, errors, modes, status = list[RuleTrace](), dict[str, str](), dict[int, str](), 200
     if row is not None:
-        typed = {e.name: given.raw(e.name) for e, _ in editable(kind, row["facts"]) if e.name in form}
-        facts, errors = edited(kind, row["facts"], typed)
-        names = [(edit, typed.get(edit.name, text)) for edit, text in editable(kind, row["facts"])]
+        shown = editable(kind, row["facts"], zone_for(visit.store.timezone))
+        typed = {e.name: given.raw(e.name) for e, _ in shown if e.name in form}
+        facts, errors = edited(kind, row["facts"], typed, zone_for(visit.store.timezone))
+        names = [(edit, typed.get(edit.name, text)) for edit, text in shown]
         if facts is not None:
             reading = await fetch_reading(db, visit.store, visit.now)
             judging = await _judging(visit, kind, number, tried)
