@@ -1,36 +1,41 @@
-"""What exists before a rule goes live: read in slices, grouped by how it stands, with money. Orders: jobs/upkeep.py."""
+"""What exists before a rule goes live: read in slices, grouped by how it stands, with money."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from bcapp.bigcommerce.facts import read_order
 from bcapp.core.fields import Reading
-from bcapp.core.kinds import KINDS
 from bcapp.core.kinds.company import APPROVED, PENDING, STATUSES, CompanyFacts
 from bcapp.core.kinds.customer import CustomerFacts
+from bcapp.core.kinds.kind import Kind
+from bcapp.core.kinds.order import ORDER
 from bcapp.core.kinds.own_quote import state_word
 from bcapp.core.kinds.price_list import PriceListFacts
 from bcapp.core.kinds.promotion import PromotionFacts
 from bcapp.core.kinds.quote import IN_PROCESS, NEW, UPDATED, QuoteFacts
-from bcapp.core.model import Gone
-from bcapp.core.rules import RuleInForce, decide_rule
+from bcapp.core.model import Gone, Money
+from bcapp.core.rules import RuleInForce, decide_rule, parse_definition
+from bcapp.db.readings import fetch_reading
 from bcapp.db.store_names import fetch_names
 from bcapp.errors import B2BRefused
 from bcapp.jobs.look import reads_for
-from bcapp.jobs.outcome import Outcome, Work
+from bcapp.jobs.outcome import Outcome, Work, skipped
 from bcapp.jobs.pacing import pause
 from bcapp.jobs.reading import READERS, Ask
-from bcapp.workflows import account_approval
+from bcapp.workflows import WORKFLOWS, account_approval, kind_of, warranty
 
 SLICE = 10
+ORDERS = 25  # of a slice
+OPEN_STATUSES = (1, 7, 8, 9, 11, 12)  # placed, not shipped, not ended: what a rule going live could still touch
 MOST = 2_000
 
 Group = tuple[str, str]  # key, label; an empty key: it does not matter any more
+Groups = dict[str, dict[str, Any]]  # by key: key, label, count, money {currency: amount}, records
 
 
 @dataclass(frozen=True)
@@ -124,44 +129,89 @@ LISTERS: Mapping[str, Lister] = {
 }
 
 
-async def count_slice(
-    work: Work, kind_name: str, rule: RuleInForce, backlog: Mapping[str, Any], of: Reading
-) -> Outcome:
-    """Try the next few records against the rule; the action comes again until all are counted.
+async def count_backlog(work: Work) -> Outcome:
+    """Count, in slices, what exists and a rule going live would touch; the action comes again until all are counted."""
+    db, rule_id = work.services.db, int(work.action.record.id)
+    row = await db.fetch_one("fetch_rule_definition", {"store_hash": work.store.hash, "id": rule_id})
+    backlog = await db.fetch_one("fetch_backlog", {"store_hash": work.store.hash, "rule_id": rule_id})
+    if row is None or backlog is None:
+        return skipped("The rule does not exist any more.", look=False)
+    definition = parse_definition(row["definition"])
+    rule = RuleInForce(row["id"], row["version"], row["name"], row["workflow"], "monitor", definition, None)
+    reading = await fetch_reading(db, work.store, work.services.clock.now())
+    groups: Groups = {g["key"]: dict(g) for g in backlog["groups"]}
+    kind = kind_of(WORKFLOWS[rule.workflow], definition)
+    count = _count_orders if kind is ORDER else _count_listed
+    cursor, done = await count(work, kind, rule, groups, dict(backlog["cursor"]), reading)
+    values = {"store_hash": work.store.hash, "rule_id": rule_id, "state": "counted" if done else "counting"}
+    now = work.services.clock.now()
+    await db.execute("start_backlog", {**values, "cursor": cursor, "groups": list(groups.values()), "now": now})
+    return Outcome(look=False, again_in=None if done else await pause(work))
+
+
+async def _count_listed(
+    work: Work, kind: Kind, rule: RuleInForce, groups: Groups, cursor: dict[str, Any], of: Reading
+) -> tuple[dict[str, Any], bool]:
+    """Try the next few records of a list against the rule; return where to go on, and whether all are counted.
 
     The first slice lists them; what is left of the list stands in the cursor.
     """
-    db, store = work.services.db, work.store
-    lister, kind = LISTERS[kind_name], KINDS[kind_name]
-    groups: dict[str, dict[str, Any]] = {g["key"]: dict(g) for g in backlog["groups"]}
-    cursor = dict(backlog["cursor"])
+    store, lister = work.store, LISTERS[kind.name]
     if "left" not in cursor:
         ids = await lister.ids(work)
         cursor = {"left": ids[:MOST], "counted": 0, "more": len(ids) > MOST}
-    names = (await fetch_names(db, store.hash)).get("customer_group", {})
+    names = (await fetch_names(work.services.db, store.hash)).get("customer_group", {})
     needs, days = reads_for(kind, [rule], transactions=False)
-    for number in cursor["left"][:SLICE]:
-        facts = await READERS[kind_name](Ask(work.services, work.vendors, store, str(number), needs, days))
+    now_read, left = cursor["left"][:SLICE], cursor["left"][SLICE:]
+    for number in now_read:
+        facts = await READERS[kind.name](Ask(work.services, work.vendors, store, str(number), needs, days))
         if isinstance(facts, Gone) or decide_rule(kind, rule, facts, of).decision != "would_ask":
             continue
         if rule.workflow == account_approval.SLUG and account_approval.comes_in_with(rule, facts):
             continue
         key, label = lister.group(facts, of.now)
-        if not key:
-            continue
         if isinstance(facts, CustomerFacts):
             label = names.get(str(facts.group_id), label)
-        group = groups.setdefault(key, {"key": key, "label": label, "count": 0, "money": {}, "records": []})
-        money = defaultdict(Decimal, {k: Decimal(v) for k, v in group["money"].items()})
-        amount = kind.brief(facts).money
-        if amount is not None:
-            money[amount.currency] += amount.amount
-        group |= {"money": {k: f"{v:f}" for k, v in money.items()}, "count": group["count"] + 1}
-        group["records"] = [*group["records"], str(number)]
-    counted = min(SLICE, len(cursor["left"]))
-    cursor |= {"left": cursor["left"][SLICE:], "counted": cursor["counted"] + counted}
-    done = not cursor["left"]
-    values = {"store_hash": store.hash, "rule_id": rule.id, "state": "counted" if done else "counting"}
-    now = work.services.clock.now()
-    await db.execute("start_backlog", {**values, "cursor": cursor, "groups": list(groups.values()), "now": now})
-    return Outcome(look=False, again_in=None if done else await pause(work))
+        if key:
+            _add(groups, key, label, str(number), kind.brief(facts).money)
+    return {**cursor, "left": left, "counted": cursor["counted"] + len(now_read)}, not left
+
+
+async def _count_orders(
+    work: Work, kind: Kind, rule: RuleInForce, groups: Groups, cursor: dict[str, Any], of: Reading
+) -> tuple[dict[str, Any], bool]:
+    """Try the next few open orders against the rule, status by status; return where to go on, and whether that is all.
+
+    The page names a group of orders by its status.
+    """
+    status_at, after_id = int(cursor.get("status_at", 0)), int(cursor.get("after_id", 0))
+    counted, read = int(cursor.get("counted", 0)), 0
+    client = await work.vendors.bigcommerce(work.store.hash)
+    needs, days = reads_for(kind, [rule], transactions=False)
+    while status_at < len(OPEN_STATUSES) and read < ORDERS and counted < MOST:
+        status = OPEN_STATUSES[status_at]
+        listed = client.list_orders(status_id=status, min_id=after_id + 1, page_size=ORDERS, most=ORDERS - read)
+        for order_id in [int(raw["id"]) async for raw in listed]:
+            facts = await read_order(client, order_id, needs=needs, history_days=days, trees=work.vendors.trees)
+            after_id, read, counted = order_id, read + 1, counted + 1
+            if isinstance(facts, Gone):
+                continue
+            if rule.workflow == warranty.SLUG and not warranty.covers(rule.definition, facts):
+                continue
+            if decide_rule(kind, rule, facts, of).decision == "would_ask":
+                _add(groups, str(status), "", str(order_id), facts.total)
+        if read < ORDERS:
+            status_at, after_id = status_at + 1, 0
+    more = status_at < len(OPEN_STATUSES)
+    at = {"status_at": status_at, "after_id": after_id, "counted": counted, "more": more}
+    return at, not more or counted >= MOST
+
+
+def _add(groups: Groups, key: str, label: str, record_id: str, amount: Money | None) -> None:
+    """Count one record more into its group."""
+    group = groups.setdefault(key, {"key": key, "label": label, "count": 0, "money": {}, "records": []})
+    group["count"] += 1
+    group["records"] = [*group["records"], record_id]
+    if amount is not None:
+        held = Decimal(group["money"].get(amount.currency, "0")) + amount.amount
+        group["money"] = {**group["money"], amount.currency: f"{held:f}"}

@@ -29,6 +29,7 @@ from bcapp.db.stores import Store, fetch_store
 from bcapp.errors import AppError, CircuitOpen, CredentialsRefused, RefusedByUs, RemoteError, Stale, TokenRefused
 from bcapp.jobs import (
     account_approval,
+    backlog,
     campaigns,
     cases,
     customer_terms,
@@ -151,7 +152,7 @@ async def do(work: Work) -> Outcome:
         case ActionKind.REGISTER_HOOKS:
             return await upkeep.register_hooks(work)
         case ActionKind.COUNT_BACKLOG:
-            return await upkeep.count_backlog(work)
+            return await backlog.count_backlog(work)
         case ActionKind.READ_PAST:
             return await past.read_past(work)
         case ActionKind.TRY_RULE:

@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
-from bcapp.bigcommerce.facts import read_order
 from bcapp.core.actions import ActionKind
 from bcapp.core.agreements import freeze_template
 from bcapp.core.intents import Act, AskPerson, Intent, MoveRequest, Note, SettleTasks
-from bcapp.core.kinds.order import ORDER
-from bcapp.core.model import Gone
-from bcapp.core.rules import RuleInForce, decide_rule, parse_definition
 from bcapp.core.states import ActionState, RequestEvent
 from bcapp.core.stores import is_b2b_scope
 from bcapp.db.actions import queue_action
-from bcapp.db.readings import fetch_reading
 from bcapp.db.settings import LeftHidden, list_left_hidden
 from bcapp.errors import BigCommerceError, RefusedByUs, RemoteError, Stale, TokenRefused
 from bcapp.jobs.apply import Writer
-from bcapp.jobs.backlog import LISTERS, count_slice
 from bcapp.jobs.escalate import follow_profile, mail_step
-from bcapp.jobs.look import reads_for
 from bcapp.jobs.notice_mail import mail_notice
 from bcapp.jobs.offers import mail_code
 from bcapp.jobs.outcome import Outcome, Work, skipped
-from bcapp.jobs.pacing import pause
 from bcapp.jobs.signing import template_as_read
 from bcapp.jobs.sweeps import SWEEPS
 from bcapp.mail import Mailer, MailFailed, MailNotSet
-from bcapp.workflows import WORKFLOWS, kind_of, warranty
 
 # What the order workflow listens to. A hook's own resource needs no scope; reading the order does.
 HOOK_SCOPES = (
@@ -71,9 +60,6 @@ GAPS: dict[str, tuple[str, ...]] = {
     "product": ("suppliers",),
 }
 KEY_HEADER = "X-Countersign-Key"
-OPEN_STATUSES = (1, 7, 8, 9, 11, 12)  # placed, not shipped, not ended: what a rule going live could still touch
-SLICE = 25
-MOST_COUNTED = 2_000
 TRIES_TO_TELL = 9  # about a quarter of an hour
 KEPT = "It stays held, as was decided before the uninstall."
 PROBES = (timedelta(minutes=1), timedelta(minutes=10), timedelta(minutes=60))
@@ -223,78 +209,6 @@ async def register_hooks(work: Work) -> Outcome:
         text = "BigCommerce had switched webhooks off. They are on again, and what they missed is being read back."
         intents.append(AskPerson("hooks_off", text, alarm=True))
     return Outcome(left_as=detail, intents=tuple(intents), look=False)
-
-
-async def count_backlog(work: Work) -> Outcome:
-    """Count, in slices, what exists and a rule going live would touch: by status, with money."""
-    db, rule_id = work.services.db, int(work.action.record.id)
-    key = {"store_hash": work.store.hash, "rule_id": rule_id}
-    row = await db.fetch_one("fetch_rule_definition", {"store_hash": work.store.hash, "id": rule_id})
-    backlog = await db.fetch_one("fetch_backlog", key)
-    if row is None or backlog is None:
-        return skipped("The rule does not exist any more.", look=False)
-    rule = RuleInForce(
-        id=row["id"],
-        version=row["version"],
-        name=row["name"],
-        workflow=row["workflow"],
-        mode="monitor",
-        definition=parse_definition(row["definition"]),
-        live_since=None,
-    )
-    reading = await fetch_reading(db, work.store, work.services.clock.now())
-    counted_kind = kind_of(WORKFLOWS[rule.workflow], rule.definition).name
-    if counted_kind in LISTERS:
-        return await count_slice(work, counted_kind, rule, backlog, reading)
-    groups: dict[str, dict[str, Any]] = {g["key"]: dict(g) for g in backlog["groups"]}
-    cursor = dict(backlog["cursor"])
-    status_at, after_id = int(cursor.get("status_at", 0)), int(cursor.get("after_id", 0))
-    counted = int(cursor.get("counted", 0))
-    client = await work.vendors.bigcommerce(work.store.hash)
-    needs, days = reads_for(ORDER, [rule], transactions=False)
-    read = 0
-    while status_at < len(OPEN_STATUSES) and read < SLICE and counted < MOST_COUNTED:
-        status = OPEN_STATUSES[status_at]
-        ids = [
-            int(raw["id"])
-            async for raw in client.list_orders(
-                status_id=status, min_id=after_id + 1, page_size=SLICE, most=SLICE - read
-            )
-        ]
-        for order_id in ids:
-            facts = await read_order(client, order_id, needs=needs, history_days=days, trees=work.vendors.trees)
-            after_id, read, counted = order_id, read + 1, counted + 1
-            if isinstance(facts, Gone):
-                continue
-            if rule.workflow == warranty.SLUG and not warranty.covers(rule.definition, facts):
-                continue
-            trace = decide_rule(ORDER, rule, facts, reading)
-            if trace.decision == "would_ask":
-                group = groups.setdefault(str(status), {"key": str(status), "count": 0, "money": {}, "records": []})
-                money = defaultdict(Decimal, {k: Decimal(v) for k, v in group["money"].items()})
-                money[facts.total.currency] += facts.total.amount
-                group["money"] = {k: f"{v:f}" for k, v in money.items()}
-                group["count"] += 1
-                group["records"] = [*group["records"], str(order_id)]
-        if read < SLICE:
-            status_at, after_id = status_at + 1, 0
-    done = status_at >= len(OPEN_STATUSES) or counted >= MOST_COUNTED
-    await db.execute(
-        "start_backlog",
-        {
-            **key,
-            "state": "counted" if done else "counting",
-            "cursor": {
-                "status_at": status_at,
-                "after_id": after_id,
-                "counted": counted,
-                "more": status_at < len(OPEN_STATUSES),
-            },
-            "groups": list(groups.values()),
-            "now": work.services.clock.now(),
-        },
-    )
-    return Outcome(look=False, again_in=None if done else await pause(work))
 
 
 async def probe_uninstall(work: Work) -> Outcome:

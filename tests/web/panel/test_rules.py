@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from bcapp.core.kinds import KINDS
+from bcapp.jobs.backlog import LISTERS
+from bcapp.web.panel.rules import COUNTED
 from bcapp.workflows import WORKFLOWS
 from tests.web.panel.conftest import House
 
@@ -480,3 +482,7 @@ async def test_every_workflow_and_kind_has_an_editor_that_saves(house: House) ->
     text = (await owner.get("rules")).text
     assert all(workflow.LABEL in text for workflow in WORKFLOWS.values())
     assert (await owner.get("rules/check")).status_code == 200
+
+
+def test_the_page_offers_to_count_exactly_what_the_worker_counts() -> None:
+    assert {"order", *LISTERS} == COUNTED
