@@ -429,7 +429,8 @@ class Writer:
         if self._record.kind not in WRITTEN_BACK or self._store.settings.test_mode:
             return
         waiting = await self._db.fetch_all("open_actions", self._of)
-        if not any(a["kind"] == ActionKind.WRITE_METAFIELDS and a["state"] == "pending" for a in waiting):
+        from_the_start = (a for a in waiting if a["kind"] == ActionKind.WRITE_METAFIELDS and not a["payload"])
+        if not any(a["state"] == "pending" for a in from_the_start):
             await self._act(ActionKind.WRITE_METAFIELDS, None, {}, self._now + WRITE_BACK_WAITS)
 
 

@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from bcapp.bigcommerce.client import BigCommerce
+from bcapp.core.actions import ActionKind
 from bcapp.core.escalation import RELEASED
+from bcapp.core.intents import Act
 from bcapp.core.model import Hold, RecordKey, SignatureRequest
 from bcapp.core.states import HoldState, RequestStatus, Wanted
 from bcapp.db.requests import fetch_hold, requests_of
@@ -41,8 +43,9 @@ RESOURCES: dict[str, tuple[str, Callable[[BigCommerce, int], Awaitable[bool]]]] 
     "product": ("catalog/products", _product_is_there),
     "brand": ("catalog/brands", _brand_is_there),
 }
-# The weakest of several suppliers is what a brand says.
-WEAKEST_FIRST = ("not signed", "waiting for signature", "no signature wanted", "signed")
+# The weakest of several suppliers is what a brand says; whoever need not sign says nothing.
+WEAKEST_FIRST = ("not signed", "waiting for signature", "signed")
+SLICE = 10  # brands and products written in one go: each takes up to four calls
 
 
 async def write_metafields(work: Work) -> Outcome:
@@ -89,15 +92,21 @@ async def write_metafields(work: Work) -> Outcome:
 
 
 async def _write_covers(work: Work) -> Outcome:
-    """Write on the brands and products of a supplier how it stands together with whoever else supplies them."""
+    """Write on some brands and products of a supplier how it stands together with whoever else supplies them.
+
+    Payload {"after": [kind, number]}: where the slice before ended. The rest is an action of its own, so that a spent
+    call budget repeats a slice and not the whole.
+    """
     db, store_hash, supplier = work.services.db, work.store.hash, work.action.record.id
     client = await work.vendors.bigcommerce(store_hash)
     before = await db.fetch_val("covers_written_back", {"store_hash": store_hash, "id": supplier}) or {}
     now = await db.fetch_all("supplier_covers", {"store_hash": store_hash, "id": int(supplier)})
     covers = {(r["kind"], r["ref"]) for r in now if r["ref"] and r["kind"] in RESOURCES}
     # What it does not supply any more is told so once.
-    told = covers | {(kind, ref) for kind, ref in before.get("covers", ())}
-    for kind, ref in sorted(told):
+    told = sorted(covers | {(kind, ref) for kind, ref in before.get("covers", ())})
+    after = tuple(work.action.payload.get("after", ()))
+    rest = [cover for cover in told if cover > after]
+    for kind, ref in rest[:SLICE]:
         resource, is_there = RESOURCES[kind]
         if not await is_there(client, ref):
             continue
@@ -109,6 +118,9 @@ async def _write_covers(work: Work) -> Outcome:
         }
         wanted = {"state": (state, "read"), "detail": (json.dumps(detail, separators=(",", ":")), "app_only")}
         await client.set_metafields(ref, NAMESPACE, wanted, resource=resource)
+    if len(rest) > SLICE:
+        goes_on = Act(ActionKind.WRITE_METAFIELDS, None, {"after": list(rest[SLICE - 1])})
+        return Outcome(why=f"{len(rest) - SLICE} more follow.", intents=(goes_on,), look=False)
     return Outcome(left_as={"covers": sorted(covers)}, look=False)
 
 

@@ -6,11 +6,12 @@ import asyncio
 from datetime import date, timedelta
 
 from bcapp.core.model import RecordKey
-from bcapp.core.suppliers import Cover
+from bcapp.core.suppliers import Cover, Draft
 from bcapp.db.deliveries import say_command
-from bcapp.db.suppliers import fetch_supplier, invite_supplier, set_state
+from bcapp.db.suppliers import change_supplier, fetch_supplier, invite_supplier, set_state
+from bcapp.jobs.writeback import SLICE
 from bcapp.workflows.protocol import Command
-from tests.fixtures.suppliers import on_shelf, supplier, supplier_rule
+from tests.fixtures.suppliers import SIGNATORY, on_shelf, supplier, supplier_rule
 from tests.fixtures.world import World
 
 
@@ -59,6 +60,34 @@ async def test_a_supplier_signs_and_its_products_come_back(world: World) -> None
     assert not world.sandbox.spec_errors
 
 
+async def test_what_a_supplier_does_not_sell_any_more_says_so_and_many_products_are_told_in_slices(
+    world: World,
+) -> None:
+    await supplier_rule(world, internal=False)
+    skus = [f"ROPE-{n}" for n in range(SLICE + 2)]
+    products = [world.store.add_product("TENT-X8", sku=sku, is_visible=True)["id"] for sku in skus]
+    covers = tuple(Cover("product", sku) for sku in skus)
+    number = await supplier(world, invite=False, covers=covers)
+    await invite(world, number)
+    await world.request_is(number, "sent")
+    await world.quiet()
+    assert {product_says(world, each) for each in products} == {"waiting for signature"}
+    written = await world.raw("SELECT payload FROM actions WHERE kind = 'write_metafields' AND state = 'applied'")
+    assert [bool(a["payload"]) for a in written].count(True) >= 1
+
+    draft = Draft("Granite Peak Ltd", signatory=SIGNATORY, covers=covers[1:])
+    now, author = world.services.clock.now(), world.store.owner.id
+    assert await change_supplier(world.db, world.store_hash, number, draft, author=author, now=now)
+    await world.quiet()
+    said = [product_says(world, each) for each in products]
+    assert said == ["no signature wanted", *["waiting for signature"] * (len(products) - 1)]
+    assert not world.sandbox.spec_errors
+
+
+def product_says(world: World, product: int) -> str:
+    return {m["key"]: str(m["value"]) for m in world.store.metafields_of("product", product)}.get("state", "")
+
+
 async def brand_says(world: World, state: str) -> None:
     """The brand of the supplier says in its metafield how the signature stands."""
     brand = next(b["id"] for b in world.store.brands.values() if b["name"] == "Granite Peak")
@@ -99,6 +128,7 @@ async def test_a_product_with_two_suppliers_waits_for_both(world: World) -> None
     await world.hold_is(second, "held")
     await world.quiet()
     assert on_shelf(world) == set()
+    assert product_says(world, tent["id"]) == "waiting for signature"
 
     # One product is shown again by hand; a webhook of a new one is lost, another is told twice.
     shown = next(p for p in every if p != tent["id"])
@@ -121,6 +151,7 @@ async def test_a_product_with_two_suppliers_waits_for_both(world: World) -> None
     await world.hold_is(second, "released")
     await world.quiet()
     assert on_shelf(world) == every | {lost, told}
+    assert product_says(world, tent["id"]) == "signed"
     writes = [c for c in world.sandbox.calls if c.method == "PUT" and c.path.endswith("/catalog/products")]
     assert all(len(c.body) <= 10 for c in writes)
     assert sum(row["id"] == told for c in writes for row in c.body) == 2  # hidden once, shown once

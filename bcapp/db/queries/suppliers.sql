@@ -40,10 +40,10 @@ SELECT DISTINCT s.id FROM supplier_covers c JOIN suppliers s ON s.store_hash = c
  WHERE c.store_hash = :store_hash AND c.kind = :kind AND c.ref = :ref AND s.state = 'active' ORDER BY s.id;
 
 -- covers_written_back --
--- What the last write of its metafields went to.
+-- What the last whole write of its metafields went to.
 SELECT left_as FROM actions
  WHERE store_hash = :store_hash AND record_kind = 'supplier' AND record_id = :id
-   AND kind = 'write_metafields' AND state = 'applied'
+   AND kind = 'write_metafields' AND state = 'applied' AND left_as IS NOT NULL
  ORDER BY id DESC LIMIT 1;
 
 -- supplier_checklist --
