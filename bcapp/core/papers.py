@@ -19,7 +19,7 @@ class PaperState(StrEnum):
     WAITING = "waiting"  # nobody of the store has looked at it
     ACCEPTED = "accepted"  # the one that counts
     REFUSED = "refused"
-    DROPPED = "dropped"  # a newer one came before anybody looked
+    DROPPED = "dropped"  # a newer one came before anybody looked, or it was taken away
     REPLACED = "replaced"  # it counted until a newer one was accepted
 
 
@@ -27,12 +27,14 @@ class PaperEvent(StrEnum):
     ACCEPT = "accept"
     REFUSE = "refuse"
     NEWER = "newer"
+    TAKE_AWAY = "take_away"
 
 
 TRANSITIONS: Mapping[tuple[PaperState, PaperEvent], PaperState] = {
     (PaperState.WAITING, PaperEvent.ACCEPT): PaperState.ACCEPTED,
     (PaperState.WAITING, PaperEvent.REFUSE): PaperState.REFUSED,
     (PaperState.WAITING, PaperEvent.NEWER): PaperState.DROPPED,
+    (PaperState.WAITING, PaperEvent.TAKE_AWAY): PaperState.DROPPED,
     (PaperState.ACCEPTED, PaperEvent.NEWER): PaperState.REPLACED,
 }
 FILED = frozenset({PaperState.WAITING, PaperState.ACCEPTED, PaperState.REPLACED})  # of the others the file is gone

@@ -114,6 +114,7 @@ WORDS: dict[str, dict[str, str]] = {
         "paper_send": "Upload",
         "paper_sent": "Thank you, the paper has arrived. {store} looks at it.",
         "paper_many": "Too many papers came today. Send this one tomorrow.",
+        "paper_not_kept": "The paper could not be kept just now. Send it tomorrow, or ask {store} how to send it.",
         "paper_bad": (
             "This file cannot be taken. Send a PDF without password, or a picture as JPEG or PNG, of at most {most} MB."
         ),
@@ -224,6 +225,7 @@ WORDS: dict[str, dict[str, str]] = {
         "paper_send": "Hochladen",
         "paper_sent": "Vielen Dank, die Unterlage ist angekommen. {store} prüft sie.",
         "paper_many": "Heute kamen zu viele Unterlagen. Bitte senden Sie diese morgen.",
+        "paper_not_kept": "Sie konnte gerade nicht aufbewahrt werden. Senden Sie sie morgen oder fragen Sie {store}.",
         "paper_bad": (
             "Diese Datei kann nicht angenommen werden. "
             "Senden Sie ein PDF ohne Kennwort oder ein Bild als JPEG oder PNG, höchstens {most} MB."
@@ -335,6 +337,7 @@ WORDS: dict[str, dict[str, str]] = {
         "paper_send": "Envoyer",
         "paper_sent": "Merci, le document est arrivé. {store} l’examine.",
         "paper_many": "Trop de documents sont arrivés aujourd’hui. Envoyez celui-ci demain.",
+        "paper_not_kept": "Le document n’a pas pu être conservé. Envoyez-le demain ou demandez à {store}.",
         "paper_bad": (
             "Ce fichier ne peut pas être accepté. "
             "Envoyez un PDF sans mot de passe ou une image JPEG ou PNG, {most} Mo au plus."
@@ -444,6 +447,7 @@ WORDS: dict[str, dict[str, str]] = {
         "paper_send": "Subir",
         "paper_sent": "Gracias, el documento ha llegado. {store} lo revisa.",
         "paper_many": "Hoy han llegado demasiados documentos. Envíe este mañana.",
+        "paper_not_kept": "El documento no se ha podido guardar. Envíelo mañana o pregunte a {store}.",
         "paper_bad": (
             "Este archivo no se puede aceptar. "
             "Envíe un PDF sin contraseña o una imagen JPEG o PNG, de {most} MB como máximo."
@@ -553,6 +557,7 @@ WORDS: dict[str, dict[str, str]] = {
         "paper_send": "Uploaden",
         "paper_sent": "Dank u, het document is aangekomen. {store} bekijkt het.",
         "paper_many": "Vandaag kwamen er te veel documenten. Stuur dit morgen.",
+        "paper_not_kept": "Het document kon nu niet worden bewaard. Stuur het morgen of vraag {store} hoe het kan.",
         "paper_bad": (
             "Dit bestand kan niet worden aanvaard. "
             "Stuur een pdf zonder wachtwoord of een afbeelding als JPEG of PNG, hoogstens {most} MB."
@@ -663,6 +668,7 @@ WORDS: dict[str, dict[str, str]] = {
         "paper_send": "Carica",
         "paper_sent": "Grazie, il documento è arrivato. {store} lo esamina.",
         "paper_many": "Oggi sono arrivati troppi documenti. Invii questo domani.",
+        "paper_not_kept": "Il documento non è stato conservato. Lo invii domani o chieda a {store} come fare.",
         "paper_bad": (
             "Questo file non può essere accettato. "
             "Invii un PDF senza password o un’immagine JPEG o PNG, al massimo {most} MB."

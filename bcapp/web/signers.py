@@ -49,7 +49,7 @@ QUESTIONS_A_DAY = 3
 QUESTION_CHARACTERS = 1000
 POLLS = 60  # of a page that waits for an answer to be read: two minutes
 DAY = timedelta(days=1)
-SAID = ("resent", "resent_lately", "question_sent", "question_many", "paper_sent", "paper_many")
+SAID = ("resent", "resent_lately", "question_sent", "question_many", "paper_sent", "paper_many", "paper_not_kept")
 HANDS_IN = frozenset(PageState) - {PageState.REPLACED, PageState.WITHDRAWN, PageState.FORWARDED, PageState.COPY}
 
 
@@ -258,7 +258,7 @@ async def send_paper(request: Request) -> Response:
             return await _answer(request, guest, wrong_paper=name, status=422)
         key = await data_key(db, guest.services.secrets, store_hash)
         if key is None:
-            return _back(request)
+            return _back(request, "paper_not_kept")
         await hand_in(
             db, key, store_hash, record,
             name=name, content=content, media=media, by=0, request_id=guest.request.id, now=guest.now,

@@ -245,13 +245,16 @@ async def test_every_state_of_a_request_has_its_words(desk: Desk) -> None:  # no
 
 async def test_a_supplier_sends_the_papers_that_are_missing_and_nobody_else_does(desk: Desk) -> None:  # noqa: F811
     house = desk.house  # noqa: F811
-    await with_key(house)
     number = await added(house, insurance_until="")
     about = {"record_kind": "supplier", "record_id": str(number), "workflow": "supplier_agreement"}
     page = await link(desk, await desk.request(1, purpose="customer", language="de", **about))
     inside = await link(desk, await desk.request(2, purpose="internal", **about))
     tried = await link(desk, await desk.request(3, purpose="customer", simulated=True, rule_id=0, **about))
     assert "Versicherungsnachweis" in (await house.client.get(page)).text
+    png = {"file": ("x.png", PNG, "image/png")}
+    unkept = await house.client.post(f"{page}/papers/insurance", files=png)  # there is no key to seal it with
+    assert "nicht aufbewahrt" in (await house.client.get(unkept.headers["location"])).text
+    await with_key(house)
     for other in (inside, tried):
         assert "nsurance" not in (await house.client.get(other)).text
         await house.client.post(f"{other}/papers/insurance", files={"file": ("x.png", PNG, "image/png")})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 
-from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -14,16 +13,12 @@ from bcapp.core.papers import MOST_BYTES, PaperEvent, PaperState
 from bcapp.db import audit, papers
 from bcapp.db.cases import Case, fetch_case, files_of
 from bcapp.db.panel_requests import data_key
-from bcapp.documents.uploads import inspect_paper
-from bcapp.errors import RefusedByUs
-from bcapp.web import session
 from bcapp.web.forms import read_form
 from bcapp.web.panel import Visit, panel
+from bcapp.web.panel.papers import NO_KEY, give_ticket, read_file
 from bcapp.web.panel.screen import answer, frame, path_id
 from bcapp.web.refusals import not_found
-from bcapp.web.render import download, go
-
-NO_KEY = "The store has no key for documents, so nothing can be kept. Install the app again, then upload it."
+from bcapp.web.render import go
 
 
 async def _case(request: Request, visit: Visit) -> Case:
@@ -75,22 +70,16 @@ async def add_file(request: Request, visit: Visit) -> Response:
     back = frame(request).url(f"cases/{case.id}")
     if case.state.is_end:
         return go(request, back, toast="Nothing was added: the case has ended.", toast_kind="info")
-    error = ""
+    errors = dict[str, str]()
     if request.method == "POST":
-        upload = (await read_form(request)).get("file")
-        if not isinstance(upload, UploadFile) or not upload.filename:
-            error = "Choose the file: a PDF, or a picture."
-        else:
-            content = await upload.read()
-            try:
-                error = await _keep(visit, case, content, await inspect_paper(content))
-            except RefusedByUs as exc:
-                error = str(exc)
-        if not error:
+        content, media = await read_file(await read_form(request), errors)
+        if not errors and (problem := await _keep(visit, case, content, media)):
+            errors["file"] = problem
+        if not errors:
             return go(request, back, toast="The file is kept with the case.")
     return answer(
-        request, visit, "panel/case_file.html", None, 422 if error else 200,
-        active="requests", case=case, back=back, action=request.url.path, errors={"file": error} if error else {},
+        request, visit, "panel/case_file.html", None, 422 if errors else 200,
+        active="requests", case=case, back=back, action=request.url.path, errors=errors,
         most=MOST_BYTES >> 20, most_files=MOST_FILES,
     )  # fmt: skip
 
@@ -106,7 +95,7 @@ async def remove_file(request: Request, visit: Visit) -> Response:
         await db.fetch_val("lock_case_files", of)
         asked = await db.fetch_val("case_was_asked", {"store_hash": visit.store.hash, "record": str(case.id)})
         gone = not asked and await papers.move(
-            db, visit.store.hash, number, PaperState.WAITING, PaperEvent.NEWER, now=visit.now
+            db, visit.store.hash, number, PaperState.WAITING, PaperEvent.TAKE_AWAY, now=visit.now
         )
         if gone:
             await audit.append(
@@ -123,13 +112,7 @@ async def ask_file(request: Request, visit: Visit) -> Response:
     await read_form(request)
     case = await _case(request, visit)
     number, sha256 = await _file(request, visit, case)
-    db, store_hash = visit.services.db, visit.store.hash
-    ticket = await session.add_ticket(db, store_hash, visit.user.id, f"handed:{number}", visit.now)
-    await audit.append(
-        db, store_hash, visit.now, actor=visit.actor, event="document_downloaded", record=case.record,
-        detail={"paper": number, "sha256": sha256.hex()},
-    )  # fmt: skip
-    return download(request, frame(request).url(f"download/{ticket}"))
+    return await give_ticket(request, visit, case.record, number, sha256)
 
 
 ROUTES = [

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bcapp.core.kinds.supplier import SupplierFacts
+from bcapp.core.model import RecordKey
 from bcapp.core.papers import MOST_BYTES, WHY_CHARACTERS, PaperState
 from bcapp.core.suppliers import AGREEMENT, ITEMS, read_day
 from bcapp.db import audit, suppliers
@@ -61,7 +62,7 @@ async def read_file(form: FormData, errors: dict[str, str]) -> tuple[bytes, str]
     """Return an uploaded paper and its media type; what is wrong with it stands in errors."""
     upload = form.get("file")
     if not isinstance(upload, UploadFile) or not upload.filename:
-        errors["file"] = "Choose the paper: a PDF, or a picture."
+        errors["file"] = "Choose the file: a PDF, or a picture."
         return b"", ""
     content = await upload.read()
     try:
@@ -89,6 +90,7 @@ async def upload_paper(request: Request, visit: Visit) -> Response:
         key = await data_key(db, visit.services.secrets, s.hash)
         if key is None and not errors:
             errors["file"] = NO_KEY
+        counts = False
         if not errors and key is not None:
             async with db.transaction():
                 paper_id = await hand_in(
@@ -96,8 +98,8 @@ async def upload_paper(request: Request, visit: Visit) -> Response:
                     name=name, content=content, media=media, by=by, request_id=None, now=visit.now,
                 )  # fmt: skip
                 if paper_id is not None:
-                    await accept(db, s, facts, paper_id, expires_on=until, by=by, now=visit.now)
-            if paper_id is not None:
+                    counts = await accept(db, s, facts, paper_id, expires_on=until, by=by, now=visit.now)
+            if counts:
                 return go(request, back, toast="The paper is kept, and counts.")
             errors["file"] = "Another file of this paper came in this moment. Look at that one first."
     return answer(
@@ -147,11 +149,16 @@ async def ask_file(request: Request, visit: Visit) -> Response:
     await read_form(request)
     facts = await _supplier(request, visit)
     row = await _paper(request, visit, facts)
+    return await give_ticket(request, visit, supplier_record(facts.id), row["id"], bytes(row["sha256"]))
+
+
+async def give_ticket(request: Request, visit: Visit, record: RecordKey, paper_id: int, sha256: bytes) -> Response:
+    """Answer a ticket for a file that was handed in for a record, and write down who asked for it."""
     db, store_hash = visit.services.db, visit.store.hash
-    ticket = await session.add_ticket(db, store_hash, visit.user.id, f"handed:{row['id']}", visit.now)
+    ticket = await session.add_ticket(db, store_hash, visit.user.id, f"handed:{paper_id}", visit.now)
     await audit.append(
-        db, store_hash, visit.now, actor=visit.actor, event="document_downloaded", record=supplier_record(facts.id),
-        detail={"paper": row["id"], "sha256": bytes(row["sha256"]).hex()},
+        db, store_hash, visit.now, actor=visit.actor, event="document_downloaded", record=record,
+        detail={"paper": paper_id, "sha256": sha256.hex()},
     )  # fmt: skip
     return download(request, frame(request).url(f"download/{ticket}"))
 
