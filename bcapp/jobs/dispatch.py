@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -141,11 +141,8 @@ class Worker:
 
     async def _queue_due(self) -> None:
         now, db = self._services.clock.now(), self._services.db
-        limits = {"now": now, "per_store": PER_STORE, "most": MOST}
-        kinds = {"kinds": list(ActionKind), "telling": list(TELLING), "leaving": list(LEAVING)}
-        turns = {"signing": list(SIGNING), "turns": TURNS, "soon": now + PUT_OFF}
-        looks = await db.fetch_all("due_looks", limits)
-        actions = await db.fetch_all("due_actions", {**limits, **kinds, **turns})
+        looks = await db.fetch_all("due_looks", {"now": now, "per_store": PER_STORE, "most": MOST})
+        actions = await db.fetch_all("due_actions", due_values(now))
         jobs = [look_job(r["store_hash"], r["record_kind"], r["record_id"]) for r in looks]
         jobs += [perform_job(r["store_hash"], r["id"], r["attempt"], r["priority"]) for r in actions]
         if jobs:
@@ -215,6 +212,13 @@ class Worker:
             await past.clear(self._services)
             await news.clear(self._services.db, self._services.clock.now())
             await stores.drop_ended(self._services)
+
+
+def due_values(now: datetime) -> dict[str, Any]:
+    """Return what the question for due actions is asked with."""
+    limits = {"now": now, "per_store": PER_STORE, "most": MOST}
+    kinds = {"kinds": list(ActionKind), "telling": list(TELLING), "leaving": list(LEAVING)}
+    return {**limits, **kinds, "signing": list(SIGNING), "turns": TURNS, "soon": now + PUT_OFF}
 
 
 async def alarm_late_hold(services: Services, store_hash: str, record: RecordKey) -> None:

@@ -384,6 +384,15 @@ class CancelRequest(OrderScene):
 class ResendRequest(OrderScene):
     kind = K.RESEND_REQUEST
 
+    async def prepare(self) -> None:
+        await super().prepare()
+
+        async def invited() -> bool:
+            return bool(self.stage.mails(self.email, "invitation"))
+
+        # The service converts the document before it mails anybody, and reminds only whom it has mailed.
+        await self.world.until(invited, said="the signer is invited")
+
     def arm(self) -> None:
         self.catch("signature", "POST", f"/{self.request['provider_request']}/resend")
 

@@ -12,6 +12,7 @@ from bcapp.clock import FixedClock
 from bcapp.core.retry import MOST_TRIES, counts, next_try
 from bcapp.db import Database
 from bcapp.errors import BigCommerceError, CircuitOpen, RemoteError, SignatureError
+from bcapp.jobs.dispatch import TURNS, due_values
 from bcapp.jobs.gates import (
     CLEAN_SECONDS,
     FAILURES_TO_OPEN,
@@ -159,6 +160,60 @@ async def test_a_short_outage_and_other_services_know_no_turns(database: Databas
         clock.advance(seconds=away)
         await call(mine)
     assert [row["paced_until"] for row in await rows(database)] == [None, None]
+
+
+async def test_only_the_first_of_what_waits_comes_near_a_service_that_is_back(
+    database: Database, clock: FixedClock
+) -> None:
+    """What was put off a moment ago keeps its place; an account that was never away knows no turns."""
+    now, back, well = clock.now(), 1, 2
+    async with database.pool.acquire() as connection:
+        run = connection.execute
+        await run(
+            "INSERT INTO stores (store_hash, state, scope, owner_id, profile, installed_at, state_since)"
+            " VALUES ('abc', 'active', '', 1, '{}', $1, $1)", now,
+        )  # fmt: skip
+        for account in (back, well):
+            await run(
+                "INSERT INTO signature_accounts (store_hash, name, environment, tenant, token_url, api_root, client_id,"
+                " client_secret, state, created_at) VALUES ('abc', $1, 'us', 't', 'u', 'a', 'c', '', 'working', $2)",
+                str(account), now,
+            )  # fmt: skip
+        accounts = [r["id"] for r in await connection.fetch("SELECT id FROM signature_accounts ORDER BY id")]
+        await run(
+            "INSERT INTO budgets (store_hash, service, account_id, paced_until)"
+            " VALUES ('abc', 'core_signature', $1, $2)",
+            accounts[0], now + PACED_FOR,
+        )  # fmt: skip
+        for n in range(2 * TURNS):
+            for account in accounts:
+                record = f"{account}-{n}"
+                await run(
+                    "INSERT INTO records (store_hash, kind, id, created_at) VALUES ('abc', 'order', $1, $2)",
+                    record,
+                    now,
+                )
+                request = await connection.fetchval(
+                    "INSERT INTO requests (store_hash, workflow, purpose, record_kind, record_id, round, projection,"
+                    " fingerprint, snapshot, account_id, agreement_id, agreement_version, nonce, external_id,"
+                    " created_at)"
+                    " VALUES ('abc', 'order_approval', 'customer', 'order', $1, 1, 1, 'f', '{}', $2, 0, 0, $1, $1, $3)"
+                    " RETURNING id", record, account, now,
+                )  # fmt: skip
+                due_at = now + timedelta(seconds=2 if n == 0 else -n)  # the first was refused a moment ago
+                await run(
+                    "INSERT INTO actions (store_hash, kind, record_kind, record_id, seq, request_id, priority, due_at,"
+                    " created_at) VALUES ('abc', 'create_document', 'order', $1, 1, $2, 20, $3, $4)",
+                    record, request, due_at, now,
+                )  # fmt: skip
+    due = await database.fetch_all("due_actions", due_values(now))
+    async with database.pool.acquire() as connection:
+        names = dict(await connection.fetch("SELECT id, record_id FROM actions"))
+    asked = [names[row["id"]] for row in due]
+    paced = [name for name in asked if name.startswith(f"{accounts[0]}-")]
+    assert paced == [f"{accounts[0]}-{n}" for n in range(1, TURNS)]
+    free = [name for name in asked if name.startswith(f"{accounts[1]}-")]
+    assert free == [f"{accounts[1]}-{n}" for n in range(1, 2 * TURNS)]
 
 
 async def rows(database: Database) -> list[dict[str, Any]]:

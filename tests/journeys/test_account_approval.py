@@ -123,6 +123,9 @@ async def test_a_plain_customer_waits_in_the_applicants_group(world: World, acco
     move(world.store, with_mark["id"], 2)
     await world.quiet()
     assert with_mark["customer_group_id"] == 2  # what staff do afterwards is theirs
+    await accounts.command("customer", RecordKey("customer", str(with_mark["id"])), "undo")
+    assert "moved to another group since" in (await world.task("not_all_set"))["text"]
+    assert with_mark["customer_group_id"] == 2
     assert await world.requests(plain["id"]) == []
     # Who acts for a company comes in with it.
     company = accounts.apply("Sierra Search", email="sierra@buyers.example")

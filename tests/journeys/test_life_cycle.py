@@ -31,7 +31,7 @@ from bcapp.sandbox.signature.pdf import page_texts
 from bcapp.stores import get_webhook_key
 from tests.documents.samples import pdf_of
 from tests.fixtures.offers import offer_rule
-from tests.fixtures.world import World, make_sandbox, open_world, set_up
+from tests.fixtures.world import World, held_and_sent, make_sandbox, open_world, set_up
 
 pytestmark = pytest.mark.journey
 
@@ -115,13 +115,6 @@ async def failed_actions(world: World) -> list[dict[str, Any]]:
 
 def open_requests(world: World) -> list[Any]:
     return [r for r in world.sandbox.signature.store.requests.values() if not r.document.has_ended]
-
-
-async def held_and_sent(world: World) -> tuple[Any, dict[str, Any]]:
-    order = world.place()
-    request = await world.request_is(order.id, "sent")
-    await world.hold_is(order.id, "held")
-    return order, request
 
 
 # Leaving and coming back ----------------------------------------------------------------------------------
@@ -697,3 +690,11 @@ async def test_two_stores_share_a_signature_account_and_nothing_else(bare_world:
     assert [w["status_id"] for w in neighbour.writes(theirs.id)] == [12]
     await neighbour.sign(their_request)
     await neighbour.order_is(theirs.id, 11)
+
+    # A slow answer to the one keeps the sweeps of the other waiting no more than its webhooks.
+    world.sandbox.faults.add("bigcommerce", "GET", f"/stores/{world.store_hash}/v2/orders$", "late", seconds=5.0)
+    slow = asyncio.create_task(world.swept("orders"))
+    await asyncio.sleep(0.1)
+    await neighbour.swept("orders")
+    assert not slow.done()
+    await slow

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bcapp.core.retry import MOST_TRIES
-from tests.fixtures.world import World, signed_before_refused
+from tests.fixtures.world import World, held_and_sent, signed_before_refused
 
 pytestmark = pytest.mark.journey
 
@@ -20,14 +20,6 @@ ROADS: dict[str, Road] = {}
 def road(function: Road) -> Road:
     ROADS[function.__name__] = function
     return function
-
-
-async def held_and_sent(world: World, **more: Any) -> tuple[Any, dict[str, Any]]:
-    """A large order that is held and whose request is sent."""
-    order = world.place(**more)
-    request = await world.request_is(order.id, "sent")
-    await world.hold_is(order.id, "held")
-    return order, request
 
 
 def sent_requests(world: World) -> list[Any]:
@@ -56,6 +48,7 @@ async def edited_before_send(world: World) -> None:
         return any(c.path.endswith("/documents/") and c.executed for c in world.sandbox.calls)
 
     await world.until(made)
+    await world.looked()
     world.store.edit(order.id, quantities={order.lines[0].id: 3})
     await world.request_is(order.id, "sent")
     await world.quiet()
@@ -113,6 +106,7 @@ async def edited_to_b_and_back_to_a(world: World) -> None:
     order, _ = await held_and_sent(world)
     world.store.edit(order.id, quantities={order.lines[0].id: 3})
     await world.request_is(order.id, "sent", index=1)
+    await world.looked()
     world.store.edit(order.id, quantities={order.lines[0].id: 2})
     third = await world.request_is(order.id, "sent", index=2)
     await world.quiet()
