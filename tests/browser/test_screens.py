@@ -6,6 +6,7 @@ BROWSER_PICTURES=folder leaves a picture of each.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -27,10 +28,14 @@ from bcapp.core.suppliers import heading_problem, read_lines
 from bcapp.db.acceptances import add_import, apply_import, exempt
 from bcapp.db.actions import queue_action
 from bcapp.db.calendars import save_calendar
+from bcapp.db.panel_requests import data_key
+from bcapp.db.papers import add_paper
 from bcapp.db.past import begin_tryout, fetch_tryout
 from bcapp.db.rules import add_rule
+from bcapp.db.stores import fetch_store
 from bcapp.db.suppliers import add_import as add_list
-from bcapp.db.suppliers import invite_supplier, set_state
+from bcapp.db.suppliers import fetch_supplier, invite_supplier, set_state
+from bcapp.jobs.papers import accept, hand_in, refuse
 from tests.browser.doors import axe_on, furnish_doors, sign_path
 from tests.fixtures.accounts import TYPED, Accounts
 from tests.fixtures.browser import Stage, Visitor, open_stage
@@ -40,6 +45,7 @@ from tests.fixtures.world import World, furnish
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
+PNG = b"\x89PNG\r\n\x1a\n" + b"certificate" * 30_000 + b"IEND\xaeB`\x82"
 SIZES = ((1280, 900), (560, 900), (390, 844))
 SIDEWAYS = """() => [...document.querySelectorAll('body *')]
     .filter((e) => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
@@ -145,6 +151,10 @@ async def furnished(bare: Bench) -> Bench:
     await add_suppliers(world, ids)
     await open_cases(world, ids)
     await sign_elsewhere(world, ids)
+    await hand_in_papers(world, ids)
+    await count_companies(world, ids)
+    shipped = "UPDATE records SET facts = facts || '{\"status_id\": 2}' WHERE kind = 'order' AND id = $1"
+    await world.raw(shipped, str(ids["order_declined"]))
     await furnish_doors(world, ids)
     await world.raw(
         "UPDATE signers SET person_id = (SELECT person_id FROM users WHERE id = $1) WHERE request_id = ANY($2)",
@@ -152,6 +162,53 @@ async def furnished(bare: Bench) -> Bench:
         [ids["request_sent"], ids["request_released"]],
     )
     return bare
+
+
+async def hand_in_papers(world: World, ids: dict[str, int]) -> None:
+    """What the supplier sent waits, what came before was refused, staff's own counts; a case has two files."""
+    now, owner, store_hash = world.services.clock.now(), world.store.owner.id, world.store_hash
+    key, number = await data_key(world.db, world.services.secrets, store_hash), ids["supplier"]
+    store, supplies = await fetch_store(world.db, store_hash), RecordKey("supplier", str(number))
+    assert key is not None
+    assert store is not None
+
+    async def send(name: str, by: int = 0) -> int:
+        found = await hand_in(
+            world.db, key, store_hash, supplies,
+            name=name, content=PNG, media="image/png", by=by, request_id=None, now=now,
+        )  # fmt: skip
+        assert found is not None
+        return found
+
+    facts = await fetch_supplier(world.db, store_hash, number)
+    assert facts is not None
+    soon = now.date() + timedelta(days=20)
+    assert await accept(world.db, store, facts, await send("tax_form", owner), expires_on=soon, by=owner, now=now)
+    why = "The second page is missing, and the stamp cannot be read. Please scan it again in colour."
+    refused = await send("insurance")
+    assert await refuse(world.db, store_hash, supplies, refused, why=why, by=owner, now=now)
+    ids["paper"] = await send("insurance")
+    for content in (PNG, PNG[:-12] + b"another" + PNG[-12:]):
+        async with world.db.transaction():
+            await add_paper(
+                world.db, key, store_hash, RecordKey("case", str(ids["case_open"])),
+                name=hashlib.sha256(content).hexdigest()[:32], content=content, media="image/png", by=owner,
+                request_id=None, now=now,
+            )  # fmt: skip
+
+
+async def count_companies(world: World, ids: dict[str, int]) -> None:
+    """A rule about companies whose going live would touch some that exist."""
+    ids["for_companies"] = await Accounts(world).rule(name="Trade accounts", is_live=False)
+    groups = [
+        {"key": "0", "label": "Pending", "count": 12, "money": {}, "records": ["1"]},
+        {"key": "1", "label": "Approved", "count": 431, "money": {}, "records": ["2"]},
+    ]
+    await world.raw(
+        "INSERT INTO backlogs (store_hash, rule_id, state, cursor, groups, updated_at)"
+        " VALUES ($1, $2, 'counted', $3, $4, $5)",
+        world.store_hash, ids["for_companies"], {"more": True, "counted": 2000}, groups, world.services.clock.now(),
+    )  # fmt: skip
 
 
 async def sign_elsewhere(world: World, ids: dict[str, int]) -> None:
@@ -232,7 +289,7 @@ async def add_suppliers(world: World, ids: dict[str, int]) -> None:
         )
     await world.quiet()
     await invite_supplier(world.db, store, number, hide_all=True, author=author, now=now)
-    await world.request_is(number, "sent")
+    ids["request_supplier"] = int((await world.request_is(number, "sent", kind="supplier"))["id"])
     other = await supplier(world, "Former supplier", covers=())
     async with world.db.transaction():
         await set_state(world.db, store, other, "inactive", author=author, now=now)
@@ -452,6 +509,7 @@ FILLED = [
     Screen("order-unseen", "orders/99999"),
     Screen("order-beside", "orders/{order_sent}/signatures"),
     Screen("outside", "outside"),
+    Screen("orders-unsigned", "orders?hold=unsigned"),
     Screen("customer-beside", "customers/1/agreements"),
     Screen("product-beside", "products/77/requirements"),
     Screen("send", "orders/{order_untouched}", dialog("Send for signature")),
@@ -468,6 +526,7 @@ FILLED = [
     Screen("rule-archive", "rules/{rule}", dialog("Archive")),
     Screen("rule-versions", "rules/{rule}/versions"),
     Screen("rule-live", "rules/{monitored}/live"),
+    Screen("rule-live-companies", "rules/{for_companies}/live"),
     Screen("rule-try", "rules/{rule}/try"),
     Screen("rule-monitor", "rules/{monitored}/monitor"),
     Screen("tryout", "tries/{tried}"),
@@ -533,6 +592,7 @@ FILLED = [
     Screen("supplier-invite", "suppliers/{supplier}", dialog("Products while unsigned")),
     Screen("supplier-papers", "suppliers/{supplier}", dialog("Enter papers")),
     Screen("supplier-paper-upload", "suppliers/{supplier}/papers/upload"),
+    Screen("supplier-paper", "suppliers/{supplier}/papers/{paper}"),
     Screen("supplier-deactivate", "suppliers/{supplier}", dialog("Deactivate")),
     Screen("supplier-lists-refused", "suppliers/lists", press("See what it means", shown=REFUSED)),
     Screen("supplier-list", "suppliers/lists/{supplier_list}"),
@@ -638,7 +698,10 @@ async def test_with_the_test_mode_on(furnished: Bench) -> None:
         await furnished.world.raw(switch, {"test_mode_user": 0})
 
 
-@pytest.mark.parametrize("name", ["request_sent", "request_released", "request_declined", "request_bounced"])
+SIGNERS = ["request_sent", "request_released", "request_declined", "request_bounced", "request_supplier"]
+
+
+@pytest.mark.parametrize("name", SIGNERS)
 async def test_a_signers_page(furnished: Bench, name: str) -> None:
     """It stands alone, without the panel, on a phone as on a screen."""
     stage = furnished.stage
