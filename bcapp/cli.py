@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from getpass import getpass
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -97,24 +99,30 @@ def _settings() -> Settings:
     return settings
 
 
+def _run(process: Coroutine[Any, Any, None]) -> None:
+    """Run a process that stays. What is loaded by now stays too: the garbage collector need not look at it again."""
+    gc.freeze()
+    uvloop.run(process)
+
+
 def _web(args: argparse.Namespace) -> int:
     from bcapp.web.server import run_web
 
-    uvloop.run(run_web(_settings(), args.host, args.port))
+    _run(run_web(_settings(), args.host, args.port))
     return 0
 
 
 def _serve(args: argparse.Namespace) -> int:
     from bcapp.web.server import run_web
 
-    uvloop.run(run_web(_settings(), args.host, args.port, with_worker=True))
+    _run(run_web(_settings(), args.host, args.port, with_worker=True))
     return 0
 
 
 def _worker(args: argparse.Namespace) -> int:
     from bcapp.worker import run_worker
 
-    uvloop.run(run_worker(_settings()))
+    _run(run_worker(_settings()))
     return 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import gc
 import random
 import resource
 import tempfile
@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+import uvloop
 
 from bcapp.core.conditions import Condition
 from bcapp.core.fields import Reading
@@ -160,6 +162,7 @@ async def _many_against_one(dsn: str, definitions: Sequence[RuleDefinition], cou
     await migrate(dsn)
     async with Database(dsn, statement_seconds=300.0) as db:
         await _store(db, count)
+        gc.freeze()  # as the worker does when it starts
         return [await _try(db, definition, count) for definition in definitions]
 
 
@@ -169,6 +172,6 @@ def many_against_one(definitions: Sequence[RuleDefinition], count: int = STORED)
         postgres = EmbeddedPostgres(Path(folder) / "data")
         dsn = postgres.start()
         try:
-            return asyncio.run(_many_against_one(dsn, definitions, count))
+            return uvloop.run(_many_against_one(dsn, definitions, count))
         finally:
             postgres.stop()

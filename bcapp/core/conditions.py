@@ -145,10 +145,11 @@ class Check:
     outcome() is what trace().outcome says, without the words.
     """
 
-    __slots__ = ("_argument", "_condition", "_needs", "_read", "_tell", "_weigh")
+    __slots__ = ("_argument", "_needs", "_read", "_tell", "_weigh", "condition", "reads")
 
     def __init__(self, condition: Condition, known: Field | None, use_rates: bool) -> None:
-        self._condition, self._argument = condition, condition.argument
+        self.condition, self._argument = condition, condition.argument
+        self.reads: tuple[str, ...] = ()  # paths of all that the outcome depends on, as Field.reads; (): not told
         self._needs: frozenset[str] = frozenset()
         self._read: Callable[[Any, str, Reading], Any] = _unreadable
         self._weigh: Weigh = _nothing
@@ -156,6 +157,8 @@ class Check:
         if known is not None and problem_of(condition, known) is None:
             self._read, self._needs = known.read, known.needs
             self._weigh, self._tell = _COMPARES[known.type](condition, use_rates)
+            if known.reads:
+                self.reads = (*known.reads.split(), *(("unread",) if known.needs else ()))
 
     def outcome(self, facts: Any, reading: Reading) -> str:
         if self._needs and not self._needs.isdisjoint(facts.unread):
@@ -182,7 +185,7 @@ class Check:
                 seen, outcome = value.why, "unknown"
             else:
                 seen, outcome = self._tell(value, reading)
-        c = self._condition
+        c = self.condition
         return ConditionTrace(c.field, c.operator, c.values, c.argument, seen, outcome)
 
 

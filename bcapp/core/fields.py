@@ -52,6 +52,8 @@ class Field:
     read(facts, argument, reading) returns Money, Decimal, str, a set of str, date, bool, or Unknown; several Money
     are a sum, to be added up in one currency, and none of them is zero in any.
     needs: the parts of the facts that it reads; one that was left out (facts.unread) makes it unknown.
+    reads: the stored parts of the facts that it reads, as paths parted by blanks: "total billing.country items.sku";
+    "" for kinds whose past is not kept: all of it. Whoever reads many records fetches these alone.
     choices: (value, label) of a field whose values are known beforehand. numbered: its values are the store's own
     numbers, such as a category's. between: the least and the most that a number can be.
     """
@@ -64,6 +66,7 @@ class Field:
     read: Callable[[Any, str, Reading], Any]
     argument: str = ""
     needs: frozenset[str] = frozenset()  # keys of UNREAD
+    reads: str = ""
     choices: tuple[tuple[str, str], ...] = ()
     numbered: bool = False
     between: tuple[int, int] | None = None

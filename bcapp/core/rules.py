@@ -19,11 +19,12 @@ from bcapp.core.conditions import (
     say,
 )
 from bcapp.core.fields import OPERATOR_WORDS, Field, Reading
-from bcapp.core.kinds.kind import Kind
+from bcapp.core.kinds.kind import Kind, OutOfScope
 from bcapp.core.model import Money
 from bcapp.core.money import parse_money
 from bcapp.core.options import Option, option_problems
-from bcapp.core.stored import names_read
+from bcapp.core.outcomes import Remembered
+from bcapp.core.stored import NOTHING_LEFT_OUT, LeftOut
 
 MOST_CONDITIONS = 500
 MOST_BANDS = 20
@@ -305,6 +306,20 @@ def decide_rule(kind: Kind, rule: RuleInForce, facts: Any, reading: Reading) -> 
     )
 
 
+class RememberedCheck(Remembered[str]):
+    """A check over many records, which remembers its outcomes."""
+
+    __slots__ = ("condition", "trace")
+
+    def __init__(self, check: Check) -> None:
+        super().__init__(check.outcome, check.reads)
+        self.condition, self.trace = check.condition, check.trace
+
+
+Judge = Check | RememberedCheck
+Groups = tuple[tuple[Judge, ...], ...]
+
+
 class Glance(NamedTuple):
     """A decision without its words. distance: conditions between the record and a match: 0, 1, or 2 for several.
 
@@ -316,27 +331,49 @@ class Glance(NamedTuple):
     decision: str
     distance: int = 0
     of: int = 0
-    lacking: Check | None = None
+    lacking: Judge | None = None
+
+
+class Glancer:
+    """decide_rule's decision for one of many records: nothing is put into words, only what decides is read.
+
+    stored: the facts are views of a stored form, of which what was found for equal parts is remembered.
+    """
+
+    __slots__ = ("_definition", "_groups", "_kind", "_look", "_outside", "_reading", "_rule")
+
+    def __init__(self, kind: Kind, rule: RuleInForce, reading: Reading, *, stored: bool = False) -> None:
+        self._kind, self._rule, self._reading, self._definition = kind, rule, reading, rule.definition
+        channels = _channels(rule.definition, reading)
+        self._outside: Remembered[OutOfScope | None] = Remembered(
+            lambda facts, _: kind.out_of_scope(facts, channels), kind.scope_reads.split() if stored else ()
+        )
+        self._groups: Groups = compile_rule(kind, rule.definition)
+        if stored:
+            self._groups = tuple(tuple([RememberedCheck(check) for check in group]) for group in self._groups)
+        self._look = _glance_all if rule.definition.match == "all" else _glance_any
+
+    def glance(self, facts: Any) -> Glance:
+        rule, reading, unjudged = self._rule, self._reading, self._definition.unjudged
+        outside = self._outside.outcome(facts, reading)
+        if outside is not None:
+            return Glance(outside.decision)
+        judged, distance, of, lacking = self._look(self._groups, facts, reading)
+        standing = "monitor" if rule.mode == "monitor" else _standing(rule, self._kind.created_at(facts))
+        return Glance(conclude(standing, unjudged, judged), distance, of, lacking if distance == 1 else None)
 
 
 def glance(kind: Kind, rule: RuleInForce, facts: Any, reading: Reading) -> Glance:
-    """Return decide_rule's decision for one of many records: nothing is put into words, only what decides is read."""
-    definition = rule.definition
-    outside = kind.out_of_scope(facts, _channels(definition, reading))
-    if outside is not None:
-        return Glance(outside.decision)
-    look = _glance_all if definition.match == "all" else _glance_any
-    judged, distance, of, lacking = look(compile_rule(kind, definition), facts, reading)
-    standing = "monitor" if rule.mode == "monitor" else _standing(rule, kind.created_at(facts))
-    return Glance(conclude(standing, definition.unjudged, judged), distance, of, lacking if distance == 1 else None)
+    return Glancer(kind, rule, reading).glance(facts)
 
 
-Glanced = tuple[str, int, int, Check | None]
+Glanced = tuple[str, int, int, Judge | None]
 
 
-def _glance_all(groups: Checks, facts: Any, reading: Reading) -> Glanced:
+def _glance_all(groups: Groups, facts: Any, reading: Reading) -> Glanced:
     """Every group by any one of its conditions. Ends where nothing can change the answer any more."""
-    judged, distance, lacking = "pass", 0, None
+    judged, distance = "pass", 0
+    lacking: Judge | None = None
     for group in groups:
         unknown = not group
         for check in group:
@@ -359,7 +396,7 @@ def _glance_all(groups: Checks, facts: Any, reading: Reading) -> Glanced:
     return judged, min(distance, 2), sum(map(bool, groups)), lacking
 
 
-def _glance_any(groups: Checks, facts: Any, reading: Reading) -> Glanced:
+def _glance_any(groups: Groups, facts: Any, reading: Reading) -> Glanced:
     """Any group by all of its conditions."""
     best, near, lacking, of = "fail", -1, None, 0
     for group in groups:
@@ -495,12 +532,13 @@ def needs_of(kind: Kind, rules: Sequence[RuleInForce]) -> tuple[frozenset[str], 
     return frozenset(needs), 0 if whole else days
 
 
-def unread_keys(kind: Kind, definitions: Iterable[RuleDefinition]) -> frozenset[str]:
-    """Return the keys of the stored form that deciding these rules does not read: no need to fetch them."""
+def left_out(kind: Kind, definitions: Iterable[RuleDefinition]) -> LeftOut:
+    """Return what of the stored form deciding these rules does not read: no need to fetch it."""
     named = {c.field for definition in definitions for group in definition.groups for c in group}
-    reads = [known.read for name, known in kind.fields.items() if name in named]
-    needed = names_read(kind.out_of_scope, kind.created_at, *reads)
-    return kind.codec.keys - needed - {"unread"}
+    reads = [kind.scope_reads, kind.dated_by, *(known.reads for name, known in kind.fields.items() if name in named)]
+    if not all(reads):
+        return NOTHING_LEFT_OUT
+    return kind.codec.left_out({"unread", *(path for paths in reads for path in paths.split())})
 
 
 # Said -----------------------------------------------------------------------------------------------------

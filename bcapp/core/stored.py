@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, fields
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache, cached_property, partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from bcapp.core.model import Money
 from bcapp.errors import UnreadableInput
@@ -34,6 +34,8 @@ class Codec(Generic[T]):
         self._whole = self._parts(Codec.parse)
         self.keys = frozenset(name for name, _, _ in self._writes)
         self._view = self._make_view(Codec.view)
+        inner = {f.name: _held(hints[f.name]) for f in kept}
+        self._inner = {name: frozenset(f.name for f in fields(of)) for name, of in inner.items() if of is not None}
 
     def dump(self, facts: T) -> dict[str, Any]:
         stored: dict[str, Any] = {}
@@ -55,6 +57,17 @@ class Codec(Generic[T]):
             raise UnreadableInput("not an object")
         return self._view(stored)  # type: ignore[no-any-return]
 
+    def left_out(self, paths: Iterable[str]) -> LeftOut:
+        """Return what is left of the stored form when only these paths are read ("total", "items.sku")."""
+        read: dict[str, set[str]] = {}
+        for path in paths:
+            name, _, within = path.partition(".")
+            read.setdefault(name, set()).add(within)
+        thinned = {name: inner for name, inner in read.items() if name in self._inner and "" not in inner}
+        kept = frozenset().union(*thinned.values())
+        names = frozenset().union(*(self._inner[name] for name in thinned)) - kept
+        return LeftOut(self.keys - read.keys(), frozenset(thinned), names)
+
     def _make_view(self, nested: Callable[[Codec[Any], Any], Any]) -> Any:
         class View:
             def __init__(self, stored: Mapping[str, Any]) -> None:
@@ -74,6 +87,17 @@ class Codec(Generic[T]):
             _Part(f.name, _default(f), _reader(hints[f.name], nested) if f.metadata.get("stored", True) else None)
             for f in fields(self._of)  # type: ignore[arg-type]
         ]
+
+
+class LeftOut(NamedTuple):
+    """Parts of a stored form that nobody reads. without: keys; of each object in the parts `thinned`, these `names`."""
+
+    without: frozenset[str]
+    thinned: frozenset[str]
+    names: frozenset[str]
+
+
+NOTHING_LEFT_OUT = LeftOut(frozenset(), frozenset(), frozenset())
 
 
 class _Part:
@@ -104,26 +128,54 @@ class _Part:
         return value
 
 
-def names_read(*functions: Callable[..., Any]) -> frozenset[str]:
-    """Return every name that these functions may read of an object, and what they call of our own too.
+def picker(paths: Iterable[str]) -> Callable[[Mapping[str, Any]], Hashable]:
+    """Return what gives the values of a stored form at these paths as one key; equal keys read the same.
 
-    Taken from their code, so it is never too few as long as nobody reads an attribute by a computed name.
+    A path such as "billing.country" or "items.sku" goes through objects, and through each part of a list.
     """
-    found: set[str] = set()
-    seen: set[int] = set()
-    todo: list[tuple[types.CodeType, Mapping[str, Any]]] = [
-        (f.__code__, f.__globals__) for f in functions if isinstance(f, types.FunctionType)
-    ]
-    while todo:
-        code, around = todo.pop()
-        if id(code) in seen:
-            continue
-        seen.add(id(code))
-        found.update(code.co_names)
-        todo += [(const, around) for const in code.co_consts if isinstance(const, types.CodeType)]
-        called = [around.get(name) for name in code.co_names]
-        todo += [(f.__code__, f.__globals__) for f in called if isinstance(f, types.FunctionType)]
-    return frozenset(found)
+    picks = [_pick(*path.split(".")) for path in sorted(set(paths))]
+    match picks:
+        case [one]:
+            return one
+        case [one, two]:
+            return lambda stored: (one(stored), two(stored))
+    return lambda stored: tuple([pick(stored) for pick in picks])
+
+
+def _pick(name: str, *inner: str) -> Callable[[Mapping[str, Any]], Hashable]:
+    if inner:
+        within = _pick(*inner)
+
+        def of_parts(stored: Mapping[str, Any]) -> Hashable:
+            value = stored.get(name, MISSING)
+            if value.__class__ is dict:
+                return dict, within(value)
+            if value.__class__ is list:
+                return tuple([(dict, within(part)) if part.__class__ is dict else _frozen(part) for part in value])
+            return _frozen(value)
+
+        return of_parts
+
+    def of(stored: Mapping[str, Any]) -> Hashable:
+        value = stored.get(name, MISSING)
+        return value if value.__class__ in _PLAIN else _frozen(value)
+
+    return of
+
+
+_PLAIN = frozenset({str, int, type(None), type(MISSING)})
+
+
+def _frozen(value: Any) -> Hashable:
+    """Return a value of JSON as a part of a key. True is not 1 there, nor is a list an object."""
+    of = value.__class__
+    if of in _PLAIN:
+        return value  # type: ignore[no-any-return]
+    if of is list:
+        return tuple([_frozen(part) for part in value])
+    if of is dict:
+        return dict, tuple([(name, _frozen(part)) for name, part in value.items()])
+    return of, value
 
 
 @cache
@@ -181,6 +233,13 @@ def _optional(hint: Any) -> Any:
     origin, args = _parts(hint)
     inner = [a for a in args if a is not type(None)]
     return inner[0] if origin in (types.UnionType, typing.Union) and len(inner) == 1 < len(args) else None
+
+
+def _held(hint: Any) -> Any:
+    """Return the dataclass that a part is, or is a list of; None for all else, money too, which is stored as text."""
+    origin, args = _parts(hint)
+    inner = _optional(hint) or (args[0] if origin is tuple and args[-1] is Ellipsis else hint)
+    return inner if is_dataclass(inner) and inner is not Money else None
 
 
 def _writer(hint: Any) -> Write:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from bcapp.core.conditions import ConditionTrace
-from bcapp.core.decisions import is_close
+from bcapp.core.decisions import COMPARED, is_close
 from bcapp.core.fields import Reading
 from bcapp.core.kinds.kind import Kind
 from bcapp.core.model import Money
-from bcapp.core.rules import Glance, RuleDefinition, RuleInForce, glance
+from bcapp.core.rules import Glance, Glancer, RuleDefinition, RuleInForce
 from bcapp.errors import UnreadableInput
 
 DAYS = 90  # of the past that is kept and tried on
@@ -102,28 +101,44 @@ def examine(
     reading: Reading,
 ) -> None:
     """Count some records more. live: the rules in force, each as if the record were new."""
-    others = [replace(r, mode="monitor") for r in live[:MOST_OVERLAPS] if r.id != rule.id]
-    for record in records:
-        try:
-            facts = kind.view(record.facts)
-            seen = glance(kind, rule, facts, reading)
-            # Only what is near the rule is worth words.
-            near = seen.lacking.trace(facts, reading) if seen.lacking and seen.decision == "no_match" else None
-        except UnreadableInput:
-            tally.unreadable += 1
-            continue
-        add(tally, record, seen, reading)
-        if near is not None:
-            _pass(tally, record, near, several=seen.of > 1)
-        if seen.decision == "would_ask":
-            for other in others:
-                if _asks(kind, other, facts, reading):
-                    tally.overlaps[str(other.id)] = tally.overlaps.get(str(other.id), 0) + 1
+    Trial(kind, rule, live, reading).examine(tally, records)
 
 
-def _asks(kind: Kind, rule: RuleInForce, facts: Any, reading: Reading) -> bool:
+class Trial:
+    """A rule tried on page after page of records, beside the rules in force."""
+
+    def __init__(self, kind: Kind, rule: RuleInForce, live: Sequence[RuleInForce], reading: Reading) -> None:
+        others = [replace(r, mode="monitor") for r in live[:MOST_OVERLAPS] if r.id != rule.id]
+        self._kind, self._reading = kind, reading
+        self._rule = Glancer(kind, rule, reading, stored=True)
+        self._others = [(str(r.id), Glancer(kind, r, reading, stored=True)) for r in others]
+
+    def examine(self, tally: Tally, records: Iterable[PastRecord]) -> None:
+        """Count some records more."""
+        view, glance, reading = self._kind.view, self._rule.glance, self._reading
+        for record in records:
+            try:
+                facts = view(record.facts)
+                seen = glance(facts)
+                lacking = seen.lacking if seen.decision == "no_match" else None
+                # Only a comparison can be close, and only what may be close is worth words.
+                compared = lacking is not None and lacking.condition.operator in COMPARED
+                close = lacking is not None and compared and is_close(lacking.trace(facts, reading))
+            except UnreadableInput:
+                tally.unreadable += 1
+                continue
+            add(tally, record, seen, reading)
+            if lacking is not None:
+                pass_by(tally, record, close=close, several=seen.of > 1)
+            if seen.decision == "would_ask":
+                for key, other in self._others:
+                    if _asks(other, facts):
+                        tally.overlaps[key] = tally.overlaps.get(key, 0) + 1
+
+
+def _asks(rule: Glancer, facts: Any) -> bool:
     try:
-        return glance(kind, rule, facts, reading).decision == "would_ask"
+        return rule.glance(facts).decision == "would_ask"
     except UnreadableInput:
         return False
 
@@ -139,7 +154,7 @@ def add(tally: Tally, record: PastRecord, seen: Glance, reading: Reading) -> Non
         tally.oldest = at
     if at > tally.newest:
         tally.newest = at
-    monday = _week_of(datetime.fromisoformat(at).astimezone(reading.zone).date())
+    monday = _week_of_day(at[:10], reading.zone) or _week_of(at, reading.zone)
     week = tally.weeks.get(monday)
     if week is None:
         week = tally.weeks[monday] = [0, 0]
@@ -151,10 +166,17 @@ def add(tally: Tally, record: PastRecord, seen: Glance, reading: Reading) -> Non
         tally.passed_unjudged += 1
 
 
-@lru_cache(maxsize=1024)
-def _week_of(day: date) -> str:
-    """Return the Monday of a day's week."""
+def _week_of(at: str, zone: tzinfo) -> str:
+    """Return the Monday of the week in which a moment falls in a zone."""
+    day = datetime.fromisoformat(at).astimezone(zone).date()
     return (day - timedelta(days=day.weekday())).isoformat()
+
+
+@lru_cache(maxsize=1024)
+def _week_of_day(day: str, zone: tzinfo) -> str:
+    """Return the Monday of the week in which all of a day in UTC falls in a zone; "" when a week begins within it."""
+    monday = _week_of(f"{day}T00:00:00Z", zone)
+    return monday if monday == _week_of(f"{day}T23:59:59.999999Z", zone) else ""
 
 
 def _ask(tally: Tally, record: PastRecord, distance: int) -> None:
@@ -179,15 +201,13 @@ def _ask(tally: Tally, record: PastRecord, distance: int) -> None:
     _keep(tally.listed, record, MOST_LISTED)
 
 
-def _pass(tally: Tally, record: PastRecord, lacking: ConditionTrace, *, several: bool) -> None:
+def pass_by(tally: Tally, record: PastRecord, *, close: bool, several: bool) -> None:
     """Count a record that one condition kept from matching. several: the rule has more than that one to hold."""
-    is_near = is_close(lacking)
-    if is_near:
+    if close:
         tally.close += 1
     if several:
         tally.one_short += 1
-        is_near = True
-    if is_near:
+    if close or several:
         _keep(tally.near, record, MOST_NEAR)
 
 

@@ -12,6 +12,7 @@ from bcapp.core.kinds import KINDS
 from bcapp.core.kinds.kind import Kind
 from bcapp.core.model import RecordKey
 from bcapp.core.rules import RuleDefinition, RuleInForce, dump_definition, needs_of, parse_definition
+from bcapp.core.stored import NOTHING_LEFT_OUT, LeftOut
 from bcapp.core.tryout import DAYS, MOST_OVERLAPS, PastRecord, Tally, draft
 from bcapp.db import Database
 from bcapp.db.actions import queue_action
@@ -93,9 +94,9 @@ async def past_page(
     after: Cursor,
     since: datetime,
     most: int,
-    without: frozenset[str] = frozenset(),
+    left_out: LeftOut = NOTHING_LEFT_OUT,
 ) -> tuple[list[PastRecord], Cursor]:
-    """Return the next records, customer by customer, and where they end. without: keys of the facts left out."""
+    """Return the next records, customer by customer, and where they end. left_out: parts of their facts."""
     page = await db.fetch_val(
         "past_page",
         {
@@ -106,13 +107,23 @@ async def past_page(
             "id": after.id,
             "since": since,
             "most": most,
-            "without": sorted(without),
+            "without": sorted(left_out.without),
+            "thinned": sorted(left_out.thinned),
+            "names": sorted(left_out.names),
         },
     )
-    records = [PastRecord._make(row) for row in page or ()]
+    records = [_record(row) for row in page or ()]
     last = records[-1] if records else None
     end = Cursor(last.customer, datetime.fromisoformat(last.at), last.id) if last else after
     return records, end
+
+
+def _record(row: list[Any]) -> PastRecord:
+    """Read a row of a page: a record, whose facts come last, and after it the parts of them that were thinned."""
+    thinned = row.pop()
+    if thinned:
+        row[-1].update(thinned)
+    return PastRecord._make(row)
 
 
 # Reading ------------------------------------------------------------------------------------------------

@@ -18,8 +18,8 @@ from bcapp.core.fields import Reading
 from bcapp.core.kinds import KINDS
 from bcapp.core.kinds.kind import Kind
 from bcapp.core.model import Gone
-from bcapp.core.rules import RuleInForce, unread_keys
-from bcapp.core.tryout import PastRecord, Tally, draft, examine
+from bcapp.core.rules import RuleInForce, left_out
+from bcapp.core.tryout import PastRecord, Tally, Trial, draft
 from bcapp.db import Database
 from bcapp.db.past import (
     EXTRA_PARTS,
@@ -368,10 +368,12 @@ async def try_pages(
 
     The last page is shorter than PAGE.
     """
-    without = unread_keys(kind, [rule.definition, *(r.definition for r in live)])
+    unread = left_out(kind, [rule.definition, *(r.definition for r in live)])
+
+    trial = Trial(kind, rule, live, reading)
 
     def fetch(after: Cursor) -> asyncio.Task[tuple[list[PastRecord], Cursor]]:
-        return asyncio.create_task(past_page(db, store_hash, kind.name, after, since, PAGE, without))
+        return asyncio.create_task(past_page(db, store_hash, kind.name, after, since, PAGE, unread))
 
     fetching = fetch(after)
     try:
@@ -381,7 +383,7 @@ async def try_pages(
             if more:
                 fetching = fetch(cursor)
             # Off the event loop: a slice of a large store must not delay what holds an order.
-            await asyncio.to_thread(examine, tally, kind, rule, live, records, reading)
+            await asyncio.to_thread(trial.examine, tally, records)
             yield len(records), cursor
             if not more:
                 return

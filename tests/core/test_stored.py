@@ -25,7 +25,8 @@ from bcapp.core.kinds.promotion import PromotionFacts
 from bcapp.core.kinds.quote import QuoteFacts
 from bcapp.core.kinds.supplier import SupplierFacts
 from bcapp.core.model import Money, OrderFacts
-from bcapp.core.rules import RuleDefinition, decide_rule, unread_keys
+from bcapp.core.rules import Glancer, RuleDefinition, decide_rule, glance, left_out
+from bcapp.core.stored import picker
 from bcapp.core.tryout import draft
 from bcapp.errors import UnreadableInput
 from tests.core.facts import NOW, order
@@ -77,23 +78,59 @@ def test_a_rule_sees_the_same_in_what_was_stored(name: str, facts: Any, data: st
     condition = data.draw(conditions(kind))
     stored = kind.view(json.loads(json.dumps(kind.dump(fresh))))
     assert evaluate(condition, stored, READING, kind.fields) == evaluate(condition, fresh, READING, kind.fields)
+    # What a field says that it reads is all that it reads: of everything else nothing is left.
+    paths = f"unread {kind.scope_reads} {kind.dated_by} {kind.fields[condition.field].reads}".split()
+    few = kind.view(only(json.loads(json.dumps(kind.dump(fresh))), [path.split(".") for path in paths]))
     alone = RuleDefinition(groups=((condition,),))
-    without = unread_keys(kind, [alone])
-    few = kind.view({k: v for k, v in kind.dump(fresh).items() if k not in without})
     assert decide_rule(kind, draft(alone), few, READING) == decide_rule(kind, draft(alone), fresh, READING)
 
 
-def test_a_rule_needs_few_of_the_keys() -> None:
+def only(stored: Any, paths: list[list[str]]) -> Any:
+    """Return a stored form with nothing but these paths; a path that ends here keeps all of it."""
+    if isinstance(stored, list) and [] not in paths:
+        return [only(part, paths) for part in stored]
+    if not isinstance(stored, dict) or [] in paths:
+        return stored
+    return {k: only(v, [p[1:] for p in paths if p[0] == k]) for k, v in stored.items() if k in {p[0] for p in paths}}
+
+
+@pytest.mark.parametrize(
+    ("name", "facts"), [("order", ORDER_FACTS), ("customer", CUSTOMER_FACTS), ("product", PRODUCT_FACTS)]
+)
+@given(data=st.data())
+def test_what_is_remembered_of_equal_parts_changes_no_count(name: str, facts: Any, data: st.DataObject) -> None:
+    kind = KINDS[name]
+    groups = tuple(tuple(data.draw(st.lists(conditions(kind), min_size=1, max_size=2))) for _ in range(2))
+    rule = draft(RuleDefinition(data.draw(st.sampled_from(["all", "any"])), groups))
+    seen, glancer = data.draw(st.lists(facts, min_size=1, max_size=8)), Glancer(kind, rule, READING, stored=True)
+    for fresh in seen:
+        glanced = glancer.glance(kind.view(kind.dump(fresh)))
+        plain = glance(kind, rule, fresh, READING)
+        assert (glanced.decision, glanced.distance, glanced.of) == (plain.decision, plain.distance, plain.of)
+        assert (glanced.lacking and glanced.lacking.condition) == (plain.lacking and plain.lacking.condition)
+
+
+def test_a_rule_needs_few_of_the_stored_parts() -> None:
     total = RuleDefinition(groups=((Condition("total", "at_least", ("1 USD",)),),))
-    assert ORDER.codec.keys - unread_keys(ORDER, [total]) == {
-        "total",
-        "status_id",
-        "channel_id",
-        "created_at",
-        "unread",
-    }
+    read = left_out(ORDER, [total])
+    assert ORDER.codec.keys - read.without == {"total", "status_id", "channel_id", "created_at", "unread"}
+    assert not read.thinned
     sku = RuleDefinition(groups=((Condition("sku", "has_any_of", ("A",)),),))
-    assert "items" not in unread_keys(ORDER, [total, sku])
+    read = left_out(ORDER, [total, sku])
+    assert "items" not in read.without
+    assert (read.thinned, "sku" in read.names, "name" in read.names) == ({"items"}, False, True)
+
+
+def test_keys_of_equal_parts_are_equal_and_others_are_not() -> None:
+    pick = picker(["a", "b.c"])
+    same = [{"a": 1, "b": [{"c": "x", "d": 1}]}, {"b": [{"d": 2, "c": "x"}], "a": 1, "e": None}]
+    assert len({pick(stored) for stored in same}) == 1
+    others: list[Any] = [
+        {"a": 1}, {"a": True}, {"a": 1.0}, {"a": "1"}, {"a": None}, {}, {"a": []}, {"a": {}}, {"a": 1, "b": None},
+        {"a": 1, "b": []}, {"a": 1, "b": {}}, {"a": 1, "b": {"c": "x"}}, {"a": 1, "b": [{"c": "x"}, {}]}, {"a": [1]},
+        {"a": 1, "b": ["x"]}, {"a": 1, "b": [{}]}, {"a": [["k", 1]]}, {"a": {"k": 1}},
+    ]  # fmt: skip
+    assert len({pick(stored) for stored in [*same, *others]}) == 1 + len(others)
 
 
 def test_free_texts_are_not_stored() -> None:

@@ -55,6 +55,7 @@ class Kind:
     codec: how facts are stored. material: version -> projection; an old one stays, because open requests are compared
     through the one that they were made with. merge: what agreements may name of it. sheet: what documents show of it,
     None for orders, whose pages know them. shown: what pages show besides the material facts, as JSON.
+    scope_reads, dated_by: which stored parts out_of_scope and created_at read, written as Field.reads is.
     is_remote: whether the record stands at BigCommerce, and not in our own tables.
     """
 
@@ -66,6 +67,8 @@ class Kind:
     out_of_scope: Callable[[Any, frozenset[int]], OutOfScope | None]
     created_at: Callable[[Any], datetime]
     codec: Codec[Any]
+    scope_reads: str = ""
+    dated_by: str = ""
     brief: Callable[[Any], Brief] = no_brief
     material: Mapping[int, Material] = field(default_factory=dict)
     merge: tuple[MergeField, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -9,16 +10,19 @@ from typing import Any
 
 import pytest
 
-from bcapp.core.decisions import digest
+from bcapp.bench.rules import made_orders
+from bcapp.core.conditions import Condition
+from bcapp.core.decisions import digest, is_close
+from bcapp.core.fields import OPERATORS, FieldType, Reading
 from bcapp.core.kinds.order import ORDER
 from bcapp.core.model import Money, RecordKey
-from bcapp.core.rules import RuleTrace
-from bcapp.core.tryout import Tally, draft, examine
+from bcapp.core.rules import RuleDefinition, RuleTrace, glance
+from bcapp.core.tryout import PastRecord, Tally, add, draft, examine, pass_by
 from bcapp.db.decisions import fetch_monitored, keep_decision
 from bcapp.db.past import Cursor, fetch_tryout, keep_past, past_page, past_since, save_tryout
 from bcapp.db.readings import fetch_reading
 from bcapp.db.stores import fetch_store
-from bcapp.jobs.past import clear
+from bcapp.jobs.past import clear, try_pages
 from tests.core.facts import order
 from tests.web.panel.conftest import House
 from tests.web.panel.test_rules import filled, make_rule
@@ -54,6 +58,60 @@ async def count(house: House, number: int) -> None:
         house.db, house.store, tryout, state="counted", cursor=cursor, total=len(records), whole=True,
         now=house.clock.now(),
     )  # fmt: skip
+
+
+async def test_reading_only_what_rules_read_counts_the_same(house: House) -> None:
+    # Every field once, over records of all shapes: what SQL leaves out and what is remembered changes no count.
+    chance = random.Random(5)
+    reading = Reading(house.clock.now(), storefront_channels=frozenset({1, 2}))
+    records = []
+    for facts in made_orders(40, chance):
+        bare = replace(facts.billing, country="", state="")
+        odd = replace(
+            facts,
+            created_at=house.clock.now() - timedelta(minutes=chance.randrange(90 * 1440)),
+            customer_id=chance.choice([0, facts.customer_id]),
+            billing=chance.choice([facts.billing, bare]),
+            shipping=chance.choice([(), facts.shipping, (*facts.shipping, bare)]),
+            items=tuple(chance.choice([i, replace(i, brand_name="", custom_fields=())]) for i in facts.items),
+            history=chance.choice([None, facts.history]),
+            unread=chance.choice([frozenset(), frozenset({"catalog"})]),
+        )
+        await keep_past(house.db, house.store, ORDER, str(odd.id), odd, house.clock.now(), complete=True)
+        brief = ORDER.brief(odd)
+        amount = f"{odd.total.amount:.4f}"
+        records.append(
+            PastRecord(str(odd.id), brief.label, odd.created_at.isoformat(), brief.customer, brief.has_email, amount,
+                       odd.total.currency, ORDER.dump(odd))
+        )  # fmt: skip
+    records.sort(key=lambda r: (r.customer, r.at, r.id))
+    values = {
+        FieldType.MONEY: ("900.00 USD",), FieldType.NUMBER: ("2",), FieldType.COUNTRY: ("DE", "US"),
+        FieldType.DATE: (house.clock.now().date().isoformat(),), FieldType.FLAG: (),
+    }  # fmt: skip
+    texts = {"category": ("23", "29", "31"), "sku": ("SKU-7",), "weekday": ("monday", "friday"), "company": ("x",)}
+    live = draft(RuleDefinition(groups=((Condition("billing_country", "is_any_of", ("DE", "FR")),),)), rule_id=9)
+    for field in ORDER.fields.values():
+        wanted = values.get(field.type) or texts.get(field.name, ("1", "2", "captured", "yes", "Northfield"))
+        argument = "30" if field.argument == "Days" else "regulated" if field.argument else ""
+        second = Condition("shipping_region", "is_any_of", ("GB Somerset", "US Somerset"))
+        condition = Condition(field.name, OPERATORS[field.type][0], wanted, argument)
+        rule = draft(RuleDefinition(groups=((condition,), (second,)), unjudged="pass"))
+        whole, narrow = Tally(), Tally()
+        for record in records:
+            facts = ORDER.parse(record.facts)
+            seen = glance(ORDER, rule, facts, reading)
+            add(whole, record, seen, reading)
+            if seen.decision == "no_match" and seen.lacking:
+                close = is_close(seen.lacking.trace(facts, reading))
+                pass_by(whole, record, close=close, several=seen.of > 1)
+            if seen.decision == glance(ORDER, live, facts, reading).decision == "would_ask":
+                whole.overlaps["9"] = whole.overlaps.get("9", 0) + 1
+        since = past_since("order", house.clock.now())
+        async for _ in try_pages(house.db, house.store, ORDER, rule, [live], narrow, Cursor(), since, reading):
+            pass
+        assert narrow.dump() == whole.dump(), field.name
+    assert whole.looked
 
 
 async def test_a_rule_is_tried_and_its_numbers_are_shown(house: House) -> None:
