@@ -538,7 +538,8 @@ def left_out(kind: Kind, definitions: Iterable[RuleDefinition]) -> LeftOut:
     reads = [kind.scope_reads, kind.dated_by, *(known.reads for name, known in kind.fields.items() if name in named)]
     if not all(reads):
         return NOTHING_LEFT_OUT
-    return kind.codec.left_out({"unread", *(path for paths in reads for path in paths.split())})
+    # The channel is read for what was signed once per channel.
+    return kind.codec.left_out({"unread", "channel_id", *(path for paths in reads for path in paths.split())})
 
 
 # Said -----------------------------------------------------------------------------------------------------

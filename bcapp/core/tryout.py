@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from bcapp.core.acceptances import Ledger, NotCovered, cover, ends_at
 from bcapp.core.decisions import COMPARED, is_close
 from bcapp.core.fields import Reading
 from bcapp.core.kinds.kind import Kind
@@ -22,6 +24,7 @@ MONTH = Decimal("30.44")  # days
 MOST_LISTED = 100  # records named, newest first
 MOST_NEAR = 50
 MOST_OVERLAPS = 50  # live rules compared with
+NO_LEDGERS: Mapping[str, Ledger] = MappingProxyType({})
 NOT_ITS = frozenset({"not_placed", "not_storefront"})
 
 
@@ -49,6 +52,10 @@ class Tally:
     held: money per currency of what would ask. weeks: Monday -> [looked at, would ask]. listed and near: [(when, id,
     label, amount, currency)], the newest. overlaps: rule id -> records that it asks about too. one_short: failed at
     exactly one of several conditions. close: missed only a money threshold, by at most 10 %.
+
+    Where one signature counts for later records (sign once), some of what would ask is covered: covered_already by
+    the ledger as it stands today, covered_by_first by the first of the same customer in this time. Whose company it is
+    is known for the ledger only: in this time a company's customers are counted one by one.
     """
 
     looked: int = 0
@@ -62,6 +69,8 @@ class Tally:
     customers: int = 0  # different ones that would be asked; nobody known counts each time
     repeat_customers: int = 0
     repeat_asks: int = 0  # beyond the first of each customer
+    covered_already: int = 0
+    covered_by_first: int = 0
     without_email: int = 0
     one_short: int = 0
     close: int = 0
@@ -70,6 +79,7 @@ class Tally:
     newest: str = ""
     customer: str = ""  # the one being counted
     customer_asked: int = 0
+    customer_signs: dict[str, str] = field(default_factory=dict)  # of that one: what for -> when asked first
     listed: list[list[str]] = field(default_factory=list)
     near: list[list[str]] = field(default_factory=list)
 
@@ -79,7 +89,7 @@ class Tally:
     @classmethod
     def parse(cls, stored: Mapping[str, Any]) -> Tally:
         given = {k: v for k, v in stored.items() if k in cls.__dataclass_fields__}
-        for name in ("held", "overlaps"):
+        for name in ("held", "overlaps", "customer_signs"):
             given[name] = dict(given.get(name, {}))
         given["weeks"] = {k: list(v) for k, v in given.get("weeks", {}).items()}
         for name in ("listed", "near"):
@@ -109,12 +119,13 @@ class Trial:
 
     def __init__(self, kind: Kind, rule: RuleInForce, live: Sequence[RuleInForce], reading: Reading) -> None:
         others = [replace(r, mode="monitor") for r in live[:MOST_OVERLAPS] if r.id != rule.id]
-        self._kind, self._reading = kind, reading
+        self._kind, self._reading, self._definition = kind, reading, rule.definition
         self._rule = Glancer(kind, rule, reading, stored=True)
         self._others = [(str(r.id), Glancer(kind, r, reading, stored=True)) for r in others]
 
-    def examine(self, tally: Tally, records: Iterable[PastRecord]) -> None:
-        """Count some records more."""
+    def examine(self, tally: Tally, records: Iterable[PastRecord], ledgers: Mapping[str, Ledger] = NO_LEDGERS) -> None:
+        """Count some records more. ledgers: what their customers have signed, by PastRecord.customer."""
+        signs_once = self._definition.customer and self._definition.sign_once.scope
         view, glance, reading = self._kind.view, self._rule.glance, self._reading
         for record in records:
             try:
@@ -131,9 +142,32 @@ class Trial:
             if lacking is not None:
                 pass_by(tally, record, close=close, several=seen.of > 1)
             if seen.decision == "would_ask":
+                if signs_once and record.customer:
+                    self._count_cover(tally, record, facts, ledgers.get(record.customer))
                 for key, other in self._others:
                     if _asks(other, facts):
                         tally.overlaps[key] = tally.overlaps.get(key, 0) + 1
+
+    def _count_cover(self, tally: Tally, record: PastRecord, facts: Any, ledger: Ledger | None) -> None:
+        """Count what would not be asked because its customer has signed, or would have by then."""
+        once, reading = self._definition.sign_once, self._reading
+        channel = facts.channel_id if once.scope == "channel" else 0
+        # An account is judged by how things stand now; an order by how they stood when it was placed.
+        at = datetime.fromisoformat(record.at) if self._kind.name == "order" else reading.now
+        if ledger is not None:
+            bearer = replace(ledger.bearer, order_id=record.id, channel_id=channel, created_at=at)
+            known = replace(ledger, bearer=bearer)
+            if not isinstance(cover(once, self._definition.agreement_id, known, reading.now, reading.zone), NotCovered):
+                tally.covered_already += 1
+                return
+        what = record.id if once.scope == "order" else str(channel)
+        first = tally.customer_signs.get(what)
+        if first is not None:
+            ends = ends_at(once.months, once.until, datetime.fromisoformat(first), reading.zone)
+            if ends is None or ends > at:
+                tally.covered_by_first += 1
+                return
+        tally.customer_signs[what] = at.isoformat()
 
 
 def _asks(rule: Glancer, facts: Any) -> bool:
@@ -190,7 +224,7 @@ def _ask(tally: Tally, record: PastRecord, distance: int) -> None:
     if not record.has_email:
         tally.without_email += 1
     if not customer or customer != tally.customer:
-        tally.customer, tally.customer_asked = customer, 0
+        tally.customer, tally.customer_asked, tally.customer_signs = customer, 0, {}
     tally.customer_asked += 1
     if tally.customer_asked == 1:
         tally.customers += 1
@@ -236,7 +270,10 @@ class Listed:
 
 @dataclass(frozen=True)
 class Report:
-    """A tally in numbers for people. share: of what was looked at, in percent. weeks: oldest first, none left out."""
+    """A tally in numbers for people. share: of what was looked at, in percent. weeks: oldest first, none left out.
+
+    covered: of what would ask, what an earlier signature covers; None where every record is signed for itself.
+    """
 
     looked: int
     asked: int
@@ -248,6 +285,7 @@ class Report:
     weeks: tuple[tuple[datetime, int, int], ...]
     listed: tuple[Listed, ...]
     near: tuple[Listed, ...]
+    covered: int | None = None
 
 
 def share_of(part: int, whole: int) -> Decimal:
@@ -262,8 +300,10 @@ def report(tally: Tally, definition: RuleDefinition, reading: Reading) -> Report
     def monthly(count: int) -> int:
         return int((Decimal(count) * MONTH / days).to_integral_value())
 
-    asked_once = tally.customers if definition.sign_once.scope in ("customer", "company") else tally.asked
-    requests = (tally.asked if definition.internal else 0) + (asked_once if definition.customer else 0)
+    signs_once = definition.customer and definition.sign_once.scope
+    covered = tally.covered_already + tally.covered_by_first if signs_once else None
+    signed = tally.asked - (covered or 0)
+    requests = (tally.asked if definition.internal else 0) + (signed if definition.customer else 0)
     return Report(
         looked=tally.looked,
         asked=tally.asked,
@@ -275,6 +315,7 @@ def report(tally: Tally, definition: RuleDefinition, reading: Reading) -> Report
         weeks=_weeks(tally, reading),
         listed=_newest(tally.listed),
         near=_newest(tally.near),
+        covered=covered,
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from bcapp.core.acceptances import Acceptance, Affected, Bearer, Exemption, Ledger, Named, Party, PartyKind, Version
@@ -16,6 +16,7 @@ from bcapp.db.actions import queue_action
 from bcapp.db.deliveries import say_look
 
 PAGE = 50
+NOBODY = Bearer("", 0, datetime(1970, 1, 1, tzinfo=UTC))
 
 
 def acceptance_from_row(row: Mapping[str, Any]) -> Acceptance:
@@ -52,27 +53,40 @@ async def fetch_ledger(
 ) -> Ledger:
     """Return what is known about a record's party under these agreements."""
     parties = [p for p in (bearer.customer, bearer.company, bearer.email) if p is not None]
-    of = {
+    of, signed = _of(store_hash, parties, agreements), await fetch_signed(db, store_hash, parties, agreements)
+    on = {"store_hash": store_hash, "record_kind": record.kind, "record_id": record.id}
+    asked = await db.fetch_all("asked_of_parties", {**of, "record_kind": record.kind, "record_id": record.id})
+    return replace(
+        signed,
+        bearer=bearer,
+        asked=frozenset(r["agreement_id"] for r in asked),
+        named={
+            r["rule_id"]: (r["acceptance_id"], r["exemption_id"]) for r in await db.fetch_all("covers_of_record", on)
+        },
+    )
+
+
+def _of(store_hash: str, parties: Sequence[Party], agreements: Sequence[int]) -> dict[str, Any]:
+    return {
         "store_hash": store_hash,
         "agreements": list(agreements),
         "kinds": [str(p.kind) for p in parties],
         "ids": [p.id for p in parties],
     }
-    on = {"store_hash": store_hash, "record_kind": record.kind, "record_id": record.id}
+
+
+async def fetch_signed(db: Database, store_hash: str, parties: Sequence[Party], agreements: Sequence[int]) -> Ledger:
+    """Return what some parties have signed of these agreements, and who is exempt; whose it is is left open."""
+    of = _of(store_hash, parties, agreements)
     versions: dict[int, list[Version]] = defaultdict(list)
     for row in await db.fetch_all("versions_of_agreements", {"store_hash": store_hash, "agreements": of["agreements"]}):
         version = Version(row["version"], row["material"], row["created_at"], row["binds_from"])
         versions[row["agreement_id"]].append(version)
-    asked = await db.fetch_all("asked_of_parties", {**of, "record_kind": record.kind, "record_id": record.id})
     return Ledger(
-        bearer=bearer,
+        bearer=NOBODY,
         acceptances=tuple(acceptance_from_row(r) for r in await db.fetch_all("acceptances_of_parties", of)),
         exemptions=tuple(_exemption_from_row(r) for r in await db.fetch_all("exemptions_of_parties", of)),
         versions=versions,
-        asked=frozenset(r["agreement_id"] for r in asked),
-        named={
-            r["rule_id"]: (r["acceptance_id"], r["exemption_id"]) for r in await db.fetch_all("covers_of_record", on)
-        },
     )
 
 

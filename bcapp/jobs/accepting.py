@@ -7,20 +7,23 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from bcapp.core.acceptances import Bearer, Counts, Party, PartyKind, ends_at
+from bcapp.core.acceptances import Bearer, Counts, Cover, Ledger, Party, PartyKind, cover, ends_at
+from bcapp.core.fields import Reading
 from bcapp.core.formats import zone_for
 from bcapp.core.kinds.company import CompanyFacts
 from bcapp.core.kinds.customer import CustomerFacts
-from bcapp.core.model import OrderFacts, SignatureRequest
-from bcapp.core.rules import RuleInForce
+from bcapp.core.model import OrderFacts, RecordKey, SignatureRequest
+from bcapp.core.rules import RuleDefinition, RuleInForce
 from bcapp.core.states import SignerState
 from bcapp.core.stores import is_b2b_scope
+from bcapp.core.tryout import PastRecord
 from bcapp.db import Database, audit
-from bcapp.db.acceptances import look_at_waiting
+from bcapp.db.acceptances import fetch_ledger, fetch_signed, look_at_waiting
 from bcapp.db.stores import Store
 from bcapp.errors import B2BRefused, RefusedByUs
 from bcapp.jobs.vendors import Vendors
 from bcapp.secrets import DataKey, Secrets
+from bcapp.services import Services
 from bcapp.workflows import customer_terms
 
 OUTDATED = "Their own terms changed after this was sent."
@@ -115,6 +118,90 @@ async def bearer_of(
         email = address_party(await data_key(db, secrets, store.hash), address)
     company = _company(await company_of(vendors, store, facts.customer_id)) if by_company else None
     return replace(bearer, customer=customer, company=company, email=email)
+
+
+async def stored_bearer(services: Services, store_hash: str, facts: Any) -> Bearer | None:
+    """Return whose record it is as far as it is stored here, without asking the store; else as bearer_of.
+
+    The address and the company of an order's customer are those of the customer's own stored record, if there is one.
+    """
+    db, now = services.db, services.clock.now()
+    if not isinstance(facts, (OrderFacts, CustomerFacts, CompanyFacts)):
+        return None
+    if isinstance(facts, CompanyFacts):
+        return Bearer("", 0, now, company=_company(facts.id))
+    number = facts.id if isinstance(facts, CustomerFacts) else facts.customer_id
+    key = await data_key(db, services.secrets, store_hash)
+    known = (await _stored_accounts(db, store_hash, [str(number)])).get(str(number), ("", 0)) if number else ("", 0)
+    company = _company(facts.company_id if isinstance(facts, CustomerFacts) else known[1])
+    customer = Party(PartyKind.CUSTOMER, str(number)) if number else None
+    if isinstance(facts, CustomerFacts):
+        return Bearer("", facts.channel_id, now, customer, company, address_party(key, facts.email))
+    email = address_party(key, known[0] if number else facts.billing.email)
+    return Bearer(str(facts.id), facts.channel_id, facts.created_at, customer, company, email)
+
+
+async def _stored_accounts(db: Database, store_hash: str, ids: Sequence[str]) -> dict[str, tuple[str, int]]:
+    """Return {number: (address, company)} of the accounts that are stored."""
+    rows = await db.fetch_all("past_accounts", {"store_hash": store_hash, "ids": list(ids)})
+    return {r["id"]: (r["email"], int(r["company_id"])) for r in rows}
+
+
+async def stored_ledgers(
+    services: Services, store_hash: str, definition: RuleDefinition, records: Sequence[PastRecord]
+) -> dict[str, Ledger]:
+    """Return what the customers of stored records have signed of a rule's agreement, by PastRecord.customer.
+
+    Whoever has signed nothing and is not exempt is left out.
+    """
+    db, now = services.db, services.clock.now()
+    customers = {r.customer for r in records if r.customer}
+    accounts = await _stored_accounts(db, store_hash, [c for c in customers if c.isdecimal()])
+    key, bearers = await data_key(db, services.secrets, store_hash), dict[str, Bearer]()
+    for customer in customers:
+        if customer.isdecimal():
+            address, company = accounts.get(customer, ("", 0))
+            account = Party(PartyKind.CUSTOMER, customer)
+            bearers[customer] = Bearer("", 0, now, account, _company(company), address_party(key, address))
+        else:
+            bearers[customer] = Bearer("", 0, now, email=address_party(key, customer))
+    of_party: dict[Party, list[str]] = {}
+    for customer, bearer in bearers.items():
+        for party in (bearer.customer, bearer.company, bearer.email):
+            if party is not None:
+                of_party.setdefault(party, []).append(customer)
+    found = await fetch_signed(db, store_hash, list(of_party), [definition.agreement_id])
+    ledgers: dict[str, Ledger] = {}
+    for acceptance in found.acceptances:
+        for customer in of_party[acceptance.party]:
+            ledger = ledgers.get(customer) or replace(found, bearer=bearers[customer], acceptances=(), exemptions=())
+            ledgers[customer] = replace(ledger, acceptances=(*ledger.acceptances, acceptance))
+    for exemption in found.exemptions:
+        for customer in of_party[exemption.party]:
+            ledger = ledgers.get(customer) or replace(found, bearer=bearers[customer], acceptances=(), exemptions=())
+            ledgers[customer] = replace(ledger, exemptions=(*ledger.exemptions, exemption))
+    return ledgers
+
+
+async def stored_covers(
+    services: Services, store: Store, record: RecordKey, facts: Any, rules: Sequence[RuleInForce], reading: Reading
+) -> dict[int, Cover]:
+    """Return, by rule, whether a record's party has signed already, as far as that is stored here."""
+    once = {
+        r.id: (customer_terms.counted(r, record.kind) if r.workflow == customer_terms.SLUG else r).definition
+        for r in rules
+        if r.definition.customer
+    }
+    once = {rule_id: definition for rule_id, definition in once.items() if definition.sign_once.scope}
+    bearer = await stored_bearer(services, store.hash, facts) if once else None
+    if bearer is None:
+        return {}
+    agreements = sorted({definition.agreement_id for definition in once.values()})
+    ledger = await fetch_ledger(services.db, store.hash, record, bearer, agreements)
+    return {
+        rule_id: cover(definition.sign_once, definition.agreement_id, ledger, reading.now, reading.zone)
+        for rule_id, definition in once.items()
+    }
 
 
 async def record_acceptance(

@@ -14,12 +14,13 @@ from typing import Any, Protocol
 from bcapp.bigcommerce.facts import ALL, Needs, customer_of, products_of, read_customer, read_order, read_product
 from bcapp.bigcommerce.parse import parse_date
 from bcapp.bigcommerce.remembering import Remembering
+from bcapp.core.acceptances import Ledger
 from bcapp.core.fields import Reading
 from bcapp.core.kinds import KINDS
 from bcapp.core.kinds.kind import Kind
 from bcapp.core.model import Gone
 from bcapp.core.rules import RuleInForce, left_out
-from bcapp.core.tryout import PastRecord, Tally, Trial, draft
+from bcapp.core.tryout import NO_LEDGERS, PastRecord, Tally, Trial, draft
 from bcapp.db import Database
 from bcapp.db.past import (
     EXTRA_PARTS,
@@ -38,6 +39,7 @@ from bcapp.db.past import (
     save_tryout,
 )
 from bcapp.db.readings import fetch_reading
+from bcapp.jobs.accepting import stored_ledgers
 from bcapp.jobs.outcome import Outcome, Work, skipped
 from bcapp.jobs.pacing import pause
 from bcapp.services import Services
@@ -331,7 +333,11 @@ async def try_rule(work: Work) -> Outcome:
     live = [r for r in await live_rules(db, store_hash) if _is_about(r, kind)]
     rule = draft(tryout.definition, tryout.name, tryout.rule_id, tryout.rule_version)
     cursor, until, ended = tryout.cursor, time.monotonic() + TRY_SECONDS, False
-    async with aclosing(try_pages(db, store_hash, kind, rule, live, tryout.tally, cursor, since, reading)) as pages:
+    ledgers: Ledgers | None = None
+    if rule.definition.customer and rule.definition.sign_once.scope:
+        ledgers = partial(stored_ledgers, work.services, store_hash, rule.definition)
+    trying = try_pages(db, store_hash, kind, rule, live, tryout.tally, cursor, since, reading, ledgers)
+    async with aclosing(trying) as pages:
         async for count, at in pages:
             cursor, ended = at, count < PAGE
             if time.monotonic() >= until:
@@ -353,6 +359,9 @@ def _is_about(rule: RuleInForce, kind: Kind) -> bool:
     return workflow is not None and kind_of(workflow, rule.definition) is kind
 
 
+Ledgers = Callable[[Sequence[PastRecord]], Awaitable[Mapping[str, Ledger]]]
+
+
 async def try_pages(
     db: Database,
     store_hash: str,
@@ -363,10 +372,11 @@ async def try_pages(
     after: Cursor,
     since: datetime,
     reading: Reading,
+    ledgers: Ledgers | None = None,
 ) -> AsyncGenerator[tuple[int, Cursor], None]:
     """Examine what is stored page by page, the next being fetched meanwhile; yield (records examined, where it ended).
 
-    The last page is shorter than PAGE.
+    The last page is shorter than PAGE. ledgers: reads what the customers of a page have signed, where that counts.
     """
     unread = left_out(kind, [rule.definition, *(r.definition for r in live)])
 
@@ -383,7 +393,8 @@ async def try_pages(
             if more:
                 fetching = fetch(cursor)
             # Off the event loop: a slice of a large store must not delay what holds an order.
-            await asyncio.to_thread(trial.examine, tally, records)
+            signed = await ledgers(records) if ledgers is not None else NO_LEDGERS
+            await asyncio.to_thread(trial.examine, tally, records, signed)
             yield len(records), cursor
             if not more:
                 return

@@ -168,10 +168,10 @@ def ask_for_signatures(s: Situation, subject: Subject, covered: Mapping[int, str
     traces = tuple(_spared(s, trace, covered) for trace in rule_traces(s, subject))
     covers = _covers(s, traces)
     earlier = {rule_id: found for rule_id, found in covers.items() if not _is_own(s, found)}
-    told = tuple(_told(rule, trace, earlier) for rule, trace in zip(s.rules, traces, strict=True))
+    said = tuple(told(rule, trace, earlier) for rule, trace in zip(s.rules, traces, strict=True))
     pressed = _pressed(s, subject)
     if pressed.overridden:
-        return Standing(tuple(pressed.intents), told, overridden=True)
+        return Standing(tuple(pressed.intents), said, overridden=True)
     intents, needs, asked = list(pressed.intents), list[Need](), list(pressed.sent)
     for found in _needs(s, subject, traces, covers, pressed):
         if isinstance(found, Need):
@@ -188,7 +188,7 @@ def ask_for_signatures(s: Situation, subject: Subject, covered: Mapping[int, str
         named = {n.rule_id: n.cover for n in needs if n.cover is not None}
         if {k: (c.acceptance_id, c.exemption_id) for k, c in named.items()} != s.ledger.named:
             intents.append(NameCovers(named, tuple(s.ledger.named)))
-    return Standing(tuple(intents), told, tuple(needs), tuple(asked))
+    return Standing(tuple(intents), said, tuple(needs), tuple(asked))
 
 
 def _spared(s: Situation, trace: RuleTrace, covered: Mapping[int, str]) -> RuleTrace:
@@ -232,7 +232,7 @@ def _is_own(s: Situation, found: Cover) -> bool:
     return any(a.id == found.acceptance_id and a.request_id in own for a in s.ledger.acceptances)
 
 
-def _told(rule: RuleInForce, trace: RuleTrace, covers: Mapping[int, Cover]) -> RuleTrace:
+def told(rule: RuleInForce, trace: RuleTrace, covers: Mapping[int, Cover]) -> RuleTrace:
     """Return the trace with what an earlier signature makes of it."""
     found = covers.get(rule.id)
     match found:

@@ -1,18 +1,20 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from bcapp.core.acceptances import Acceptance, Bearer, Ledger, Party, PartyKind, Version
 from bcapp.core.conditions import Condition
 from bcapp.core.fields import Reading
 from bcapp.core.kinds.order import ORDER
 from bcapp.core.model import Money
 from bcapp.core.rules import RuleDefinition, SignOnce
-from bcapp.core.tryout import MOST_LISTED, PastRecord, Tally, draft, examine, report
+from bcapp.core.tryout import MOST_LISTED, PastRecord, Tally, Trial, draft, examine, report
 from tests.core.facts import BUYER, NOW, definition, order, rule
 
 pytestmark = pytest.mark.unit
@@ -61,9 +63,51 @@ def test_a_customer_asked_again_is_counted_once_with_the_asks_beyond_the_first()
     assert report(tally, once, READING).requests_per_month > report(tally, definition(), READING).requests_per_month
 
 
-def test_records_without_an_email_and_unknown_buyers() -> None:
-    from dataclasses import replace
+ONCE = definition(sign_once=SignOnce("customer", months=1))
 
+
+def test_what_an_earlier_signature_covers_is_counted_apart() -> None:
+    def at(days: int) -> Any:
+        return NOW - timedelta(days=days)
+
+    # The first order asks, the second is covered by it; after a month it has ended. Nobody known is asked each time.
+    of_seven = [past(n, customer_id=7, created_at=at(days)) for n, days in ((1, 80), (2, 70), (3, 40), (4, 35))]
+    nobody = [past(n, customer_id=0, billing=replace(BUYER, email=""), history=None) for n in (5, 6)]
+    tally = tried([*of_seven, *nobody], ONCE)
+    assert (tally.asked, tally.covered_by_first, tally.covered_already) == (6, 2, 0)
+    assert report(tally, ONCE, READING).covered == 2
+    sliced = Tally()
+    for record in [*of_seven, *nobody]:
+        sliced = Tally.parse(sliced.dump())
+        examine(sliced, ORDER, draft(ONCE), (), [record], READING)
+    assert sliced.dump() == tally.dump()
+    # Every record is signed for itself: nothing is covered, and it is not said.
+    assert report(tried(of_seven), definition(), READING).covered is None
+
+
+def test_what_counts_per_channel_is_covered_per_channel() -> None:
+    reading = Reading(NOW, storefront_channels=frozenset({1, 2}))
+    records = [past(n, customer_id=7, channel_id=channel) for n, channel in ((1, 1), (2, 2), (3, 1), (4, 2))]
+    tally = Tally()
+    examine(tally, ORDER, draft(definition(sign_once=SignOnce("channel"))), (), records, reading)
+    assert (tally.asked, tally.covered_by_first) == (4, 2)
+
+
+def test_what_is_in_the_ledger_covers_as_a_live_rule_would_say() -> None:
+    party = Party(PartyKind.CUSTOMER, "7")
+    signed = Acceptance(1, party, 4, 1, "customer", "", NOW - timedelta(days=20), NOW + timedelta(days=9), NOW)
+    revoked = replace(signed, party=Party(PartyKind.CUSTOMER, "8"), revoked_at=NOW - timedelta(days=19))
+    ledgers = {
+        str(a.party.id): Ledger(Bearer("", 0, NOW, customer=a.party), (a,), versions={4: [Version(1, True, NOW, NOW)]})
+        for a in (signed, revoked)
+    }
+    records = [past(n, customer_id=customer) for n, customer in ((1, 7), (2, 7), (3, 8), (4, 8), (5, 9))]
+    tally = Tally()
+    Trial(ORDER, draft(ONCE), (), READING).examine(tally, records, ledgers)
+    assert (tally.asked, tally.covered_already, tally.covered_by_first) == (5, 2, 1)
+
+
+def test_records_without_an_email_and_unknown_buyers() -> None:
     nobody = replace(BUYER, email="")
     tally = tried([past(n, customer_id=0, billing=nobody, history=None) for n in (1, 2)])
     assert (tally.without_email, tally.customers, tally.repeat_customers) == (2, 2, 0)

@@ -91,6 +91,11 @@ SELECT json_agg(json_build_array(id, label, created_at, customer, has_email, CAS
            AND created_at >= :since
          ORDER BY customer, created_at, id LIMIT :most) page;
 
+-- past_accounts --
+-- The address and the company (0: none) of customers, as far as they are stored.
+SELECT id, COALESCE(facts ->> 'email', '') AS email, COALESCE(CAST(facts ->> 'company_id' AS bigint), 0) AS company_id
+  FROM past_records WHERE store_hash = :store_hash AND kind = 'customer' AND id = ANY(CAST(:ids AS text[]));
+
 -- past_count --
 SELECT count(*) FROM past_records WHERE store_hash = :store_hash AND kind = :kind AND created_at >= :since;
 

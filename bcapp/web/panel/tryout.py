@@ -28,6 +28,7 @@ from bcapp.db import past, rules
 from bcapp.db.decisions import Monitored, fetch_monitored
 from bcapp.db.readings import fetch_reading
 from bcapp.db.rules import Rule
+from bcapp.jobs.accepting import stored_covers
 from bcapp.web.forms import read_form
 from bcapp.web.panel import Visit, panel
 from bcapp.web.panel.kinds import one, record_path
@@ -41,7 +42,10 @@ from bcapp.web.panel.workflow_words import rule_kind
 from bcapp.web.refusals import not_found
 from bcapp.web.render import go, wants_part
 from bcapp.workflows import WORKFLOWS, kind_of, workflows_of
+from bcapp.workflows.asking import told
 
+WOULD_ASK, HOLDS = "would_ask", "Every condition holds: it would ask."
+WATCHING = ("live", "monitor")  # modes whose own sentence stands
 MOST_CONDITIONS = 12  # in the form for trying conditions alone
 MOST_RULES = 200  # judged on the what-if page
 MOST_NUMBER = 20  # characters of a record's number
@@ -400,6 +404,14 @@ async def what_if(request: Request, visit: Visit) -> Response:
             judging = await _judging(visit, kind, number, tried)
             modes = {rule.id: mode for mode, rule in judging}
             said_all = [decide_rule(kind, rule, facts, reading) for _, rule in judging]
+            asking = [rule for (_, rule), t in zip(judging, said_all, strict=True) if t.decision in ("asks", WOULD_ASK)]
+            covers = await stored_covers(
+                visit.services, visit.store, RecordKey(kind.name, number), facts, asking, reading
+            )
+            said_all = [
+                told(rule, t if mode in WATCHING or t.decision != WOULD_ASK else replace(t, sentence=HOLDS), covers)
+                for (mode, rule), t in zip(judging, said_all, strict=True)
+            ]
             first = said_all[:1] if tried is not None else []
             traces = [*first, *nearest(said_all[len(first) :], len(said_all))]
         status = 422 if errors else 200

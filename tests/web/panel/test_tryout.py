@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
 
 from bcapp.bench.rules import made_orders
+from bcapp.core.acceptances import Party, PartyKind, day
 from bcapp.core.conditions import Condition
 from bcapp.core.decisions import digest, is_close
 from bcapp.core.fields import OPERATORS, FieldType, Reading
+from bcapp.core.kinds.customer import CUSTOMER, CustomerFacts
 from bcapp.core.kinds.order import ORDER
 from bcapp.core.model import Money, RecordKey
 from bcapp.core.rules import RuleDefinition, RuleTrace, glance
@@ -21,10 +24,13 @@ from bcapp.core.tryout import PastRecord, Tally, add, draft, examine, pass_by
 from bcapp.db.decisions import fetch_monitored, keep_decision
 from bcapp.db.past import Cursor, fetch_tryout, keep_past, past_page, past_since, save_tryout
 from bcapp.db.readings import fetch_reading
+from bcapp.db.rules import fetch_rule
 from bcapp.db.stores import fetch_store
+from bcapp.jobs.accepting import address_party, data_key, stored_ledgers
 from bcapp.jobs.past import clear, try_pages
 from tests.core.facts import order
 from tests.web.panel.conftest import House
+from tests.web.panel.test_agreements import give_key
 from tests.web.panel.test_rules import filled, make_rule
 
 pytestmark = pytest.mark.database
@@ -244,6 +250,59 @@ async def test_monitor_results_beside_the_try(house: House) -> None:
     assert await house.run("SELECT count(*) FROM decisions") == 3
     found = await fetch_monitored(house.db, house.store, rule_id, 1, now - timedelta(days=1), "Europe/Berlin")
     assert (found.looked, found.asked, found.held) == (3, 2, (Money(Decimal(1000), "USD"),))
+
+
+async def test_what_was_signed_before_covers_in_what_if_and_try(house: House) -> None:
+    await channel(house)
+    agreement = int(await house.run(
+        "INSERT INTO agreements (store_hash, name, version, created_at) VALUES ($1, 'Terms', 1, $2) RETURNING id",
+        house.store, house.clock.now(),
+    ))  # fmt: skip
+    signs = {"internal": "", "customer": "yes", "agreement_id": str(agreement), "once": "customer"}
+    await give_key(house)
+    await make_rule(house, **signs)
+    await keep(house, 77, "1500.00", customer_id=7)
+    await keep(house, 78, "1500.00", customer_id=0)
+    owner = house.as_("owner")
+    assert "it would ask" in (await owner.get("what-if?number=77")).text
+    key = await data_key(house.db, house.services.secrets, house.store)
+    signed_at = house.clock.now() - timedelta(days=20)
+    brought = await house.run(
+        "INSERT INTO imports (store_hash, file_name, state, author, created_at)"
+        " VALUES ($1, 'old.csv', 'applied', 2, $2) RETURNING id", house.store, signed_at,
+    )  # fmt: skip
+    for party in (Party(PartyKind.CUSTOMER, "7"), address_party(key, "bo@buyer.test")):
+        assert party is not None
+        await house.run(
+            "INSERT INTO acceptances (store_hash, party_kind, party_id, label, agreement_id, agreement_version, scope,"
+            " valid_from, recorded_at, import_id) VALUES ($1, $2, $3, '', $4, 1, 'customer', $5, $5, $6)",
+            house.store, str(party.kind), party.id, agreement, signed_at, brought,
+        )  # fmt: skip
+    for number in (77, 78):
+        assert (
+            f"Covered by the acceptance of {day(signed_at, UTC)}" in (await owner.get(f"what-if?number={number}")).text
+        )
+    # An account that has signed nothing is covered by what its own address signed as a guest, if it is stored here.
+    await keep(house, 79, "1500.00", customer_id=9)
+    assert "it would ask" in (await owner.get("what-if?number=79")).text
+    made = CustomerFacts(9, "Bo@buyer.test", "Bo", "", 0, signed_at, signed_at, 1, None)
+    await keep_past(house.db, house.store, CUSTOMER, "9", made, house.clock.now(), complete=True)
+    assert "Covered by the acceptance of" in (await owner.get("what-if?number=79")).text
+    await keep(house, 80, "1500.00", customer_id=10)
+    await keep(house, 81, "1500.00", customer_id=10)
+    rule = await fetch_rule(house.db, house.store, int(await house.run("SELECT id FROM rules")))
+    assert rule is not None
+    store = await fetch_store(house.db, house.store)
+    assert store is not None
+    reading, tally = await fetch_reading(house.db, store, house.clock.now()), Tally()
+    ledgers = partial(stored_ledgers, house.services, house.store, rule.definition)
+    since = past_since("order", house.clock.now())
+    tried = try_pages(
+        house.db, house.store, ORDER, draft(rule.definition), [], tally, Cursor(), since, reading, ledgers
+    )
+    async for _ in tried:
+        pass
+    assert (tally.asked, tally.covered_already, tally.covered_by_first) == (5, 3, 1)
 
 
 async def test_what_was_read_in_part_never_replaces_what_was_read_whole(house: House) -> None:
