@@ -18,6 +18,27 @@ TIER = re.compile(r"([0-9][0-9.,]*)\s*[:=]\s*([0-9]{1,9})")
 CODE = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 DAYS = (0, 5, 15, 30, 45, 60)  # the only payment terms that B2B Edition knows
 
+_COMPANY = ("company",)
+
+
+# What the form refuses, so that nobody finds out after a signature that a setting did nothing.
+
+
+def _are_tiers(text: str) -> bool:
+    rest = TIER.sub("", text).strip(" \t\r\n,;")
+    # 25.000 may be meant as twenty-five thousand, and would be read as twenty-five.
+    return not rest and not re.search(r"\.[0-9]{3}", text) and len(parse_tiers(text)) == len(TIER.findall(text))
+
+
+def _are_codes(text: str) -> bool:
+    return all(CODE.fullmatch(code.strip()) for code in text.strip(" ,").split(","))
+
+
+def _is_pair(text: str) -> bool:
+    name, equals, value = text.partition("=")
+    return bool(equals and name.strip() and value.strip())
+
+
 OPTIONS: tuple[Option, ...] = (
     Option(
         "applicants_group",
@@ -38,6 +59,9 @@ OPTIONS: tuple[Option, ...] = (
         OptionType.TEXT,
         "Groups by credit limit",
         "From which limit on which group: 0 = 3, 25000 = 4. The highest one reached counts, before the group above.",
+        is_read=_are_tiers,
+        like="Write from which limit on which group number: 0 = 3, 25000 = 4.",
+        kinds=_COMPANY,
     ),
     Option(
         "price_list",
@@ -45,18 +69,21 @@ OPTIONS: tuple[Option, ...] = (
         "Price list when approved",
         "By number. Only where B2B Edition gives each company a group of its own; else the group carries the prices.",
         between=(1, 10**9),
+        kinds=_COMPANY,
     ),
     Option(
         "most_credit",
         OptionType.MONEY,
         "Highest credit limit",
         "A limit above it is not set by itself, whoever signed it: a person is asked. 50000.00 USD",
+        kinds=_COMPANY,
     ),
     Option(
         "credit_field",
         OptionType.TEXT,
         "Extra field with the credit asked for",
         "Its amount is what approval limits are compared with. Credit asked for",
+        kinds=_COMPANY,
     ),
     Option(
         "payment_terms",
@@ -64,24 +91,32 @@ OPTIONS: tuple[Option, ...] = (
         "Payment terms",
         "Within how many days a company pays; empty leaves them as they are.",
         choices=tuple((str(days), f"{days} days" if days else "At once") for days in DAYS),
+        kinds=_COMPANY,
     ),
     Option(
         "payment_methods",
         OptionType.TEXT,
         "Payment methods",
         "Codes of what is switched on for the company, with commas between: cheque, bankdeposit. Others stay.",
+        is_read=_are_codes,
+        like="Write the codes of B2B Edition with commas between them: cheque, bankdeposit.",
+        kinds=_COMPANY,
     ),
     Option(
         "attribute",
         OptionType.TEXT,
         "Customer attribute when approved",
         "Name and value, for customers without a company: Account state = approved",
+        is_read=_is_pair,
+        like="Write the name, = and the value: Account state = approved.",
+        kinds=("customer",),
     ),
     Option(
         "subsidiaries",
         OptionType.FLAG,
         "Subsidiaries need no signature",
         "A company below an approved one is not asked; approve it by hand.",
+        kinds=_COMPANY,
     ),
 )
 

@@ -19,7 +19,7 @@ def parse_money(text: str) -> Money:
     """Read "100.00 USD"; ValueError when it is anything else."""
     found = _MONEY.match(text)
     if not found:
-        raise ValueError(f"{text[:40]!r} is not an amount with its currency, such as 100.00 USD")
+        raise ValueError(f"{text[:40]!r} is not an amount of zero or more with its currency, such as 100.00 USD")
     return Money(Decimal(found[1]), found[2])
 
 

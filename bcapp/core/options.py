@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -30,6 +30,8 @@ class Option:
     default: as text; "" leaves it unset, "yes" is a ticked flag. choices: (value, label). between: the least and the
     most that a number can be. changes_store: switching it on lets the rule change what already exists, so the editor
     shows how much before it is saved. needs: the costly parts of the facts that it reads when it is set (Field.needs).
+    is_read: tells of a text whether all of it can be read; like: how to write it, for who wrote it otherwise. kinds: of
+    the records for which it does something, none for all of the workflow's.
     """
 
     name: str
@@ -41,6 +43,9 @@ class Option:
     between: tuple[int, int] | None = None
     changes_store: bool = False
     needs: frozenset[str] = frozenset()
+    is_read: Callable[[str], bool] | None = None
+    like: str = ""
+    kinds: tuple[str, ...] = ()
 
 
 class Options:
@@ -104,4 +109,8 @@ def _problem(option: Option, value: str) -> str:
             good = value in dict(option.choices)
             return "" if good else f"Choose one of: {', '.join(label for _, label in option.choices)}."
         case OptionType.TEXT:
-            return "" if len(value) <= MOST_TEXT else f"“{option.label}” has at most {MOST_TEXT} characters."
+            if len(value) > MOST_TEXT:
+                return f"“{option.label}” has at most {MOST_TEXT} characters."
+            if option.is_read is not None and not option.is_read(value):
+                return f"“{option.label}” cannot be read. {option.like}"
+            return ""

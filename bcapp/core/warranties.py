@@ -113,6 +113,11 @@ def terms_of(options: Options) -> Terms:
     )
 
 
+def are_numbers(text: str) -> bool:
+    """Tell whether a list of the settings has nothing but numbers, as that of categories must."""
+    return all(part.isascii() and part.isdecimal() for part in _listed(text))
+
+
 def _listed(text: str) -> frozenset[str]:
     return frozenset(part.strip().casefold() for part in re.split(r"[,;\n]", text) if part.strip())
 

@@ -39,6 +39,7 @@ OPTIONS: tuple[Option, ...] = (
         "Customer group while unsigned",
         "By group number; one that sees less, or pays more. Empty leaves customers where they are.",
         between=(1, 10**9),
+        kinds=("customer",),
     ),
     Option(
         "signed_group",
@@ -46,12 +47,14 @@ OPTIONS: tuple[Option, ...] = (
         "Customer group when signed",
         "By group number. Empty puts customers back into the group where they were.",
         between=(1, 10**9),
+        kinds=("customer",),
     ),
     Option(
         "credit_hold",
         OptionType.FLAG,
         "Companies cannot buy while unsigned",
         "By the credit hold of B2B Edition, which stops the purchases of all of the company’s buyers.",
+        kinds=("company",),
     ),
     Option(
         "existing",

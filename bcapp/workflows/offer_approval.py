@@ -33,6 +33,7 @@ OPTIONS: tuple[Option, ...] = (
         "Also switch off a promotion that is running already",
         "Otherwise a promotion that shoppers can use when it is found, or edited while it runs, is only reported.",
         changes_store=True,
+        kinds=(PROMOTION.name,),
     ),
     Option(
         "drafts",
@@ -40,6 +41,7 @@ OPTIONS: tuple[Option, ...] = (
         "Also ask for promotions that are switched off, and switch them on when they are signed",
         "Set a promotion up switched off, and nobody can use it before it is signed. Likewise, the checkout of a quote "
         "that was closed is opened when it is signed.",
+        kinds=(PROMOTION.name, QUOTE.name),
     ),
     Option(
         "send_quote",
@@ -47,6 +49,7 @@ OPTIONS: tuple[Option, ...] = (
         "Send a quote to its buyer when it is signed",
         "By the store’s own mail for quotes, with a link to the checkout.",
         default=YES,
+        kinds=(QUOTE.name,),
     ),
     Option(
         "start_passed",
@@ -59,6 +62,7 @@ OPTIONS: tuple[Option, ...] = (
             (StartPassed.CANCEL, "Leave it off"),
             (StartPassed.ALERT, "Leave it off and tell us"),
         ),
+        kinds=(PROMOTION.name,),
     ),
 )
 

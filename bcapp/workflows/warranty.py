@@ -26,6 +26,7 @@ from bcapp.core.warranties import (
     State,
     Terms,
     Unclear,
+    are_numbers,
     covered_items,
     is_done,
     left_by_refunds,
@@ -54,6 +55,9 @@ OPTIONS: tuple[Option, ...] = (
         "Category numbers with commas between them; what stands below a category counts too. "
         "Nothing here and in the next three covers every product of the order.",
         needs=_CATALOG,
+        is_read=are_numbers,
+        like="Write the numbers of categories, not their names, with commas between them: 18, 23. The number stands in "
+        "the address of the category’s page in the control panel.",
     ),
     Option("brands", OptionType.TEXT, "Covered brands", "Names with commas between them.", needs=_CATALOG),
     Option("products", OptionType.TEXT, "Covered products", "SKUs or product numbers with commas between them."),

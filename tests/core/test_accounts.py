@@ -28,12 +28,29 @@ from tests.core.facts import request
 
 
 def options(**chosen: str) -> Options:
-    assert list(option_problems(OPTIONS, tuple(chosen.items()))) == []
+    assert set(chosen) <= {o.name for o in OPTIONS}
     return Options(OPTIONS, tuple(chosen.items()))
 
 
 def usd(amount: str) -> Money:
     return Money(Decimal(amount), "USD")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "good"),
+    [
+        ("tiers", "0 = 3, 25000 = 4", True),
+        ("tiers", "0: 3; 25,000.50: 4", True),
+        ("tiers", "0 = 3, gold = 4", False),
+        ("tiers", "25.000 = 4", False),
+        ("payment_methods", "cheque, bankdeposit,", True),
+        ("payment_methods", "cheque, by hand", False),
+        ("attribute", "State = approved", True),
+        ("attribute", "approved", False),
+    ],
+)
+def test_a_setting_is_saved_when_all_of_it_can_be_read(name: str, text: str, good: bool) -> None:
+    assert (not list(option_problems(OPTIONS, ((name, text),)))) is good
 
 
 @pytest.mark.parametrize(

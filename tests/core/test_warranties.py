@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bcapp.core.options import Options
+from bcapp.core.options import Options, option_problems
 from bcapp.core.warranties import (
     MOST_SERIALS,
     Cover,
@@ -234,3 +234,10 @@ def test_lines_of_a_file_are_taken_or_told_why_not() -> None:
     assert (judged[0].order, judged[0].serial, judged[0].problem) == ("7", "A 1", "")
     assert judged[1].problem == "The same serial number as line 2."
     assert all(line.problem for line in judged[1:])
+
+
+@pytest.mark.parametrize(
+    ("text", "good"), [("18, 23", True), ("18;\n23,", True), ("Tents", False), ("18, Tents", False)]
+)
+def test_categories_are_covered_by_number_and_a_name_is_refused(text: str, good: bool) -> None:
+    assert (not list(option_problems(OPTIONS, (("categories", text),)))) is good

@@ -361,7 +361,7 @@ def read_form(data: FormData, workflow: str = "", kind: str = "") -> RuleForm:
     return RuleForm(
         workflow=workflow,
         kind=record.name,
-        options={o.name: short(f"o.{o.name}", MOST_TEXT + 1) for o in options_of(workflow)},
+        options={o.name: short(f"o.{o.name}", MOST_TEXT + 1) for o in options_of(workflow, record.name)},
         name=short("name", NAME_CHARACTERS + 1).strip(),
         groups=tuple(tuple(rows) for rows in groups.values()),
         internal=given.ticked("internal"),
@@ -414,9 +414,10 @@ def read_form(data: FormData, workflow: str = "", kind: str = "") -> RuleForm:
 
 def _stored(form: RuleForm) -> Iterator[tuple[str, str]]:
     """Yield (name, value) of each setting that is not at its default; an amount with its currency in capitals."""
-    for option in options_of(form.workflow):
+    for option in options_of(form.workflow, form.record.name):
         text = form.option(option).strip()
-        value = text.upper() if option.type is OptionType.MONEY else text
+        amount, _, currency = text.rpartition(" ")
+        value = f"{amount} {currency.upper()}" if amount and option.type is OptionType.MONEY else text
         if value != option.default:
             yield option.name, value
 
@@ -520,7 +521,7 @@ def check_form(form: RuleForm, choices: Choices) -> tuple[RuleDefinition, dict[s
     elif len(form.name) > NAME_CHARACTERS:
         errors["name"] = f"The name has at most {NAME_CHARACTERS} characters."
     try:
-        check_definition(definition, form.record, options_of(form.workflow))
+        check_definition(definition, form.record, options_of(form.workflow, form.record.name))
     except InvalidRule as exc:
         for where, text in exc.problems:
             errors.setdefault(_place(where), text)

@@ -115,6 +115,7 @@ async def show_editor(
     url = frame(request).url
     live = [a for a in choices.agreements if not a["archived"] or str(a["id"]) == form.agreement_id]
     people = [p for p in choices.people if p["state"] != "left"]
+    offered = options_of(form.workflow, form.kind)
     return answer(
         request,
         visit,
@@ -133,10 +134,10 @@ async def show_editor(
         workflow_label=workflow_label(form.workflow),
         words=rule_words(form.workflow, definition_of(form)),
         when=when_of(form.workflow, form.record),
-        options=options_of(form.workflow),
+        options=offered,
         not_seen=words_of(form.workflow).not_seen,
-        option_picks={o.name: picked(o, choices) for o in options_of(form.workflow)},
-        exposures=await exposures(visit.services.db, visit.store.hash, form.workflow, options_of(form.workflow)),
+        option_picks={o.name: picked(o, choices) for o in offered},
+        exposures=await exposures(visit.services.db, visit.store.hash, form.workflow, offered),
         can_try=form.kind in TRIED,
         has_backlog=form.kind in COUNTED,
         fields=form.record.fields,

@@ -103,9 +103,10 @@ def known_workflow(slug: str) -> Workflow:
     return WORKFLOWS.get(slug) or WORKFLOWS[FIRST]
 
 
-def options_of(slug: str) -> tuple[Option, ...]:
+def options_of(slug: str, kind: str) -> tuple[Option, ...]:
+    """Return the settings of a workflow that do something for a kind of record."""
     known = WORKFLOWS.get(slug)
-    return known.OPTIONS if known else ()
+    return tuple(o for o in known.OPTIONS if not o.kinds or kind in o.kinds) if known else ()
 
 
 def rule_kind(slug: str, definition: RuleDefinition) -> Kind:
