@@ -176,6 +176,26 @@ def test_the_buyer_comes_from_the_billing_address() -> None:
     assert nobody.outcome == NO_ADDRESS
 
 
+@pytest.mark.parametrize(
+    ("email", "is_asked"),
+    [
+        ("x1y2z3@marketplace.amazon.com", False),
+        ("X1Y2Z3@marketplace.amazon.co.uk", False),
+        ("buyer_77@members.ebay.com", False),
+        ("ab12@relay.walmart.com", False),
+        ("ann@privaterelay.appleid.com", True),  # passes mail on as it is
+        ("ann@amazon.com", True),
+        ("marketplace.amazon.com@buyer.example", True),
+    ],
+)
+def test_an_address_that_a_marketplace_made_up_is_none(email: str, is_asked: bool) -> None:
+    made = order()
+    found = signer_from("billing", replace(made, billing=replace(made.billing, email=email)), "Order 1")
+    assert isinstance(found, Nobody) is not is_asked
+    if isinstance(found, Nobody):
+        assert (found.outcome, email in found.sentence) == (NO_ADDRESS, False)
+
+
 def test_by_hand_the_sender_is_left_out() -> None:
     asked = (Signer(0, 1, "Lead", "lead@store.test", person_id=1), Signer(1, 2, "Cfo", "cfo@store.test", person_id=3))
     left = without_requester(asked, Requester(frozenset({1})), "Order 1")
