@@ -18,6 +18,9 @@ from bcapp.core.kinds.product import ProductFacts
 from bcapp.core.model import Address, History, LineItem, Money, OrderFacts, Transaction
 from bcapp.errors import UnreadableInput
 
+# What order_source says of an order that was made in the control panel. Source: orders.v2.oas2.yml, whose examples say
+# "manual" and whose description says "control panel" and "manual order": all are understood. No field names the user.
+BY_STAFF = frozenset({"manual", "manual order", "manual_order", "control panel", "control_panel"})
 # 0 is an abandoned payment page; everything else was placed by the shopper or the staff.
 INCOMPLETE = 0
 PHYSICAL, DIGITAL = "physical", "digital"
@@ -280,6 +283,7 @@ def parse_order(
         metafields=parse_metafields(metafields),
         customer_metafields=parse_metafields(customer_metafields),
         shipped_at=parse_date(shipped, "date_shipped") if _has_date(shipped := raw.get("date_shipped")) else None,
+        placed_by_staff=text_in(raw, "order_source").strip().casefold() in BY_STAFF,
         unread=unread,
         staff_notes=text_in(raw, "staff_notes"),
         customer_message=text_in(raw, "customer_message"),

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from bcapp.core.actions import ActionKind
 from bcapp.core.calendars import EVERY_DAY, Calendar, Due, due_at
-from bcapp.core.directory import Directory
+from bcapp.core.directory import Directory, Person
 from bcapp.core.intents import Act, AskPerson, CancelRequest, Intent, Note, OpenRequest, TakeStep, UpdateRequest
 from bcapp.core.model import SignatureRequest, Signer
 from bcapp.core.rules import RuleDefinition, Step
@@ -91,10 +91,13 @@ def counted_again(step: PlannedStep, calendar: Calendar | None, zone: ZoneInfo) 
     return due_at(step.counted_from, step.after_days, step.local_time, used, zone, working=step.working_days)
 
 
-def requester_of(request: SignatureRequest) -> Requester:
-    """Return who stands behind the record that a request was made for, as its snapshot kept them."""
-    email = str(request.snapshot.get("email") or "").strip().lower()
-    return Requester(emails=frozenset({email} - {""}))
+def requester_of(request: SignatureRequest, person: Person | None = None) -> Requester:
+    """Return who stands behind the record that a request was made for, as its snapshot kept them.
+
+    person: who opened it here, if anybody of the directory did.
+    """
+    emails = {str(request.snapshot.get("email") or "").strip().lower(), person.email.lower() if person else ""}
+    return Requester(frozenset({person.id} if person else ()), frozenset(emails - {""}))
 
 
 # Taken ----------------------------------------------------------------------------------------------------

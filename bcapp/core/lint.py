@@ -276,6 +276,12 @@ def _signers(rule: LintRule, setup: Setup) -> Iterator[Finding]:
     if not setup.directory.limits:
         yield finding("nobody", f"“{rule.name}” asks by approval limit, but nobody has one. Set limits in People.")
         return
+    if rule.kind == "order" and not d.unknown_requester:
+        text = (
+            f"“{rule.name}” asks by approval limit, and names nobody for orders that your staff place: those wait "
+            "until it does. Name one or two people under More about approvers."
+        )
+        yield finding("nobody", text)
     for currency in sorted(setup.currencies):
         limits = [x for x in setup.directory.limits if x.currency == currency]
         if limits and all(x.up_to is not None for x in limits):

@@ -22,6 +22,7 @@ from bcapp.core.states import SignerRole, SignerState
 
 NO_ADDRESS, AWAY, NO_LIMIT, NO_BAND = "no_address", "away", "no_limit", "no_band"
 NO_OTHER_APPROVER = "no_other_approver"
+UNKNOWN_REQUESTER = "unknown_requester"
 
 # Marketplaces give the seller an address of their own for each buyer. What they pass on has its links and attachments
 # taken out, so an invitation would never be signed. Written by no vendor of ours in one place: what connectors bring.
@@ -49,14 +50,19 @@ class Party:
 
 @dataclass(frozen=True)
 class Requester:
-    """Who asked for what is to be approved: people of the directory and addresses, lower case; neither: unknown."""
+    """Who asked for what is to be approved: people of the directory and addresses, lower case; neither: unknown.
+
+    by_staff: some user of the store asked in the name of these addresses, and nobody knows who. Then it could be the
+    very person whose limit covers it, so people have to be named.
+    """
 
     people: frozenset[int] = frozenset()
     emails: frozenset[str] = frozenset()
+    by_staff: bool = False
 
     @property
     def is_known(self) -> bool:
-        return bool(self.people or self.emails)
+        return bool(self.people or (self.emails and not self.by_staff))
 
     def is_person(self, person: Person) -> bool:
         return person.id in self.people or person.email.lower() in self.emails
@@ -202,6 +208,13 @@ def find_approvers(
     found = _candidates(definition, rule_name, amount, directory, requester, now, rates)
     if isinstance(found, Nobody):
         return found
+    is_named = definition.approvers or definition.bands or definition.unknown_requester
+    if requester.by_staff and not requester.is_known and not is_named:
+        return Nobody(
+            UNKNOWN_REQUESTER,
+            f"{label} was placed by staff, and BigCommerce does not tell who it was. Name one or two people in "
+            f"“{rule_name}”, More about approvers, who approve what nobody known asked for.",
+        )
     if not requester.is_known and definition.unknown_requester:
         required = _acting(definition.unknown_requester, rule_name, directory, now)
         if isinstance(required, Nobody):

@@ -7,6 +7,7 @@ from typing import Any
 
 from bcapp.core.escalation import Escalation, awaited, requester_of
 from bcapp.core.intents import AskPerson, Note
+from bcapp.core.kinds.case import CASE
 from bcapp.core.model import SignatureRequest
 from bcapp.db.steps import count_again, step_from_row
 from bcapp.db.stores import Store
@@ -33,11 +34,15 @@ async def read_escalation(services: Services, store: Store, request: SignatureRe
             "purpose": str(request.purpose),
         },
     )
+    directory, opened_by = await read_directory(services, store.hash), 0
+    if request.record.kind == CASE.name:
+        of = {"store_hash": store.hash, "id": int(request.record.id)}
+        opened_by = int(await db.fetch_val("case_opened_by", of) or 0)
     return Escalation(
         has_steps=True,
         open=tuple(step_from_row(r) for r in rows if r["done_at"] is None),
-        directory=await read_directory(services, store.hash),
-        requester=requester_of(request),
+        directory=directory,
+        requester=requester_of(request, directory.person_of(opened_by)),
         last_round=int(last_round),
     )
 

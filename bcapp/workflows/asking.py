@@ -13,7 +13,6 @@ from typing import Any
 
 from bcapp.core.acceptances import Counts, Cover, Named, NotCovered, RenewalDue, counts_for, cover
 from bcapp.core.actions import ActionKind
-from bcapp.core.directory import Person
 from bcapp.core.escalation import RELEASED
 from bcapp.core.intents import (
     Act,
@@ -73,7 +72,8 @@ class Subject:
 
     amount: what approval limits are compared with, None where there is none. signers: who signs the customer's part by
     a rule. ends: when a request made now ends, by the days that the rule gives. emails: lower-case addresses of who
-    asked for the record; they may not approve it. opens: the action that lets it go on, by how it is held.
+    asked for the record, users: of the control panel; they may not approve it. by_staff: a user asked for it in the
+    name of these addresses, and nobody knows which. opens: the action that lets it go on, by how it is held.
     """
 
     kind: Kind
@@ -83,6 +83,8 @@ class Subject:
     ends: Callable[[int], datetime]
     amount: Money | None = None
     emails: frozenset[str] = frozenset()
+    users: frozenset[int] = frozenset()
+    by_staff: bool = False
     language: str = "en"
     past: Past | None = None
     opens: Callable[[Hold], ActionKind | None] = lambda _: None
@@ -582,15 +584,16 @@ def _real_signers(s: Situation, subject: Subject, need: Need) -> tuple[Signer, .
     definition = need.rule.definition
     if need.purpose is Purpose.CUSTOMER:
         return subject.signers(definition)
-    requester, rates = _requester(subject), s.reading.rates
+    requester, rates = _requester(s, subject), s.reading.rates
     name, amount, label = need.rule.name, subject.amount, subject.label
     return find_approvers(definition, name, amount, label, s.directory, requester, s.now, rates)
 
 
-def _requester(subject: Subject, person: Person | None = None) -> Requester:
-    """Return who asked for the record, and the member of staff who pressed the button, if any."""
-    emails = subject.emails | ({person.email.lower()} if person else set())
-    return Requester(frozenset({person.id} if person else ()), frozenset(emails - {""}))
+def _requester(s: Situation, subject: Subject, pressed_by: int = 0) -> Requester:
+    """Return who asked for the record, and the user who pressed the button, if any."""
+    people = [p for user in subject.users | {pressed_by} if (p := s.directory.person_of(user)) is not None]
+    emails = subject.emails | {p.email.lower() for p in people}
+    return Requester(frozenset(p.id for p in people), frozenset(emails - {""}), subject.by_staff)
 
 
 def _send_by_hand(s: Situation, subject: Subject, command: Command, sent: list[OpenRequest]) -> Iterator[Intent]:
@@ -606,7 +609,7 @@ def _send_by_hand(s: Situation, subject: Subject, command: Command, sent: list[O
         for i, x in enumerate(p["signers"])
     )
     if purpose is Purpose.INTERNAL:
-        requester = _requester(subject, s.directory.person_of(command.user_id))
+        requester = _requester(s, subject, command.user_id)
         left = without_requester(signers, requester, subject.label)
         if isinstance(left, Nobody):
             yield _cannot_ask(left)

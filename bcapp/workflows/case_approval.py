@@ -75,6 +75,7 @@ def _subject(s: Situation, facts: CaseFacts) -> Subject:
         amount=Money(amount, facts.currency) if facts.currency else None,
         # Neither who asks for the money nor who opened the case approves it.
         emails=frozenset({facts.contact_email.lower(), facts.opener_email.lower()} - {""}),
+        users=frozenset({facts.opened_by} - {0}),
         opens=lambda _: effect_of(facts),
     )
 

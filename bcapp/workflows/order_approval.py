@@ -96,6 +96,7 @@ def _subject(s: Situation, facts: OrderFacts) -> Subject:
         ends=lambda days: _expiry(s, facts, days),
         amount=facts.total,
         emails=frozenset({facts.billing.email.strip().lower()}),
+        by_staff=facts.placed_by_staff,
         language=facts.locale or "en",
         past=past,
         opens=_opens,

@@ -23,6 +23,7 @@ from bcapp.core.signers import (
     NO_BAND,
     NO_LIMIT,
     NO_OTHER_APPROVER,
+    UNKNOWN_REQUESTER,
     Nobody,
     Requester,
     band_for,
@@ -164,6 +165,18 @@ def test_where_the_requester_is_unknown_named_people_are_required() -> None:
     assert approvers("100", requester=unknown) == [("Lead", 1, "sign")]
     away = changed(a=replace(FINANCE, state="left"))
     assert approvers("100", requester=unknown, unknown_requester=(2,), directory=away) == AWAY
+
+
+def test_what_staff_placed_is_approved_by_somebody_named() -> None:
+    # The buyer's address does not tell which of the staff it was: it may be whose limit covers it.
+    staff = Requester(emails=frozenset({"bo@buyer.test"}), by_staff=True)
+    assert approvers("100", requester=staff) == UNKNOWN_REQUESTER
+    named = [("Lead", 1, "sign"), ("Finance", 2, "sign")]
+    assert approvers("100", requester=staff, unknown_requester=(2,)) == named
+    assert approvers(approvers=(2,), requester=staff) == [("Finance", 1, "sign")]
+    assert approvers("100", bands=TABLE, requester=staff) == approvers("100", bands=TABLE)
+    known = Requester(frozenset({1}), staff.emails, by_staff=True)
+    assert approvers("100", requester=known) == [("Finance", 1, "sign")]
 
 
 def test_the_buyer_comes_from_the_billing_address() -> None:

@@ -205,6 +205,14 @@ TABLE: dict[str, tuple[Situation, list[str]]] = {
         ),
         ["task no_other_approver", *HOLD],
     ),
+    "staff placed it, and the rule asks by limit": (
+        situation(
+            order(placed_by_staff=True),
+            rules=(rule(definition=definition(customer=False, internal=True)),),
+            directory=Directory({1: DANA}, (ApprovalLimit(1, "USD", None),)),
+        ),
+        ["task cannot_ask", *HOLD],
+    ),
     "two rules ask side by side": (
         situation(rules=(rule(), rule(id=2, name="Second"))),
         ["ask customer 1", "ask customer 1", *HOLD],

@@ -7,6 +7,9 @@ VALUES (:store_hash, :kind, :state, :order_id, :origin, :origin_key, :opened_by,
 ON CONFLICT (store_hash, origin, origin_key) WHERE origin_key <> '' DO NOTHING
 RETURNING id;
 
+-- case_opened_by --
+SELECT opened_by FROM cases WHERE store_hash = :store_hash AND id = :id;
+
 -- case_of_opening --
 SELECT id FROM cases WHERE store_hash = :store_hash AND origin = :origin AND origin_key = :origin_key;
 
