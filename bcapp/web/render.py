@@ -32,7 +32,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from bcapp.web.status_words import StatusWord, status_word
+from bcapp.web.status_words import StatusWord, document_word, status_word
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ROOT / "templates"
@@ -252,6 +252,7 @@ def _environment() -> jinja2.Environment:
     env.globals.update(
         static=static_url,
         status_word=status_word,
+        document_word=document_word,
         sparkline_points=sparkline_points,
         page_numbers=page_numbers,
     )

@@ -54,8 +54,8 @@ STATUS_WORDS: dict[str, dict[str, StatusWord]] = {
         "viewed": _info(N_("Viewed"), "visibility", N_("The signer has opened the document.")),
         "partly_signed": _info(N_("Partly signed"), "edit", N_("Waiting for the next signer.")),
         "completed": _good(N_("Completed"), "check_circle"),
-        "declined": _bad(N_("Declined"), "error", N_("The hold stays. Ask again, or decide about the record.")),
-        "expired": _warning(N_("Expired"), "event_busy", N_("The hold stays. Ask again, or decide about the record.")),
+        "declined": _bad(N_("Declined"), "error", N_("Nothing goes on. Ask again, or decide about the record.")),
+        "expired": _warning(N_("Expired"), "event_busy", N_("Nothing goes on. Ask again, or decide about the record.")),
         "cancelled": _neutral(N_("Cancelled"), "remove_circle_outline"),
         "failed": _bad(N_("Failed"), "error", N_("It could not be sent. See the reason and try again.")),
     },
@@ -111,3 +111,10 @@ def status_word(kind: str, value: str) -> StatusWord:
     """Return how the state is shown; a state that this release does not know is shown by its own name."""
     known = STATUS_WORDS[kind].get(value)
     return known or _neutral(value.replace("_", " ").capitalize(), "info")
+
+
+def document_word(record_kind: str, purpose: str) -> str:
+    """Return what the document of a request is called in lists: by who signs it."""
+    if purpose == "internal":
+        return N_("Approval sheet")
+    return N_("Supplier document") if record_kind == "supplier" else N_("Customer document")

@@ -45,7 +45,7 @@ ACTION_WORDS: dict[ActionKind, str] = {
     ActionKind.MEND_ADDRESS: N_("Correct an address"),
     ActionKind.CHECK_COMPLETION: N_("Check what was signed"),
     ActionKind.FETCH_EVIDENCE: N_("Fetch the evidence"),
-    ActionKind.WRITE_METAFIELDS: N_("Write to the order"),
+    ActionKind.WRITE_METAFIELDS: N_("Write how it stands to the store"),
     ActionKind.WRITE_STAFF_NOTE: N_("Write a staff note"),
     ActionKind.SEND_MAIL: N_("Send a mail"),
     ActionKind.DELIVER_WEBHOOK: N_("Tell another system"),

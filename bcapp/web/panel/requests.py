@@ -272,7 +272,7 @@ class Step:
 
 CANCEL = Step(
     "Cancel this request",
-    "The signer can no longer sign this document. The hold stays until you ask again or release it by hand.",
+    "The signer can no longer sign this document. What is held stays held until you ask again or release it by hand.",
     "Reason",
     "Kept in the history. The signer does not see it.",
     "Cancel request",

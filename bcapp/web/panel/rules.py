@@ -48,7 +48,16 @@ from bcapp.web.panel.rule_form import (
 from bcapp.web.panel.rule_form import read_form as read_rule
 from bcapp.web.panel.screen import Given, answer, frame, path_id, query_text
 from bcapp.web.panel.tried_kinds import TRIED
-from bcapp.web.panel.workflow_words import cards, options_of, rule_kind, rule_words, when_of, words_of, workflow_label
+from bcapp.web.panel.workflow_words import (
+    cards,
+    expired_of,
+    options_of,
+    rule_kind,
+    rule_words,
+    when_of,
+    words_of,
+    workflow_label,
+)
 from bcapp.web.refusals import not_found
 from bcapp.web.render import go
 from bcapp.workflows import WORKFLOWS
@@ -134,6 +143,7 @@ async def show_editor(
         workflow_label=workflow_label(form.workflow),
         words=rule_words(form.workflow, definition_of(form)),
         when=when_of(form.workflow, form.record),
+        expired=expired_of(form.workflow, form.record),
         options=offered,
         not_seen=words_of(form.workflow).not_seen,
         option_picks={o.name: picked(o, choices) for o in offered},

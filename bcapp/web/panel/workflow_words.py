@@ -23,6 +23,7 @@ class Words:
     """text: what the workflow is for, in one sentence. internal, customer: who signs in a new rule, within which days.
 
     when: how the sentence of a rule begins, by kind of record, where it is not how it does for every record of it.
+    expired: what follows when nobody signs in time, by kind of record, where it is not what follows for most.
     not_seen: what no rule of it can see, a sentence each.
     """
 
@@ -32,9 +33,11 @@ class Words:
     customer: bool = False
     expiry_days: int = 7
     when: Mapping[str, str] = field(default_factory=dict)
+    expired: Mapping[str, str] = field(default_factory=dict)
     not_seen: tuple[str, ...] = ()
 
 
+KEPT = N_("Then what is held stays held, and a person decides.")
 WORDS: dict[str, Words] = {
     "account_approval": Words(
         N_("A new business customer waits until the application is signed, then gets group, prices, credit and terms."),
@@ -57,15 +60,17 @@ WORDS: dict[str, Words] = {
     ),
     "case_approval": Words(
         N_("A return, a refund exception or a cancellation is carried out only after it is approved."), "undo",
-        expiry_days=3,
+        expiry_days=3, expired={"case": N_("Then the case is refused, and nothing is refunded.")},
     ),
     "warranty": Words(
         N_("Buyers of covered products register their warranty or service agreement by signing it."), "check_circle",
-        internal=False, customer=True, when={"order": "When an order with a covered product is sent"},
+        internal=False, customer=True, when={"order": "When an order with a covered product is shipped"},
+        expired={"order": N_("Then nothing is registered. Nothing is held for it.")},
     ),
     "offer_approval": Words(
         N_("Promotions, quotes and price lists reach customers only after discount and margin are approved."),
         "insert_chart", expiry_days=5, not_seen=NOT_SEEN,
+        expired={"price_list": N_("Then a person decides. The price list stays in force.")},
     ),
 }  # fmt: skip
 
@@ -118,6 +123,11 @@ def rule_words(slug: str, definition: RuleDefinition) -> RecordKind:
     """Return the panel's words for the kind of record that a rule is about."""
     kind = rule_kind(slug, definition)
     return next(r for r in shown_kinds() if r.name == kind.name)
+
+
+def expired_of(slug: str, kind: Kind) -> str:
+    """Return what follows when nobody signs in time."""
+    return words_of(slug).expired.get(kind.name, KEPT)
 
 
 def when_of(slug: str, kind: Kind) -> str:
