@@ -33,6 +33,11 @@ class Task:
     alarm: bool
     created_at: datetime
 
+    @property
+    def is_told(self) -> bool:
+        """Return whether nobody has to act: a change that a store's only manager made at once."""
+        return self.kind == "change_applied"
+
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Task:
         return cls(
@@ -112,7 +117,7 @@ class AuditLine:
 
 
 async def list_open_tasks(db: Database, store_hash: str) -> list[Task]:
-    """Return at most 50, alarms first, then the oldest."""
+    """Return at most 50, alarms first, then the oldest, and last what is only told."""
     rows = await db.fetch_all("panel_list_open_tasks", {"store_hash": store_hash, "most": MOST_TASKS})
     return [Task.from_row(row) for row in rows]
 

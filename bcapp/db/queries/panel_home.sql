@@ -1,11 +1,11 @@
 -- What the first page shows: tasks, figures, health, first steps, what happened lately.
 
 -- panel_list_open_tasks --
--- Alarms first, then the oldest.
+-- Alarms first, then the oldest; what is only told comes last, so that it crowds out nothing that has to be decided.
 SELECT t.id, t.kind, t.record_kind, t.record_id, t.request_id, t.action_id, t.text, t.alarm, t.created_at
   FROM tasks t
  WHERE t.store_hash = :store_hash AND t.done_at IS NULL
- ORDER BY t.alarm DESC, t.created_at, t.id LIMIT :most;
+ ORDER BY t.alarm DESC, (t.kind = 'change_applied'), t.created_at, t.id LIMIT :most;
 
 -- panel_finish_task --
 UPDATE tasks SET done_at = :now, done_by = :done_by

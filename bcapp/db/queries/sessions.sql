@@ -32,7 +32,8 @@ SELECT se.csrf, se.created_at AS session_created_at, se.seen_at AS session_seen_
        st.store_hash, st.installation, st.state, st.state_since, st.owner_id, st.scope, st.profile, st.settings,
        st.settings_version, st.installed_at, st.first_load_at,
        ARRAY(SELECT c.id FROM channels c WHERE c.store_hash = st.store_hash ORDER BY c.id) AS channels,
-       (SELECT count(*) FROM tasks t WHERE t.store_hash = st.store_hash AND t.done_at IS NULL) AS open_tasks,
+       (SELECT count(*) FROM tasks t WHERE t.store_hash = st.store_hash AND t.done_at IS NULL
+           AND t.kind <> 'change_applied') AS open_tasks,
        (SELECT count(*) FROM requests r WHERE r.store_hash = st.store_hash AND r.simulated AND r.wanted = 'open'
            AND r.status IN ('draft', 'queued', 'sent', 'viewed', 'partly_signed')) AS simulated_requests
   FROM sessions se

@@ -220,8 +220,9 @@ async def show_home(request: Request, visit: Visit) -> Response:
         "panel/home.html",
         active="home",
         # Who may not decide does not see personal data of records either.
-        tasks=[(task, task_link(frame, task)) for task in open_tasks] if may_decide else [],
-        hidden_tasks=0 if may_decide else len(open_tasks),
+        tasks=[(task, task_link(frame, task)) for task in open_tasks if not task.is_told] if may_decide else [],
+        told=[(task, task_link(frame, task)) for task in open_tasks if task.is_told] if may_decide else [],
+        hidden_tasks=0 if may_decide else sum(1 for task in open_tasks if not task.is_told),
         figures=figures,
         median=_median_words(figures.median, visit.user.locale),
         steps=steps,

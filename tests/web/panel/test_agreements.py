@@ -460,6 +460,10 @@ async def test_a_single_manager_changes_a_live_rules_text_at_once_and_it_is_told
     await house.as_("owner").post(f"agreements/{agreement}", filled(version="1", title="Second"))
     assert await house.run("SELECT version FROM agreements") == 2
     assert await house.run("SELECT kind FROM tasks") == "change_applied"
+    home = (await house.as_("owner").get("")).text
+    assert "1 change was applied at once" in home
+    assert "Nothing needs you" in home
+    assert "Needs you:" not in home
 
 
 async def test_archiving_waits_for_the_rules_that_use_it(house: House) -> None:
