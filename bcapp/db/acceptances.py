@@ -270,12 +270,20 @@ async def apply_import(db: Database, store_hash: str, import_id: int, author: in
 
 
 async def discard_import(db: Database, store_hash: str, import_id: int, author: int, now: datetime) -> bool:
-    """Forget an import that brought nothing in; its lines go with it."""
+    """Forget an import that brought nothing in; its lines and PDFs go with it. author 0: the app, after a while."""
     async with db.transaction():
-        if await db.fetch_val("delete_import", {"store_hash": store_hash, "id": import_id}) is None:
+        files = await db.fetch_val("delete_import", {"store_hash": store_hash, "id": import_id})
+        if files is None:
             return False
+        await drop_import_files(db, store_hash, files)
         await _note(db, store_hash, "import", import_id, "import_discarded", author, now)
     return True
+
+
+async def drop_import_files(db: Database, store_hash: str, files: Mapping[str, str]) -> None:
+    """Forget the PDFs of an import that ended, but for those that something else points at. files: see add_import."""
+    if files:
+        await db.execute("drop_import_files", {"store_hash": store_hash, "hashes": sorted(set(files.values()))})
 
 
 async def import_counts(db: Database, store_hash: str, import_id: int) -> dict[str, int]:
@@ -374,4 +382,5 @@ async def _note(
     detail: Mapping[str, Any] = audit.NOTHING,
 ) -> None:
     record = RecordKey(kind, str(number))
-    await audit.append(db, store_hash, now, actor=f"user:{author}", event=event, record=record, detail=detail)
+    actor = f"user:{author}" if author else "app"
+    await audit.append(db, store_hash, now, actor=actor, event=event, record=record, detail=detail)

@@ -26,7 +26,7 @@ from bcapp.db import connect_raw, news
 from bcapp.db.deliveries import say_look
 from bcapp.db.queue import LOOK, PERFORM, enqueue, look_job, perform_job
 from bcapp.db.stores import fetch_store
-from bcapp.jobs import past
+from bcapp.jobs import importing, past
 from bcapp.jobs.apply import Writer
 from bcapp.jobs.gates import breaker_record
 from bcapp.jobs.look import look
@@ -210,6 +210,7 @@ class Worker:
             for name in ("clear_queue_log", "clear_queue_statistics"):
                 await db.execute(name, {"before": now - KEEP_QUEUE_LOG})
             await past.clear(self._services)
+            await importing.clear(self._services)
             await news.clear(self._services.db, self._services.clock.now())
             await stores.drop_ended(self._services)
 

@@ -9,11 +9,20 @@ from bcapp.core.acceptances import Party, PartyKind
 from bcapp.core.formats import zone_for
 from bcapp.core.imports import Judged, KnownCustomer, KnownVersions, judge_line, key_of, wanted_customers
 from bcapp.core.intents import Note
-from bcapp.db.acceptances import look_at_waiting
+from bcapp.db.acceptances import discard_import, drop_import_files, look_at_waiting
 from bcapp.jobs.outcome import Outcome, Work, skipped
+from bcapp.services import Services
 
 SLICE = 200
+ABANDONED = timedelta(days=30)
 AGAIN = timedelta()
+
+
+async def clear(services: Services) -> None:
+    """Discard, for every store, what was looked at long ago and never brought in: lines and PDFs name people."""
+    now = services.clock.now()
+    for row in await services.db.fetch_all("abandoned_imports", {"before": now - ABANDONED}):
+        await discard_import(services.db, row["store_hash"], row["id"], 0, now)
 
 
 async def import_acceptances(work: Work) -> Outcome:
@@ -29,7 +38,7 @@ async def import_acceptances(work: Work) -> Outcome:
         case "checking":
             return await _check(work, import_id, row["files"])
         case "applying":
-            return await _apply(work, import_id)
+            return await _apply(work, import_id, row["files"])
         case state:
             return skipped(f"The import is {state}.", look=False)
 
@@ -106,11 +115,13 @@ async def _unless_known(work: Work, verdict: Judged) -> Judged:
     return Judged("known", "It stands in the list already.")
 
 
-async def _apply(work: Work, import_id: int) -> Outcome:
+async def _apply(work: Work, import_id: int, files: dict[str, str]) -> Outcome:
     db, now = work.services.db, work.services.clock.now()
     rows = await _rows(work, import_id, "match")
     if not rows:
-        await _move(work, import_id, "applying", "applied")
+        async with db.transaction():
+            await _move(work, import_id, "applying", "applied")
+            await drop_import_files(db, work.store.hash, files)  # what no line made use of
         return Outcome(why="Every match was brought in.", intents=(Note("import_done"),), look=False)
     waiting: set[tuple[str, str, int]] = set()
     async with db.transaction():

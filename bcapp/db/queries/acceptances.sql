@@ -205,7 +205,30 @@ UPDATE imports SET state = :state, applied_at = CASE WHEN :state = 'applied' THE
 
 -- delete_import --
 -- Only one that brought nothing in: what was applied names it.
-DELETE FROM imports i WHERE i.store_hash = :store_hash AND i.id = :id AND i.state IN ('checking', 'checked') RETURNING id;
+DELETE FROM imports i WHERE i.store_hash = :store_hash AND i.id = :id AND i.state IN ('checking', 'checked') RETURNING files;
+
+-- abandoned_imports --
+-- global: looked at and neither brought in nor discarded, in any store, oldest first.
+SELECT store_hash, id FROM imports
+ WHERE state IN ('checking', 'checked') AND created_at < :before ORDER BY created_at LIMIT 100;
+
+-- drop_import_files --
+-- The PDFs of an import that nothing else points at; hashes: SHA-256 in hex. Everything that keeps a document by its
+-- hash stands here. A form that waits for a second manager may name one out of sight: then all of them stay.
+DELETE FROM chunks c
+ WHERE c.store_hash = :store_hash
+   AND c.sha256 IN (SELECT decode(h, 'hex') FROM unnest(CAST(:hashes AS text[])) h)
+   AND NOT EXISTS (SELECT 1 FROM pending_changes x WHERE x.store_hash = c.store_hash AND x.state = 'waiting')
+   AND NOT EXISTS (SELECT 1 FROM imports x, jsonb_each_text(x.files) f WHERE x.store_hash = c.store_hash
+                      AND x.state <> 'applied' AND f.value = encode(c.sha256, 'hex'))
+   AND NOT EXISTS (SELECT 1 FROM acceptances x WHERE x.store_hash = c.store_hash AND x.document_sha256 = c.sha256)
+   AND NOT EXISTS (SELECT 1 FROM agreement_texts x WHERE x.store_hash = c.store_hash AND x.content = c.sha256)
+   AND NOT EXISTS (SELECT 1 FROM agreement_bindings x WHERE x.store_hash = c.store_hash AND x.content = c.sha256)
+   AND NOT EXISTS (SELECT 1 FROM requests x WHERE x.store_hash = c.store_hash AND x.document_sha256 = c.sha256)
+   AND NOT EXISTS (SELECT 1 FROM evidence x WHERE x.store_hash = c.store_hash AND x.sha256 = c.sha256)
+   AND NOT EXISTS (SELECT 1 FROM paper_forms x WHERE x.store_hash = c.store_hash AND x.content = c.sha256)
+   AND NOT EXISTS (SELECT 1 FROM outside_documents x WHERE x.store_hash = c.store_hash
+                      AND c.sha256 IN (x.signed_sha256, x.log_sha256));
 
 -- agreements_by_name --
 SELECT a.id, a.name, a.version, v.version AS number, v.created_at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zipfile
 from datetime import timedelta
@@ -12,6 +13,7 @@ import pytest
 
 from bcapp.db import chunks
 from bcapp.jobs.accepting import data_key
+from bcapp.jobs.importing import clear
 from tests.web.panel.conftest import START, Browser, House
 from tests.web.panel.test_agreements import give_key
 
@@ -177,6 +179,23 @@ async def test_a_file_is_kept_to_be_looked_at_with_its_documents(house: House) -
     number = await house.run("SELECT id FROM imports")
     await house.as_("manager").post(f"acceptances/imports/{number}/discard")
     assert await house.run("SELECT count(*) FROM import_rows") == 0
+    assert await house.run("SELECT count(*) FROM chunks") == 0
+
+
+async def test_an_import_left_alone_for_a_month_is_discarded_with_its_files(house: House) -> None:
+    await give_key(house)
+    sheet = (HEADING + "Terms of sale,2025-01-31,ann@buyer.test,,a.pdf\n").encode()
+    await upload(house.as_("owner"), sheet, ("a.pdf", PDF), ("b.pdf", PDF + b" other"))
+    # One of its PDFs is kept by something else too.
+    await add(house, document_sha256=hashlib.sha256(PDF).digest())
+    await clear(house.services)
+    assert await house.run("SELECT count(*) FROM imports WHERE state = 'checking'") == 1
+    house.clock.advance(days=31)
+    await clear(house.services)
+    assert await house.run("SELECT count(*) FROM imports WHERE state = 'checking'") == 0
+    assert await house.run("SELECT sha256 FROM chunks") == hashlib.sha256(PDF).digest()
+    assert await house.run("SELECT count(*) FROM chunks") == 1
+    assert await house.run("SELECT actor FROM audit_log WHERE event = 'import_discarded'") == "app"
 
 
 @pytest.mark.parametrize(
