@@ -49,7 +49,7 @@ TURNS = 4  # actions that wait for one signature account which has just come bac
 PUT_OFF = timedelta(seconds=10)  # whoever waits for a turn is put off for less
 MOST = 500
 MOST_SWEEPS = 100
-STORES_AT_ONCE = 4  # of which sweeps run
+STORES_AT_ONCE = 8  # of which sweeps run: they mostly wait for answers
 HOLD_LATE = timedelta(seconds=30)
 BREAKER_LATE = timedelta(seconds=60)
 KEEP_DONE = timedelta(days=7)
@@ -69,6 +69,8 @@ class Worker:
         self._id = uuid4().hex
         self._manager: QueueManager | None = None
         self._stopping = asyncio.Event()
+        self._sweeping: dict[str, asyncio.Task[None]] = {}  # by store
+        self._room = asyncio.Semaphore(STORES_AT_ONCE)
         self._ticks = 0
         self._upkeeps = 0
 
@@ -97,9 +99,10 @@ class Worker:
                 )
             finally:
                 self._stopping.set()
-                for loop in loops:
-                    loop.cancel()
-                await asyncio.gather(*loops, return_exceptions=True)
+                ending = [*loops, *self._sweeping.values()]
+                for each in ending:
+                    each.cancel()
+                await asyncio.gather(*ending, return_exceptions=True)
         finally:
             await connection.close(timeout=5)
 
@@ -179,23 +182,30 @@ class Worker:
             await alarm_breaker(self._services, row["store_hash"], row["service"], row["account_id"])
 
     async def _sweeps(self) -> None:
-        """Run what is due, some stores beside each other: slow services of one keep no other one waiting."""
-        now, db = self._services.clock.now(), self._services.db
-        due: dict[str, list[dict[str, Any]]] = {}
-        for row in await db.fetch_all("due_sweeps", {"now": now, "most": MOST_SWEEPS}):
-            due.setdefault(row["store_hash"], []).append(row)
-        room = asyncio.Semaphore(STORES_AT_ONCE)
+        """Start what is due: those of one store one after the other, some stores beside each other.
 
-        async def of_store(store_hash: str, rows: list[dict[str, Any]]) -> None:
-            async with room:
-                store = await fetch_store(db, store_hash)
+        A store whose services are slow keeps no other one waiting; it is asked about again when its sweeps have ended.
+        """
+        asked = {"now": self._services.clock.now(), "besides": list(self._sweeping), "most": MOST_SWEEPS}
+        due: dict[str, list[dict[str, Any]]] = {}
+        for row in await self._services.db.fetch_all("due_sweeps", asked):
+            due.setdefault(row["store_hash"], []).append(row)
+        for store_hash, rows in due.items():
+            self._sweeping[store_hash] = asyncio.create_task(self._sweep_store(store_hash, rows))
+
+    async def _sweep_store(self, store_hash: str, rows: list[dict[str, Any]]) -> None:
+        try:
+            async with self._room:
+                store = await fetch_store(self._services.db, store_hash)
                 for row in rows if store is not None and store.may(StoreDoing.WORK) else ():
                     try:
                         await sweep(self._services, self._vendors, store_hash, row["name"], row["generation"])
                     except Exception:
                         log.exception("tick_failed", part="sweeps", store=store_hash, sweep=row["name"])
-
-        await asyncio.gather(*(of_store(store_hash, rows) for store_hash, rows in due.items()))
+        except Exception:
+            log.exception("tick_failed", part="sweeps", store=store_hash)
+        finally:
+            del self._sweeping[store_hash]
 
     async def _upkeep(self) -> None:
         now, db = self._services.clock.now(), self._services.db

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable
 from datetime import timedelta
 from typing import Any
@@ -31,7 +32,7 @@ from bcapp.sandbox.signature.pdf import page_texts
 from bcapp.stores import get_webhook_key
 from tests.documents.samples import pdf_of
 from tests.fixtures.offers import offer_rule
-from tests.fixtures.world import World, held_and_sent, make_sandbox, open_world, set_up
+from tests.fixtures.world import PATIENCE, World, held_and_sent, make_sandbox, open_world, set_up
 
 pytestmark = pytest.mark.journey
 
@@ -692,9 +693,18 @@ async def test_two_stores_share_a_signature_account_and_nothing_else(bare_world:
     await neighbour.order_is(theirs.id, 11)
 
     # A slow answer to the one keeps the sweeps of the other waiting no more than its webhooks.
-    world.sandbox.faults.add("bigcommerce", "GET", f"/stores/{world.store_hash}/v2/orders$", "late", seconds=5.0)
+    asked, answered = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        asked.set()
+        answered.wait(PATIENCE)
+
+    world.sandbox.faults.add("bigcommerce", "GET", f"/stores/{world.store_hash}/v2/orders$", "late", hook=wait)
     slow = asyncio.create_task(world.swept("orders"))
-    await asyncio.sleep(0.1)
-    await neighbour.swept("orders")
-    assert not slow.done()
+    try:
+        assert await asyncio.to_thread(asked.wait, PATIENCE)
+        await neighbour.swept("orders")
+        assert not slow.done()
+    finally:
+        answered.set()
     await slow

@@ -173,11 +173,11 @@ UPDATE tasks SET done_at = :now
    AND done_at IS NULL;
 
 -- due_sweeps --
--- global: the tick asks which sweeps of any store are due; those of stores that do not work stay due and must not
--- crowd out the rest.
+-- global: the tick asks which sweeps of any store are due; those of stores that do not work, or whose sweeps run
+-- already, stay due and must not crowd out the rest.
 SELECT w.store_hash, w.name, w.cursor, w.generation
   FROM sweeps w JOIN stores s ON s.store_hash = w.store_hash AND s.state = 'active'
- WHERE w.due_at <= :now ORDER BY w.due_at LIMIT :most;
+ WHERE w.due_at <= :now AND NOT w.store_hash = ANY(:besides) ORDER BY w.due_at LIMIT :most;
 
 -- take_sweep --
 UPDATE sweeps SET generation = generation + 1, due_at = :next_due
