@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
+
 from bcapp.core.actions import ActionKind
 from bcapp.core.kinds import KINDS
 from bcapp.core.kinds.kind import Kind
@@ -87,6 +89,26 @@ class Cursor:
         return cls(stored["customer"], datetime.fromisoformat(stored["created_at"]), stored["id"])
 
 
+@dataclass(frozen=True)
+class Page:
+    """Some records, customer by customer. end: where they end. content: read by records(), best off the event loop."""
+
+    count: int
+    end: Cursor
+    content: str
+
+    def records(self) -> list[PastRecord]:
+        return [_record(row) for row in orjson.loads(self.content)]
+
+
+def _record(row: list[Any]) -> PastRecord:
+    """Read a row of a page: a record, whose facts come last, and after it the parts of them that were thinned."""
+    thinned = row.pop()
+    if thinned:
+        row[-1].update(thinned)
+    return PastRecord._make(row)
+
+
 async def past_page(
     db: Database,
     store_hash: str,
@@ -95,9 +117,9 @@ async def past_page(
     since: datetime,
     most: int,
     left_out: LeftOut = NOTHING_LEFT_OUT,
-) -> tuple[list[PastRecord], Cursor]:
-    """Return the next records, customer by customer, and where they end. left_out: parts of their facts."""
-    page = await db.fetch_val(
+) -> Page:
+    """Return the next records after a cursor. left_out: parts of their facts."""
+    row = await db.fetch_one(
         "past_page",
         {
             "store_hash": store_hash,
@@ -112,18 +134,11 @@ async def past_page(
             "names": sorted(left_out.names),
         },
     )
-    records = [_record(row) for row in page or ()]
-    last = records[-1] if records else None
-    end = Cursor(last.customer, datetime.fromisoformat(last.at), last.id) if last else after
-    return records, end
-
-
-def _record(row: list[Any]) -> PastRecord:
-    """Read a row of a page: a record, whose facts come last, and after it the parts of them that were thinned."""
-    thinned = row.pop()
-    if thinned:
-        row[-1].update(thinned)
-    return PastRecord._make(row)
+    assert row is not None  # an aggregate without groups always has one row
+    if not row["count"]:
+        return Page(0, after, "[]")
+    customer, created_at, record_id = row["last"]
+    return Page(row["count"], Cursor(customer, datetime.fromisoformat(created_at), record_id), row["records"])
 
 
 # Reading ------------------------------------------------------------------------------------------------

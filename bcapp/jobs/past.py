@@ -20,11 +20,12 @@ from bcapp.core.kinds import KINDS
 from bcapp.core.kinds.kind import Kind
 from bcapp.core.model import Gone
 from bcapp.core.rules import RuleInForce, left_out
-from bcapp.core.tryout import NO_LEDGERS, PastRecord, Tally, Trial, draft
+from bcapp.core.tryout import PastRecord, Tally, Trial, draft
 from bcapp.db import Database
 from bcapp.db.past import (
     EXTRA_PARTS,
     Cursor,
+    Page,
     begin_read,
     drop_past,
     fetch_read,
@@ -359,6 +360,10 @@ def _is_about(rule: RuleInForce, kind: Kind) -> bool:
     return workflow is not None and kind_of(workflow, rule.definition) is kind
 
 
+def _examine(trial: Trial, tally: Tally, page: Page) -> None:
+    trial.examine(tally, page.records())
+
+
 Ledgers = Callable[[Sequence[PastRecord]], Awaitable[Mapping[str, Ledger]]]
 
 
@@ -382,20 +387,24 @@ async def try_pages(
 
     trial = Trial(kind, rule, live, reading)
 
-    def fetch(after: Cursor) -> asyncio.Task[tuple[list[PastRecord], Cursor]]:
+    def fetch(after: Cursor) -> asyncio.Task[Page]:
         return asyncio.create_task(past_page(db, store_hash, kind.name, after, since, PAGE, unread))
 
     fetching = fetch(after)
     try:
         while True:
-            records, cursor = await fetching
-            more = len(records) == PAGE
+            page = await fetching
+            more = page.count == PAGE
             if more:
-                fetching = fetch(cursor)
+                fetching = fetch(page.end)
             # Off the event loop: a slice of a large store must not delay what holds an order.
-            signed = await ledgers(records) if ledgers is not None else NO_LEDGERS
-            await asyncio.to_thread(trial.examine, tally, records, signed)
-            yield len(records), cursor
+            if ledgers is None:
+                await asyncio.to_thread(_examine, trial, tally, page)
+            else:
+                records = await asyncio.to_thread(page.records)
+                signed = await ledgers(records)
+                await asyncio.to_thread(trial.examine, tally, records, signed)
+            yield page.count, page.end
             if not more:
                 return
     finally:

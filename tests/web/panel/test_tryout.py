@@ -58,10 +58,10 @@ async def count(house: House, number: int) -> None:
     assert store is not None
     reading = await fetch_reading(house.db, store, house.clock.now())
     since = past_since("order", house.clock.now())
-    records, cursor = await past_page(house.db, house.store, "order", Cursor(), since, 1000)
-    examine(tryout.tally, ORDER, draft(tryout.definition), (), records, reading)
+    page = await past_page(house.db, house.store, "order", Cursor(), since, 1000)
+    examine(tryout.tally, ORDER, draft(tryout.definition), (), page.records(), reading)
     await save_tryout(
-        house.db, house.store, tryout, state="counted", cursor=cursor, total=len(records), whole=True,
+        house.db, house.store, tryout, state="counted", cursor=page.end, total=page.count, whole=True,
         now=house.clock.now(),
     )  # fmt: skip
 
