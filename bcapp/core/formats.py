@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime
 from babel.numbers import format_currency, format_decimal
 
+from bcapp.core.calendars import zone_named
 from bcapp.core.model import Money
 from bcapp.core.words import WORDS
 
@@ -40,11 +40,8 @@ def locale_for(language: str, country: str = "") -> Locale:
 
 
 def zone_for(name: str) -> tzinfo:
-    """Return the store's time zone, UTC when its name is unknown."""
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return UTC
+    """Return the store's time zone as the pinned `tzdata` has it, UTC when its name is unknown."""
+    return zone_named(name) or UTC
 
 
 def money(value: Money, locale: Locale) -> str:

@@ -32,6 +32,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from bcapp.core.calendars import zone_or_utc
 from bcapp.web.status_words import StatusWord, document_word, status_word
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -114,11 +115,8 @@ def parse_locale(text: str) -> Locale:
 
 
 def parse_zone(text: str) -> ZoneInfo:
-    """Return the IANA zone, or UTC for a name that is not one (a store without a setting)."""
-    try:
-        return ZoneInfo(text)
-    except (KeyError, ValueError, OSError):
-        return ZoneInfo("UTC")
+    """Return the zone as the pinned `tzdata` has it, or UTC for a name that is not one (a store without a setting)."""
+    return zone_or_utc(text)
 
 
 @cache

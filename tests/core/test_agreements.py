@@ -35,9 +35,11 @@ from bcapp.core.agreements import (
     template_fields,
     used_fields,
 )
+from bcapp.core.calendars import zone_named
 from bcapp.core.markup import Box, Heading, Listing, MarkupError, Paragraph, Table, Text
 from bcapp.core.merge import parse_profile
 from bcapp.core.model import Money, PlacedField, Signer
+from bcapp.core.starters import STARTERS, Starter
 from bcapp.core.states import SignerRole
 from bcapp.core.words import WORDS
 from bcapp.errors import RefusedByUs
@@ -82,6 +84,11 @@ def test_a_text_becomes_blocks() -> None:
             Text("five"),
         )
     )
+
+
+@pytest.mark.parametrize("starter", STARTERS.values(), ids=STARTERS)
+def test_every_ready_text_names_what_there_is(starter: Starter) -> None:
+    assert parse_agreement(starter.body)
 
 
 def test_clauses_nest_and_start_at_the_number_written() -> None:
@@ -197,6 +204,8 @@ def test_every_field_has_an_example_and_a_value() -> None:
 
 def test_an_unknown_zone_is_utc() -> None:
     assert formats.zone_for("Mars/Olympus").utcoffset(AT) == formats.zone_for("UTC").utcoffset(AT)
+    # The pinned rules of the release, not those that the machine happens to have.
+    assert formats.zone_for("Europe/Rome") is zone_named("Europe/Rome") is not None
     assert parse_profile({"name": "S", "timezone": {"name": "Europe/Rome"}, "new": 1}).timezone == "Europe/Rome"
 
 
