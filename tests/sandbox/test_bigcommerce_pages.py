@@ -173,3 +173,44 @@ def test_buyers_apply_and_staff_decide_at_the_desk(bc: World) -> None:
     assert [h["status"] for h in told["history"]] == [0, 1]
     assert control(bc, "POST", f"/stores/{store.hash}/b2b", {"auto_approve": True})["auto_approve"] is True
     assert control(bc, "POST", f"/stores/{store.hash}/companies", {"name": "Xu"})["status"] == 1
+
+
+def test_products_and_offers_change_at_the_desk(bc: World) -> None:
+    base, store = f"/desk/{bc.store.hash}/offers", bc.store
+
+    def send(act: str, **form: str) -> str:
+        return str(bc.http.post(f"{bc.server.url}{base}/{act}", data=form, follow_redirects=True).text)
+
+    product = next(iter(store.products.values()))
+    assert "was added" in send("add_product", like=str(product["id"]), name="Rope bag")
+    assert "was changed" in send("change_product", id=str(product["id"]), is_visible="no", price="12.5")
+    assert (product["is_visible"], product["price"]) == (False, 12.5)
+    assert "was made" in send("promote", name="Summer", percent="40")
+    number, promotion = list(store.promotions.items())[-1]
+    assert (promotion["name"], promotion["status"]) == ("Summer", "ENABLED")
+    send("edit_promotion", id=str(number), do="DISABLED")
+    assert promotion["status"] == "DISABLED"
+    assert f"Promotion {number} is not on." in send("edit_promotion", id=str(number), do="use")
+    assert "was made" in send("raise_quote", product_id=str(product["id"]), quantity="10", off="20")
+    quote = list(store.b2b.quotes.values())[-1]
+    before = quote["grandTotal"]
+    send("edit_quote", id=str(quote["quoteId"]), do="off", off="30")
+    assert quote["grandTotal"] != before
+    assert "became order" in send("edit_quote", id=str(quote["quoteId"]), do="order")
+    (prices, records), *_ = store.prices.items()
+    assert "was changed" in send("set_price", list=str(prices), sku=records[0]["sku"], price="1")
+    assert records[0]["price"] == 1
+    group = next(iter(store.groups))
+    assert "was given to the group" in send("assign", list=str(prices), group=str(group))
+    assert "There is no promotion 999." in send("edit_promotion", id="999", do="ENABLED")
+    assert "holds no price of" in send("set_price", list=str(prices), sku="nothing", price="1")
+    assert "There is no such" in send("assign", list="999", group="1")
+    assert "Summer" in page(bc, base)
+
+
+def test_money_is_refunded_by_hand_at_the_desk(bc: World) -> None:
+    order = bc.store.place_order(lines=[(next(iter(bc.store.products)), 2)], payment="paid")
+    path = f"{bc.server.url}/desk/{bc.store.hash}/orders/{order.id}/refund"
+    bc.http.post(path, data={f"refund_{order.lines[0].id}": "1", "reason": "Torn"})
+    assert order.lines[0].quantity_refunded == 1
+    assert "can be refunded" in bc.http.post(path, data={"amount": "99999"}, follow_redirects=True).text

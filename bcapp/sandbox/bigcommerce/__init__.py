@@ -15,6 +15,7 @@ from bcapp.sandbox.bigcommerce.carts import carts
 from bcapp.sandbox.bigcommerce.control import Control
 from bcapp.sandbox.bigcommerce.desk import Desk
 from bcapp.sandbox.bigcommerce.extensions import graphql
+from bcapp.sandbox.bigcommerce.offers_desk import OffersDesk
 from bcapp.sandbox.bigcommerce.panel import Panel
 from bcapp.sandbox.bigcommerce.promotions import promotions
 from bcapp.sandbox.bigcommerce.shipping import ShippingTool
@@ -89,6 +90,7 @@ class BigCommerceSandbox:
             *self.panel.routes,
             *self.desk.routes,
             *AccountDesk(self).routes,
+            *OffersDesk(self).routes,
         ]
 
     def _throttle_headers(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The desk: a person places, edits, pays, ships and moves orders, as shoppers and staff do."""
+"""The desk: a person places, edits, pays, ships, refunds and moves orders, as shoppers and staff do."""
 
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
@@ -83,6 +83,9 @@ class Desk(Pages):
                 store.start_capture(store.order(order_id))
         elif act == "status":
             store.set_status(order_id, _number(form, "status_id"))
+        elif act == "refund":
+            pieces = {line.id: n for line in store.order(order_id).lines if (n := _number(form, f"refund_{line.id}"))}
+            store.refund_by_hand(order_id, amount=_text(form, "amount"), lines=pieces, reason=_text(form, "reason"))
         elif act == "edit":
             self._edit(store, order_id, form)
         else:

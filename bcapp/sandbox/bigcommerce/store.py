@@ -787,9 +787,9 @@ class Store:
             model = self.product_named(like)
             name = str(changes.get("name") or f"{model['name']} {number}")
             product = {
-                **model, "id": number, "name": name, "sku": f"{model['sku']}-{number}", "date_created": now,
+                **model, "id": number, "sku": f"{model['sku']}-{number}", "date_created": now,
                 "date_modified": now, "base_variant_id": self.next_id("variant"), "custom_fields": [],
-                "custom_url": {"url": f"/product-{number}/", "is_customized": False}, **changes,
+                "custom_url": {"url": f"/product-{number}/", "is_customized": False}, **changes, "name": name,
             }  # fmt: skip
             self.products[number] = product
             if not quiet:
