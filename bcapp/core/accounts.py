@@ -72,6 +72,15 @@ OPTIONS: tuple[Option, ...] = (
         kinds=_COMPANY,
     ),
     Option(
+        "price_tiers",
+        OptionType.TEXT,
+        "Price lists by credit limit",
+        "From which limit on which price list: 0 = 2, 25000 = 5. The highest one reached counts, before the list above.",
+        is_read=_are_tiers,
+        like="Write from which limit on which price list's number: 0 = 2, 25000 = 5.",
+        kinds=_COMPANY,
+    ),
+    Option(
         "most_credit",
         OptionType.MONEY,
         "Highest credit limit",
@@ -122,7 +131,7 @@ OPTIONS: tuple[Option, ...] = (
 
 
 def parse_tiers(text: str) -> tuple[tuple[Decimal, int], ...]:
-    """Return (from which limit on, group number), lowest first. What is no tier is left aside."""
+    """Return (from which limit on, number of the group or price list), lowest first. What is no tier is left aside."""
     found = []
     for match in TIER.finditer(text):
         try:
@@ -134,9 +143,18 @@ def parse_tiers(text: str) -> tuple[tuple[Decimal, int], ...]:
 
 def group_for(options: Options, granted: Money | None) -> int:
     """Return the group of an approved account, 0 to leave it as it is."""
+    return _reached(options, "tiers", granted) or options.number("approved_group")
+
+
+def price_list_for(options: Options, granted: Money | None) -> int:
+    """Return the price list of an approved company, 0 to leave it as it is."""
+    return _reached(options, "price_tiers", granted) or options.number("price_list")
+
+
+def _reached(options: Options, name: str, granted: Money | None) -> int:
     amount = granted.amount if granted else Decimal(0)
-    reached = [group for least, group in parse_tiers(options.text("tiers")) if amount >= least]
-    return reached[-1] if reached else options.number("approved_group")
+    reached = [number for least, number in parse_tiers(options.text(name)) if amount >= least]
+    return reached[-1] if reached else 0
 
 
 def payment_codes(options: Options) -> tuple[str, ...]:
@@ -190,6 +208,8 @@ def unreadable(name: str, options: Options) -> list[str]:
     found = []
     if options.text("tiers").strip() and not parse_tiers(options.text("tiers")):
         found.append(f"“Groups by credit limit” of the rule “{name}” cannot be read: write 0 = 3, 25000 = 4.")
+    if options.text("price_tiers").strip() and not parse_tiers(options.text("price_tiers")):
+        found.append(f"“Price lists by credit limit” of the rule “{name}” cannot be read: write 0 = 2, 25000 = 5.")
     if options.text("payment_methods").strip() and not payment_codes(options):
         found.append(f"“Payment methods” of the rule “{name}” names none: write their codes with commas between.")
     if options.text("attribute").strip() and attribute_of(options) is None:

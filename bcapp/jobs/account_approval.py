@@ -290,7 +290,7 @@ class _Setting:
                 problems, "payment methods", client.set_payment_methods(number, dict.fromkeys(known, True))
             ):
                 left["methods"] = dict.fromkeys(known, True)
-        if price_list := options.number("price_list"):
+        if price_list := accounts.price_list_for(options, granted):
             await _try(problems, f"price list {price_list}", self._write_price_list(price_list))
         return left
 

@@ -18,6 +18,7 @@ from bcapp.core.accounts import (
     merged,
     parse_tiers,
     payment_codes,
+    price_list_for,
     unreadable,
 )
 from bcapp.core.model import Money, PlacedField
@@ -80,6 +81,12 @@ def test_tiers_are_read_lowest_first(text: str, tiers: Any) -> None:
 )
 def test_the_highest_tier_that_is_reached_counts(granted: str | None, chosen: dict[str, str], group: int) -> None:
     assert group_for(options(**chosen), usd(granted) if granted else None) == group
+
+
+@pytest.mark.parametrize(("granted", "number"), [(None, 7), ("400", 7), ("500", 2), ("25000", 5)])
+def test_the_price_list_follows_the_limit_that_was_granted(granted: str | None, number: int) -> None:
+    chosen = options(price_list="7", price_tiers="500 = 2, 25000 = 5")
+    assert price_list_for(chosen, usd(granted) if granted else None) == number
 
 
 @given(st.text(max_size=60))
