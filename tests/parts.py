@@ -28,6 +28,25 @@ def part_of(item: pytest.Item) -> str:
     return "database" if item.get_closest_marker("database") or needs & {"postgres", "nursery"} else "unit"
 
 
+def may_hold(part: str, file: str, text: str) -> bool:
+    """Whether a test file may hold tests of a part, without importing it: by its folder, and what it marks.
+
+    Dozens of processes would otherwise import, and list, what they never run.
+    """
+    if any(f"mark.{marker}" in text for marker, its in BY_MARKER.items() if its == part):
+        return True
+    folder = next((its for name, its in BY_FOLDER.items() if name in Path(file).parts), "")
+    return folder == part or (not folder and part in ("unit", "database"))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    part = config.getoption("--part")
+    if part is None or collection_path.suffix != ".py":
+        return None
+    file = collection_path.relative_to(config.rootpath)
+    return None if may_hold(part, str(file), collection_path.read_text(encoding="utf-8")) else True
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--part", choices=PARTS, help="run only the tests of this part")
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -63,8 +64,14 @@ def imports_of(path: Path) -> Iterator[Import]:
     yield from visit(ast.parse(path.read_text()), "")
 
 
-ALL = [found for path in FILES for found in imports_of(path)]
-OURS = [i for i in ALL if i.imported.split(".")[0] == "bcapp"]
+@cache
+def everything() -> list[Import]:
+    return [found for path in FILES for found in imports_of(path)]
+
+
+@cache
+def ours() -> list[Import]:
+    return [i for i in everything() if i.imported.split(".")[0] == "bcapp"]
 
 
 def within(name: str, *places: str) -> bool:
@@ -91,7 +98,7 @@ EDGES = ("bcapp.db", "bcapp.web", "bcapp.jobs", "bcapp.app", "bcapp.worker", "bc
 @pytest.mark.parametrize("place", MAY)
 def test_a_place_imports_only_what_lies_inside_of_it(place: str) -> None:
     outward = [
-        i for i in OURS if within(i.importer, place) and not within(i.imported, place, "bcapp.errors", *MAY[place])
+        i for i in ours() if within(i.importer, place) and not within(i.imported, place, "bcapp.errors", *MAY[place])
     ]
     assert not outward, told(outward)
 
@@ -100,7 +107,7 @@ def test_a_place_imports_only_what_lies_inside_of_it(place: str) -> None:
 def test_an_adapter_knows_neither_database_nor_pages_nor_jobs_nor_another_adapter(adapter: str) -> None:
     others = [a for a in ADAPTERS if a != adapter and a != "bcapp.documents"]
     outward = [
-        i for i in OURS if within(i.importer, adapter) and within(i.imported, *EDGES, "bcapp.workflows", *others)
+        i for i in ours() if within(i.importer, adapter) and within(i.imported, *EDGES, "bcapp.workflows", *others)
     ]
     assert not outward, told(outward)
 
@@ -115,7 +122,7 @@ def test_pages_touch_no_outside_service() -> None:
     }
     outward = [
         i
-        for i in OURS
+        for i in ours()
         if within(i.importer, "bcapp.web")
         and within(i.imported, "bcapp.bigcommerce", "bcapp.signature", "bcapp.jobs.vendors", "bcapp.jobs.perform")
         and i.imported not in allowed
@@ -124,7 +131,7 @@ def test_pages_touch_no_outside_service() -> None:
 
 
 def test_the_simulated_vendors_know_nothing_of_the_app() -> None:
-    outward = [i for i in OURS if within(i.importer, "bcapp.sandbox") and not within(i.imported, "bcapp.sandbox")]
+    outward = [i for i in ours() if within(i.importer, "bcapp.sandbox") and not within(i.imported, "bcapp.sandbox")]
     assert not outward, told(outward)
 
 
@@ -132,7 +139,7 @@ def test_nothing_in_production_imports_the_sandbox_or_the_benches() -> None:
     """The commands demo, sandbox and bench load it when they run; nothing else, and not at the top."""
     outward = [
         i
-        for i in OURS
+        for i in ours()
         if within(i.imported, "bcapp.sandbox", "bcapp.bench")
         and not within(i.importer, "bcapp.sandbox", "bcapp.bench")
         and not (i.importer == "bcapp.cli" and i.inside in ("_demo", "_sandbox", "_bench"))
@@ -149,7 +156,7 @@ IMPURE = (
 
 @pytest.mark.parametrize("place", PURE)
 def test_what_decides_cannot_act(place: str) -> None:
-    outward = [i for i in ALL if within(i.importer, place) and within(i.imported, *IMPURE)]
+    outward = [i for i in everything() if within(i.importer, place) and within(i.imported, *IMPURE)]
     assert not outward, told(outward)
 
 
@@ -183,7 +190,7 @@ def test_the_environment_is_read_in_settings_and_where_a_host_speaks() -> None:
 
 def test_there_are_no_circles() -> None:
     edges: dict[str, set[str]] = {}
-    for i in OURS:
+    for i in ours():
         if not i.inside and i.imported in MODULES and i.imported != i.importer:
             edges.setdefault(i.importer, set()).add(i.imported)
     done: set[str] = set()
