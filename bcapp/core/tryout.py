@@ -11,7 +11,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from bcapp.core.acceptances import Ledger, NotCovered, cover, ends_at
+from bcapp.core.acceptances import Bearer, Ledger, NotCovered, cover, ends_at
 from bcapp.core.decisions import COMPARED, is_close
 from bcapp.core.fields import Reading
 from bcapp.core.kinds.kind import Kind
@@ -49,9 +49,9 @@ class PastRecord(NamedTuple):
 class Tally:
     """What one try counted. The records must come customer by customer: then repeats are counted without a list.
 
-    held: money per currency of what would ask. weeks: Monday -> [looked at, would ask]. listed and near: [(when, id,
-    label, amount, currency)], the newest. overlaps: rule id -> records that it asks about too. one_short: failed at
-    exactly one of several conditions. close: missed only a money threshold, by at most 10 %.
+    held: money per currency of what would ask and is not covered. weeks: Monday -> [looked at, would ask]. listed and
+    near: [(when, id, label, amount, currency)], the newest. overlaps: rule id -> records that it asks about too.
+    one_short: failed at exactly one of several conditions. close: missed only a money threshold, by at most 10 %.
 
     Where one signature counts for later records (sign once), some of what would ask is covered: covered_already by
     the ledger as it stands today, covered_by_first by the first of the same customer in this time. Whose company it is
@@ -154,20 +154,36 @@ class Trial:
         channel = facts.channel_id if once.scope == "channel" else 0
         # An account is judged by how things stand now; an order by how they stood when it was placed.
         at = datetime.fromisoformat(record.at) if self._kind.name == "order" else reading.now
-        if ledger is not None:
-            bearer = replace(ledger.bearer, order_id=record.id, channel_id=channel, created_at=at)
-            known = replace(ledger, bearer=bearer)
-            if not isinstance(cover(once, self._definition.agreement_id, known, reading.now, reading.zone), NotCovered):
-                tally.covered_already += 1
-                return
         what = record.id if once.scope == "order" else str(channel)
-        first = tally.customer_signs.get(what)
-        if first is not None:
-            ends = ends_at(once.months, once.until, datetime.fromisoformat(first), reading.zone)
-            if ends is None or ends > at:
-                tally.covered_by_first += 1
-                return
-        tally.customer_signs[what] = at.isoformat()
+        if ledger is not None and self._is_signed(
+            replace(ledger.bearer, order_id=record.id, channel_id=channel, created_at=at), ledger
+        ):
+            tally.covered_already += 1
+        elif self._is_signed_first(tally.customer_signs.get(what), at):
+            tally.covered_by_first += 1
+        else:
+            tally.customer_signs[what] = at.isoformat()
+            return
+        if record.amount is not None and not self._definition.internal:
+            _add_held(tally, record.currency, -Decimal(record.amount))
+
+    def _is_signed(self, bearer: Bearer, ledger: Ledger) -> bool:
+        once, reading = self._definition.sign_once, self._reading
+        found = cover(once, self._definition.agreement_id, replace(ledger, bearer=bearer), reading.now, reading.zone)
+        return not isinstance(found, NotCovered)
+
+    def _is_signed_first(self, first: str | None, at: datetime) -> bool:
+        """Tell whether a signature asked for at `first` would still count."""
+        if first is None:
+            return False
+        once = self._definition.sign_once
+        ends = ends_at(once.months, once.until, datetime.fromisoformat(first), self._reading.zone)
+        return ends is None or ends > at
+
+
+def _add_held(tally: Tally, currency: str, amount: Decimal) -> None:
+    held = Decimal(tally.held.get(currency, "0")) + amount
+    tally.held[currency] = f"{held:f}"
 
 
 def _asks(rule: Glancer, facts: Any) -> bool:
@@ -219,8 +235,7 @@ def _ask(tally: Tally, record: PastRecord, distance: int) -> None:
     if distance:
         tally.unjudged += 1
     if record.amount is not None:
-        held = Decimal(tally.held.get(record.currency, "0")) + Decimal(record.amount)
-        tally.held[record.currency] = f"{held:f}"
+        _add_held(tally, record.currency, Decimal(record.amount))
     if not record.has_email:
         tally.without_email += 1
     if not customer or customer != tally.customer:
@@ -311,7 +326,7 @@ def report(tally: Tally, definition: RuleDefinition, reading: Reading) -> Report
         days=days,
         per_month=monthly(tally.asked),
         requests_per_month=monthly(requests),
-        held=tuple(Money(Decimal(v), k) for k, v in sorted(tally.held.items())),
+        held=tuple(Money(Decimal(v), k) for k, v in sorted(tally.held.items()) if Decimal(v)),
         weeks=_weeks(tally, reading),
         listed=_newest(tally.listed),
         near=_newest(tally.near),
