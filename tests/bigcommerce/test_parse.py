@@ -92,6 +92,12 @@ def test_what_is_missing_or_wrong_is_named(changed: dict[str, Any], named: str) 
         order(**changed)
 
 
+def test_who_placed_an_order_is_read_from_its_source() -> None:
+    sources = {"www": False, "manual": True, "Manual order": True, "external": False, "": False}
+    assert {source: order(order_source=source).placed_by_staff for source in sources} == sources
+    assert not order().placed_by_staff
+
+
 def test_the_default_currency_stands_in() -> None:
     assert order(currency_code=None, default_currency_code="USD").total.currency == "USD"
 
