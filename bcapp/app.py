@@ -20,7 +20,7 @@ from bcapp.db import DatabaseAway
 from bcapp.errors import RefusedByUs, Stale, UnreadableInput
 from bcapp.jobs.intake import Intake
 from bcapp.services import Services
-from bcapp.web import health, oauth, signers, webhooks
+from bcapp.web import health, oauth, returns, signers, webhooks
 from bcapp.web.access import AccessLog
 from bcapp.web.api.door import refusal as api_refusal
 from bcapp.web.api.openapi import api_routes
@@ -74,6 +74,7 @@ def routes() -> list[BaseRoute]:
         *webhooks.ROUTES,
         *oauth.ROUTES,
         *signers.ROUTES,
+        *returns.ROUTES,
         *health.ROUTES,
         *api_routes(),
         *panel_routes(),

@@ -75,7 +75,7 @@ OPTIONS: tuple[Option, ...] = (
         "price_tiers",
         OptionType.TEXT,
         "Price lists by credit limit",
-        "From which limit on which price list: 0 = 2, 25000 = 5. The highest one reached counts, before the list above.",
+        "From which limit on which list: 0 = 2, 25000 = 5. The highest one reached counts, before the list above.",
         is_read=_are_tiers,
         like="Write from which limit on which price list's number: 0 = 2, 25000 = 5.",
         kinds=_COMPANY,

@@ -24,6 +24,7 @@ class StoreSettings:
     alarm_person: int = 0  # people.id who gets alarms by mail
     support_email: str = ""  # whom signers ask; "": the mail names the store only
     staff_note: bool = False  # one line into the order's staff notes when signed
+    returns_form: bool = False  # shoppers may ask for a return or a cancellation on our page
     test_mode_user: int = 0  # users.id who receives every request; 0: test mode is off
     release_capture: bool = True  # authorise-only: capture when signed
     escape_status: int = 0  # a hold status named by hand, 0: choose by the shipping tool

@@ -1179,6 +1179,22 @@ CREATE TABLE sign_links (                                   -- addresses of sign
 );
 CREATE INDEX sign_links_of_request ON sign_links (store_hash, request_id);
 
+CREATE TABLE return_asks (                                  -- shoppers who asked for the returns form of an order
+    store_hash text NOT NULL REFERENCES stores ON DELETE CASCADE,
+    id         bigint GENERATED ALWAYS AS IDENTITY,
+    order_id   bigint NOT NULL,                             -- as typed: there may be no such order
+    address    bytea NOT NULL,                              -- keyed digest of the typed address, which is kept nowhere
+    language   text NOT NULL,
+    asked_at   timestamptz NOT NULL,
+    digest     bytea,                                       -- SHA-256 of the mailed token; NULL: the order is not theirs
+    expires_at timestamptz,
+    shipped    boolean NOT NULL DEFAULT false,
+    offered    jsonb NOT NULL DEFAULT '[]',                 -- lines of the order when the link was mailed: core/returns.py
+    PRIMARY KEY (store_hash, id)
+);
+CREATE UNIQUE INDEX return_asks_by_token ON return_asks (store_hash, digest) WHERE digest IS NOT NULL;
+CREATE INDEX return_asks_by_time ON return_asks (asked_at);
+
 CREATE TABLE questions (                                    -- what signers asked on their page; personal, erasable
     store_hash  text NOT NULL,
     id          bigint GENERATED ALWAYS AS IDENTITY,

@@ -22,7 +22,7 @@ from bcapp.core.actions import SIGNING, ActionKind
 from bcapp.core.intents import AskPerson
 from bcapp.core.model import RecordKey
 from bcapp.core.stores import StoreDoing
-from bcapp.db import connect_raw, news
+from bcapp.db import connect_raw, news, returns
 from bcapp.db.deliveries import say_look
 from bcapp.db.queue import LOOK, PERFORM, enqueue, look_job, perform_job
 from bcapp.db.stores import fetch_store
@@ -221,7 +221,8 @@ class Worker:
                 await db.execute(name, {"before": now - KEEP_QUEUE_LOG})
             await past.clear(self._services)
             await importing.clear(self._services)
-            await news.clear(self._services.db, self._services.clock.now())
+            await news.clear(self._services.db, now)
+            await returns.clear(self._services.db, now)
             await stores.drop_ended(self._services)
 
 

@@ -20,6 +20,7 @@ from bcapp.jobs.escalate import follow_profile, mail_step
 from bcapp.jobs.notice_mail import mail_notice
 from bcapp.jobs.offers import mail_code
 from bcapp.jobs.outcome import Outcome, Work, skipped
+from bcapp.jobs.returns import mail_return_link
 from bcapp.jobs.signing import template_as_read
 from bcapp.jobs.sweeps import SWEEPS
 from bcapp.mail import Mailer, MailFailed, MailNotSet
@@ -69,7 +70,7 @@ async def send_mail(work: Work) -> Outcome:
     """Mail a task to the person who gets alarms, else (or when the payload says so) to the owner. At most once.
 
     With a step in the payload it is an escalation, which goes to the person of the step; with a notice it goes to a
-    signer.
+    signer, with a return_ask to a shopper.
     """
     if "step" in work.action.payload:
         return await mail_step(work)
@@ -77,6 +78,8 @@ async def send_mail(work: Work) -> Outcome:
         return await mail_notice(work)
     if "offer_code" in work.action.payload:
         return await mail_code(work)
+    if "return_ask" in work.action.payload:
+        return await mail_return_link(work)
     db, now = work.services.db, work.services.clock.now()
     task = await db.fetch_one("fetch_task", {"store_hash": work.store.hash, "id": int(work.action.payload["task_id"])})
     if task is None or task["done_at"] is not None:

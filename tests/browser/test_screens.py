@@ -627,6 +627,7 @@ FILLED = [
     Screen("settings", "settings"),
     Screen("settings-alarms", "settings/alarms"),
     Screen("settings-staff-note", "settings/staff-note"),
+    Screen("settings-returns", "settings/returns"),
     Screen("settings-test-mode", "settings/test-mode"),
     Screen("settings-webhooks", "settings/webhooks"),
     Screen("settings-scopes", "settings/scopes"),

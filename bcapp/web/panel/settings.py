@@ -27,6 +27,7 @@ from bcapp.db.settings import Saved, holds_matter, list_held, list_hooks, list_l
 from bcapp.db.settings import keep_held as mark_kept
 from bcapp.db.suppliers import supplier_record
 from bcapp.errors import Stale
+from bcapp.jobs.returns import PATH as RETURNS
 from bcapp.mail import ADDRESS
 from bcapp.stores import REQUIRED_SCOPES, store_record
 from bcapp.web.forms import read_form
@@ -91,6 +92,7 @@ LABELS = {
     "alarm_person": "Who gets alarms",
     "support_email": "Address for questions",
     "staff_note": "Staff note",
+    "returns_form": "Returns form",
     "test_mode_user": "Test mode",
 }
 # Section -> the settings that it saves.
@@ -98,6 +100,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "orders": ("shipping_tool", "payment_mode", "books", "imports", "escape_status", "release_capture"),
     "alarms": ("alarm_person", "support_email"),
     "staff-note": ("staff_note",),
+    "returns": ("returns_form",),
     "test-mode": ("test_mode_user",),
 }
 SECTIONS = (
@@ -105,6 +108,7 @@ SECTIONS = (
     ("accounts", "Signature accounts", "settings/accounts"),
     ("alarms", "Alarms", "settings/alarms"),
     ("staff-note", "Staff note", "settings/staff-note"),
+    ("returns", "Returns form", "settings/returns"),
     ("test-mode", "Test mode", "settings/test-mode"),
     ("rates", "Currencies and rates", "settings/rates"),
     ("webhooks", "Webhooks", "settings/webhooks"),
@@ -157,6 +161,9 @@ async def _context(
         context |= hold_choices(settings)
     if section == "alarms":
         context["people"] = await people_choices(visit)
+    if section == "returns":
+        context["form_address"] = f"{visit.services.settings.app_url}/{RETURNS}/{visit.store.hash}"
+        context["can_mail"] = visit.services.settings.smtp_url is not None
     return context
 
 
@@ -224,6 +231,8 @@ async def _read_section(visit: Visit, section: str, inputs: Inputs) -> dict[str,
             return {"alarm_person": await read_alarm_person(visit, inputs), "support_email": email}
         case "staff-note":
             return {"staff_note": inputs.is_on("staff_note")}
+        case "returns":
+            return {"returns_form": inputs.is_on("returns_form")}
         case _:
             return {"test_mode_user": visit.user.id if inputs.is_on("test_mode") else 0}
 

@@ -21,6 +21,7 @@ SCREENS = {
     "settings": MANAGERS,
     "settings/alarms": MANAGERS,
     "settings/staff-note": MANAGERS,
+    "settings/returns": MANAGERS,
     "settings/test-mode": MANAGERS,
     "settings/webhooks": MANAGERS,
     "settings/scopes": MANAGERS,
