@@ -55,7 +55,7 @@ async def test_three_kinds_are_offered(house: House) -> None:
     for source in ("text", "pdf", "template"):
         assert f"agreements/new?source={source}" in text
         assert (await house.as_("owner").get(f"agreements/new?source={source}")).status_code == 200
-    assert "begin=account" in text
+    assert all(f"begin={name}" in text for name in ("account", "terms", "supplier", "warranty"))
     begun = (await house.as_("owner").get("agreements/new?source=text&begin=account")).text
     assert "Application for a business account" in begun
     assert "authorised to bind the company" in begun
