@@ -1,16 +1,18 @@
-"""Roads of the demo about cases: a return from its form to the settled refund, a lost answer, a refund by hand."""
+"""Roads of the demo about cases: a return from its form to the refund, by staff and by a shopper; what goes wrong."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from bcapp.sandbox.browser import DemoFailed
+from bcapp.sandbox.browser import Browser, DemoFailed
 from bcapp.sandbox.driver import PATIENCE, Driver, until
+from bcapp.sandbox.signature.pdf import text_pdf
 
 Told = tuple[str, str, str, str]
 
 DANA = "dana@northfield.example"
+ROBIN = "robin.guest@example.com"
 SOCKS = "SOCK-3"  # below every rule about orders
 TEN_MINUTES = 660
 
@@ -87,6 +89,39 @@ def answer_lost(driver: Driver) -> Told:
     driver.wait_page(f"/cases/{case_id}", "Its answer was lost", "the answer of the store is lost")
     driver.advance(TEN_MINUTES)
     return "panel", "sent, completed", "held, released", _refunded_once(driver, order["id"], case_id)
+
+
+def asked_by_shopper(driver: Driver) -> Told:
+    """A link goes to the order's address only; what is asked there waits for Dana like every other case."""
+    path, start = "/settings/returns", f"/returns/{driver.hash}"
+    driver.sure(driver.browser.submit(driver.page(path), path, returns_form="yes"))
+    order = driver.place(lines=[[SOCKS, 2]], email=ROBIN, customer_id=0)
+    shopper = Browser(driver.app_url)
+    try:
+        for email in ("somebody.else@example.com", ROBIN):
+            driver.sure(shopper.submit(shopper.open(start), start, order=str(order["id"]), email=email))
+        link = until(lambda: _link(driver), "the link to the form is mailed", PATIENCE)
+        form = driver.sure(shopper.open(link))
+        pieces = re.search(r'name="(pieces_\d+)"', form.html)
+        if pieces is None:
+            raise DemoFailed("the form offers nothing of the order")
+        torn = ("files", ("torn.pdf", text_pdf(["Torn seam"], title="Torn"), "application/pdf"))
+        sent = shopper.submit(form, link, "", [torn], kind="exception", reason="damaged", **{pieces[1]: "1"})
+        number = re.search(r"Request (\d+):", driver.sure(sent).text)
+    finally:
+        shopper.close()
+    if number is None:
+        raise DemoFailed(f"no case was opened: {' '.join(sent.text.split())[:300]}")
+    case_id = int(number[1])
+    driver.wait_page(f"/cases/{case_id}", "Waits for approval", "the store has calculated it")
+    _sign(driver, case_id)
+    return "shopper’s form", "sent, completed", "held, released", _refunded_once(driver, order["id"], case_id)
+
+
+def _link(driver: Driver) -> str:
+    mails = driver.ask("GET", f"/_sandbox/signature/inbox?to={ROBIN}&kind=app")
+    found = [match[0] for mail in mails if (match := re.search(r"/returns/link/\S+", mail["text"]))]
+    return found[-1] if found else ""
 
 
 def refunded_by_hand(driver: Driver) -> Told:

@@ -162,6 +162,7 @@ ROADS: dict[str, Callable[[Driver], Told]] = {
     "order_approval: two approvers in order": demo_signers.two_approvers_in_order,
     "order_approval: nobody signs for days": demo_signers.steps_while_nobody_signs,
     "case_approval: a return": demo_cases.return_refunded,
+    "case_approval: by a shopper": demo_cases.asked_by_shopper,
     "case_approval: an answer lost": demo_cases.answer_lost,
     "case_approval: refunded by hand": demo_cases.refunded_by_hand,
     "account_approval: a company applies": demo_accounts.company_approved,
