@@ -11,6 +11,7 @@ from typing import Any
 from bcapp.core.inputs import parse_sum, typed_inputs
 from bcapp.core.model import Money, SignatureRequest
 from bcapp.core.options import Option, Options, OptionType
+from bcapp.core.papers import CERTIFICATE, LICENCE
 from bcapp.core.sheets import CREDIT_LIMIT
 from bcapp.core.states import Purpose
 
@@ -121,6 +122,24 @@ OPTIONS: tuple[Option, ...] = (
         kinds=("customer",),
     ),
     Option(
+        "ask_licence",
+        OptionType.FLAG,
+        "Ask for a business licence",
+        "The applicant uploads it on the page of the request; your staff accept it with its last day.",
+    ),
+    Option(
+        "ask_certificate",
+        OptionType.FLAG,
+        "Ask for a tax or resale certificate",
+        "Likewise.",
+    ),
+    Option(
+        "wait_papers",
+        OptionType.FLAG,
+        "Wait for the papers",
+        "A signed account waits until what was asked for is accepted. Without it the papers may follow later.",
+    ),
+    Option(
         "subsidiaries",
         OptionType.FLAG,
         "Subsidiaries need no signature",
@@ -155,6 +174,12 @@ def _reached(options: Options, name: str, granted: Money | None) -> int:
     amount = granted.amount if granted else Decimal(0)
     reached = [number for least, number in parse_tiers(options.text(name)) if amount >= least]
     return reached[-1] if reached else 0
+
+
+def papers_asked(options: Options) -> tuple[str, ...]:
+    """Return the names of the papers that an applicant is asked for."""
+    asked = {"ask_licence": LICENCE, "ask_certificate": CERTIFICATE}
+    return tuple(name for option, name in asked.items() if options.flag(option))
 
 
 def payment_codes(options: Options) -> tuple[str, ...]:

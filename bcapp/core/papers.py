@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from bcapp.core.suppliers import AGREEMENT, SOON_DAYS, Item
+from bcapp.core.suppliers import AGREEMENT, ITEMS, SOON_DAYS, Item
 
+LICENCE, CERTIFICATE = "licence", "certificate"
+# What somebody hands in who applies for an account.
+OF_APPLICANTS = {LICENCE: "Business licence", CERTIFICATE: "Tax or resale certificate"}
+LABELS = {**ITEMS, **OF_APPLICANTS}
 MOST_BYTES = 10 << 20
 UPLOADS_A_DAY = 10  # of one party; staff may upload more
 WHY_CHARACTERS = 300
@@ -92,3 +96,14 @@ def asked_of(
         else:
             found.append(Asked(item.name, state, item.expires_on))
     return tuple(found)
+
+
+def needed(names: Iterable[str], accepted: Iterable[Item]) -> tuple[Item, ...]:
+    """Return the papers of these names as they stand: those that were accepted, and those that nobody has seen yet."""
+    there = {item.name: item for item in accepted}
+    return tuple(there.get(name, Item(name)) for name in dict.fromkeys(names))
+
+
+def lacking(items: Iterable[Item], today: date) -> tuple[str, ...]:
+    """Return the labels of the papers that are missing, or counted until before today."""
+    return tuple(LABELS.get(item.name, item.name) for item in items if not item.counts(today))

@@ -6,10 +6,13 @@ import hashlib
 from datetime import date, datetime
 from typing import Any
 
+from bcapp.core.calendars import zone_or_utc
 from bcapp.core.model import RecordKey
 from bcapp.core.papers import FILED, PaperEvent, PaperState, moved
+from bcapp.core.suppliers import Item
 from bcapp.db import Database
 from bcapp.db.chunks import CHUNK_BYTES, NotKept
+from bcapp.db.stores import Store
 from bcapp.secrets import DataKey
 
 MOST_SHOWN = 30
@@ -19,6 +22,15 @@ async def papers_of(db: Database, store_hash: str, record: RecordKey) -> list[di
     """Return the papers of a record, the newest first."""
     values = {"store_hash": store_hash, "kind": record.kind, "id": record.id, "most": MOST_SHOWN}
     return await db.fetch_all("papers_of_record", values)
+
+
+async def accepted(db: Database, store: Store, record: RecordKey) -> tuple[Item, ...]:
+    """Return what was accepted of a record's papers, with the day it came and its last day."""
+    rows = await db.fetch_all("accepted_papers", {"store_hash": store.hash, "kind": record.kind, "id": record.id})
+    zone = zone_or_utc(store.timezone)
+    return tuple(
+        Item(r["name"], given_on=r["uploaded_at"].astimezone(zone).date(), expires_on=r["expires_on"]) for r in rows
+    )
 
 
 def latest(rows: list[dict[str, Any]]) -> dict[str, tuple[str, str]]:

@@ -825,6 +825,7 @@ CREATE TABLE papers (                                       -- files of what a p
 );
 CREATE INDEX papers_of_record ON papers (store_hash, record_kind, record_id, name, id);
 CREATE UNIQUE INDEX papers_waiting ON papers (store_hash, record_kind, record_id, name) WHERE state = 'waiting';
+CREATE INDEX papers_ending ON papers (expires_on) WHERE state = 'accepted' AND expires_on IS NOT NULL;
 CREATE UNIQUE INDEX papers_accepted ON papers (store_hash, record_kind, record_id, name) WHERE state = 'accepted';
 
 CREATE TABLE paper_pieces (                                 -- its bytes, 256 kB each, sealed; not shared by hash, so that they go with it

@@ -26,7 +26,7 @@ from bcapp.db import connect_raw, news, returns
 from bcapp.db.deliveries import say_look
 from bcapp.db.queue import LOOK, PERFORM, enqueue, look_job, perform_job
 from bcapp.db.stores import fetch_store
-from bcapp.jobs import importing, past
+from bcapp.jobs import importing, papers, past
 from bcapp.jobs.apply import Writer
 from bcapp.jobs.gates import breaker_record
 from bcapp.jobs.look import look
@@ -222,6 +222,7 @@ class Worker:
             await past.clear(self._services)
             await importing.clear(self._services)
             await news.clear(self._services.db, now)
+            await papers.look_at_ending(self._services)
             await returns.clear(self._services.db, now)
             await stores.drop_ended(self._services)
 

@@ -35,6 +35,7 @@ from bcapp.db.acceptances import fetch_ledger
 from bcapp.db.actions import queue_action
 from bcapp.db.decisions import keep_decision
 from bcapp.db.deliveries import Due, due_deliveries, finish_deliveries, read_command, say_look
+from bcapp.db.papers import accepted
 from bcapp.db.past import PAST_KINDS, drop_past, keep_past
 from bcapp.db.readings import fetch_reading
 from bcapp.db.requests import acted_on, fetch_hold, fetch_request, open_actions, requests_of
@@ -58,6 +59,7 @@ from bcapp.jobs.vendors import Vendors
 from bcapp.services import Services
 from bcapp.workflows import (
     WORKFLOWS,
+    account_approval,
     customer_terms,
     holder_of,
     kind_of,
@@ -306,6 +308,7 @@ async def _look_at_record(
             quote=quote,
             acted=await acted_on(db, store.hash, record) if requests else frozenset(),
             registrations=await _registrations(db, store.hash, record, every_rule, requests),
+            papers=await accepted(db, store, record) if requests and record.kind in account_approval.KINDS else (),
         )
         traces: list[RuleTrace] = []
         named = {rule.id: rule.workflow for rule in (*every_rule, *terms)}

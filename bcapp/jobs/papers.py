@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from typing import Any
 
 from bcapp.core.formats import zone_for
 from bcapp.core.kinds.supplier import SupplierFacts
 from bcapp.core.model import RecordKey
-from bcapp.core.papers import PaperEvent, PaperState
-from bcapp.core.suppliers import ITEMS, Item
+from bcapp.core.papers import LABELS, PaperEvent, PaperState
+from bcapp.core.suppliers import SOON_DAYS, Item
 from bcapp.db import Database, audit, papers, suppliers
+from bcapp.db.deliveries import say_look
 from bcapp.db.stores import Store
 from bcapp.db.suppliers import supplier_record
 from bcapp.jobs.asking import ask_person
 from bcapp.secrets import DataKey
+from bcapp.services import Services
+
+LOOKED_LATELY = timedelta(hours=12)
+MOST_LOOKS = 200
 
 
 def _task(name: str) -> str:
@@ -43,7 +49,7 @@ async def hand_in(
         if not by:
             text = (
                 f"{record.kind.replace('_', ' ').capitalize()} {record.id}: a paper was uploaded "
-                f"({ITEMS.get(name, name).lower()}). Look at it on that page, then accept it with its last day or "
+                f"({LABELS.get(name, name).lower()}). Look at it on that page, then accept it with its last day or "
                 "refuse it."
             )
             await ask_person(db, store_hash, record, now, kind=_task(name), text=text)
@@ -60,26 +66,58 @@ async def accept(
     """Have a waiting paper of a supplier count from the day it came; False when it does not wait any more."""
     record = supplier_record(facts.id)
     async with db.transaction():
-        row = await db.fetch_one("fetch_handed_in", {"store_hash": store.hash, "id": paper_id})
+        row = await _let_count(db, store.hash, record, paper_id, expires_on=expires_on, by=by, now=now)
         if row is None:
-            return False
-        of = {"store_hash": store.hash, "kind": record.kind, "id": record.id, "name": row["name"]}
-        if await db.fetch_val("current_paper", {**of, "state": PaperState.WAITING}) != paper_id:  # locked from here on
-            return False
-        old = await db.fetch_val("current_paper", {**of, "state": PaperState.ACCEPTED})
-        if old is not None:
-            await papers.move(db, store.hash, int(old), PaperState.ACCEPTED, PaperEvent.NEWER, now=now)
-        moved = await papers.move(
-            db, store.hash, paper_id, PaperState.WAITING, PaperEvent.ACCEPT, now=now, by=by, expires_on=expires_on
-        )
-        if not moved:
             return False
         given_on = row["uploaded_at"].astimezone(zone_for(store.timezone)).date()
         needed = next((p.needed for p in facts.papers if p.name == row["name"]), True)
         item = Item(row["name"], needed, given_on, expires_on)
         await suppliers.change_papers(db, store.hash, facts.id, [item], author=by, now=now)
-        await _judged(db, store.hash, record, paper_id, row["name"], "paper_accepted", by, now)
     return True
+
+
+async def accept_of_applicant(
+    db: Database, store_hash: str, record: RecordKey, paper_id: int, *, expires_on: date | None, by: int, now: datetime
+) -> bool:
+    """Have a waiting paper of a company or a customer count; an approval that waited for it goes on."""
+    async with db.transaction():
+        if await _let_count(db, store_hash, record, paper_id, expires_on=expires_on, by=by, now=now) is None:
+            return False
+        await say_look(db, store_hash, record, now, source="panel")
+    return True
+
+
+async def _let_count(
+    db: Database, store_hash: str, record: RecordKey, paper_id: int, *, expires_on: date | None, by: int, now: datetime
+) -> dict[str, Any] | None:
+    """Accept a paper instead of the one that counted before; return its row, None when it does not wait any more."""
+    row = await db.fetch_one("fetch_handed_in", {"store_hash": store_hash, "id": paper_id})
+    if row is None:
+        return None
+    of = {"store_hash": store_hash, "kind": record.kind, "id": record.id, "name": row["name"]}
+    if await db.fetch_val("current_paper", {**of, "state": PaperState.WAITING}) != paper_id:  # locked from here on
+        return None
+    old = await db.fetch_val("current_paper", {**of, "state": PaperState.ACCEPTED})
+    if old is not None:
+        await papers.move(db, store_hash, int(old), PaperState.ACCEPTED, PaperEvent.NEWER, now=now)
+    moved = await papers.move(
+        db, store_hash, paper_id, PaperState.WAITING, PaperEvent.ACCEPT, now=now, by=by, expires_on=expires_on
+    )
+    if not moved:
+        return None
+    await _judged(db, store_hash, record, paper_id, row["name"], "paper_accepted", by, now)
+    return row
+
+
+async def look_at_ending(services: Services) -> None:
+    """Have the accounts looked at whose papers end soon, or ended just now: twice a day each."""
+    now, db = services.clock.now(), services.db
+    days = {"past": now.date() - timedelta(days=3), "soon": now.date() + timedelta(days=SOON_DAYS)}
+    for row in await db.fetch_all(
+        "applicants_with_ending_papers", {**days, "before": now - LOOKED_LATELY, "most": MOST_LOOKS}
+    ):
+        record = RecordKey(row["record_kind"], row["record_id"])
+        await say_look(db, row["store_hash"], record, now, source="sweep", topic="papers")
 
 
 async def refuse(

@@ -48,6 +48,7 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "cases.open": DECIDERS,  # and say whether the goods are back
     "cases.decide": MANAGERS,  # withdraw, refuse, try again, close as paid
     "suppliers.view": EVERYBODY,
+    "papers.edit": MANAGERS,  # upload papers of suppliers and applicants, accept or refuse what they sent
     "suppliers.edit": MANAGERS,  # add, invite, import, deactivate; hiding what they sell
     "registrations.view": EVERYBODY,  # found by order or serial number; by person needs requests.facts
     "registrations.edit": DECIDERS,  # serial numbers, forms on paper, ending one

@@ -16,20 +16,24 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from bcapp.core.accounts import papers_asked
 from bcapp.core.actions import ActionKind
 from bcapp.core.calendars import zone_or_utc
 from bcapp.core.kinds.supplier import SUPPLIER
 from bcapp.core.model import SignatureRequest, Signer
-from bcapp.core.papers import MOST_BYTES, UPLOADS_A_DAY, Asked, asked_of
+from bcapp.core.options import Options
+from bcapp.core.papers import MOST_BYTES, UPLOADS_A_DAY, Asked, asked_of, needed
 from bcapp.core.signer_page import LOOKS, UNSIGNED, Doable, PageState, doable, state_of
 from bcapp.core.signer_words import language_of, record_words, say
 from bcapp.core.states import Purpose, SignerRole, SignerState
 from bcapp.core.stores import StoreDoing
+from bcapp.core.suppliers import Item
 from bcapp.db import audit
 from bcapp.db.actions import queue_action
 from bcapp.db.panel_requests import data_key
-from bcapp.db.papers import latest, papers_of
+from bcapp.db.papers import accepted, latest, papers_of
 from bcapp.db.requests import fetch_request
+from bcapp.db.rules import fetch_rule
 from bcapp.db.stores import Store, fetch_store
 from bcapp.db.suppliers import fetch_supplier
 from bcapp.documents.uploads import inspect_paper
@@ -41,7 +45,7 @@ from bcapp.sign_links import DECLINED, SIGNED, sign_digest, store_of_link
 from bcapp.web.forms import close_form, read_form
 from bcapp.web.refusals import Refusal, not_found
 from bcapp.web.render import Frame, page, render, wants_part
-from bcapp.workflows import warranty
+from bcapp.workflows import account_approval, warranty
 
 RESEND_AGAIN = timedelta(minutes=10)
 RESENDS_A_DAY = 5
@@ -227,16 +231,36 @@ async def ask(request: Request) -> Response:
 
 
 async def _papers(guest: Guest, state: PageState) -> Sequence[Asked]:
-    """Return the papers that this signer is asked for: those of a supplier who signs its own document."""
+    """Return the papers that this signer is asked for: a supplier or an applicant who signs its own document."""
     request, store = guest.request, guest.store
-    is_theirs = request.record.kind == SUPPLIER.name and request.purpose is Purpose.CUSTOMER and not request.simulated
+    is_theirs = request.purpose is Purpose.CUSTOMER and not request.simulated
     if not is_theirs or state not in HANDS_IN or not store.may(StoreDoing.OPEN):
         return ()
-    facts = await fetch_supplier(guest.services.db, store.hash, int(request.record.id))
-    if facts is None or facts.state != "active":
+    if request.record.kind == SUPPLIER.name:
+        items = await _of_supplier(guest)
+    elif request.workflow == account_approval.SLUG:
+        items = await _of_applicant(guest)
+    else:
+        items = ()
+    if not items:
         return ()
     rows = await papers_of(guest.services.db, store.hash, request.record)
-    return asked_of(facts.papers, latest(rows), guest.now.astimezone(zone_or_utc(store.timezone)).date())
+    return asked_of(items, latest(rows), guest.now.astimezone(zone_or_utc(store.timezone)).date())
+
+
+async def _of_supplier(guest: Guest) -> Sequence[Item]:
+    facts = await fetch_supplier(guest.services.db, guest.store.hash, int(guest.request.record.id))
+    return facts.papers if facts is not None and facts.state == "active" else ()
+
+
+async def _of_applicant(guest: Guest) -> Sequence[Item]:
+    """Return what the rule that asked wants to see; nothing is wanted by hand, nor by a rule that is gone."""
+    db, store, request = guest.services.db, guest.store, guest.request
+    rule = await fetch_rule(db, store.hash, request.rule_id)
+    if rule is None:
+        return ()
+    names = papers_asked(Options(account_approval.OPTIONS, rule.definition.options))
+    return needed(names, await accepted(db, store, request.record)) if names else ()
 
 
 async def send_paper(request: Request) -> Response:

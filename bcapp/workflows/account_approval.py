@@ -14,6 +14,7 @@ from bcapp.core.kinds.company import APPROVED, COMPANY, INACTIVE, PENDING, REJEC
 from bcapp.core.kinds.customer import CUSTOMER, CustomerFacts
 from bcapp.core.model import Gone, Money
 from bcapp.core.options import Option, Options
+from bcapp.core.papers import LABELS, lacking, needed
 from bcapp.core.rules import RuleInForce, RuleTrace
 from bcapp.core.signers import signer_from
 from bcapp.core.states import HoldState, Purpose
@@ -31,7 +32,7 @@ ENDED = {
     INACTIVE: "The company is inactive: nobody acts for it any more.",
 }
 LET_IN = (HoldState.RELEASED, HoldState.OVERRIDDEN, HoldState.BYPASSED, HoldState.REFUSED)
-TASKS = ("let_in", "set_back", "edited_after_approval", "limit_unclear", "not_all_set")
+TASKS = ("lacks", "let_in", "set_back", "edited_after_approval", "limit_unclear", "not_all_set")
 
 
 def decide(situation: Situation) -> Plan:
@@ -44,7 +45,25 @@ def decide(situation: Situation) -> Plan:
         plan = _company(situation, facts)
     else:
         plan = _customer(situation, facts)
-    return replace(plan, intents=(*undone, *plan.intents))
+    return replace(plan, intents=(*undone, *plan.intents, *_papers_end(situation)))
+
+
+def _papers_end(s: Situation) -> Iterator[Intent]:
+    """Say in time, and then once more, that a paper which was accepted ends."""
+    today = s.now.astimezone(s.reading.zone).date()
+    for paper in s.papers:
+        state, what = paper.state(today), LABELS.get(paper.name, paper.name)
+        ending, ended = f"paper_ending:{paper.name}", f"paper_ended:{paper.name}"
+        if state == "ending":
+            yield AskPerson(ending, f"{what} of this account ends on {paper.expires_on}. Ask for a new one, then "
+                            "upload it on the account’s page.")  # fmt: skip
+        else:
+            yield SettleTasks((ending,))
+        if state == "ended":
+            yield AskPerson(ended, f"{what} of this account ended on {paper.expires_on}. Nothing was taken away by "
+                            "itself: upload a new one, or undo the approval.", alarm=True)  # fmt: skip
+        else:
+            yield SettleTasks((ended,))
 
 
 def _without_undo(s: Situation) -> tuple[tuple[Intent, ...], Situation]:
@@ -84,7 +103,7 @@ def _company(s: Situation, facts: CompanyFacts) -> Plan:
         (
             *taken_back,
             *standing.intents,
-            *gate.hold(s, subject, standing, _gate(let_go)),
+            *gate.hold(s, subject, standing, _gate(let_go, _lacks(s, standing))),
             *_attach(s, standing),
             *_set_back(s, standing, facts.status == PENDING, label),
         ),
@@ -92,8 +111,24 @@ def _company(s: Situation, facts: CompanyFacts) -> Plan:
     )
 
 
-def _gate(let_go: str) -> gate.Gate:
-    return gate.Gate(open=ActionKind.APPROVE_ACCOUNT, shut=ActionKind.HOLD_ACCOUNT, let_go=let_go)
+def _gate(let_go: str, lacks: str) -> gate.Gate:
+    return gate.Gate(open=ActionKind.APPROVE_ACCOUNT, shut=ActionKind.HOLD_ACCOUNT, let_go=let_go, lacks=lacks)
+
+
+def _lacks(s: Situation, standing: Standing) -> str:
+    """Tell which papers a signed account still waits for, "" when it waits for none."""
+    signed_for = {request.rule_id for request in standing.signed}
+    missing: dict[str, None] = {}
+    for rule in s.rules:
+        options = Options(OPTIONS, rule.definition.options)
+        if rule.id in signed_for and options.flag("wait_papers"):
+            today = s.now.astimezone(s.reading.zone).date()
+            missing |= dict.fromkeys(lacking(needed(accounts.papers_asked(options), s.papers), today))
+    if not missing:
+        return ""
+    return (
+        f"It waits for papers that nobody has accepted yet: {', '.join(missing)}. Look at them below, or upload them."
+    )
 
 
 def _past(label: str) -> Past:
@@ -192,7 +227,9 @@ def _customer(s: Situation, facts: CustomerFacts) -> Plan:
     if standing.overridden or s.store.test_mode:
         return Plan(standing.intents, standing.traces)
     let_go = _moved_on(s, facts)
-    return Plan((*standing.intents, *gate.hold(s, subject, standing, _gate(let_go))), standing.traces)
+    return Plan(
+        (*standing.intents, *gate.hold(s, subject, standing, _gate(let_go, _lacks(s, standing)))), standing.traces
+    )
 
 
 def _moved_on(s: Situation, facts: CustomerFacts) -> str:

@@ -13,7 +13,7 @@ from bcapp.workflows.protocol import Situation
 
 METHOD = "gate"
 SHUT = (HoldState.HOLDING, HoldState.HELD, HoldState.KEPT)
-SETTLED = ("not_signed", "let_go", *CANNOT_ASK, "hold_late")
+SETTLED = ("not_signed", "let_go", "lacks", *CANNOT_ASK, "hold_late")
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Gate:
     "not_needed"}. Its performer ends the hold by HoldEvent.OPENED (or LEFT_AS_IS). let_go: how somebody outside let
     the record go while it was unsigned, as a sentence; "" when nobody did. It is told, and not shut again by itself.
     again: whether an edit after the signing shuts it anew. lapsed: what was signed counts no more, so it is shut anew.
-    method: of the hold.
+    method: of the hold. lacks: what else is missing when everything is signed, as a sentence; it is waited for.
     """
 
     open: ActionKind
@@ -33,6 +33,7 @@ class Gate:
     again: bool = True
     lapsed: bool = False
     method: str = METHOD
+    lacks: str = ""
 
 
 def hold(s: Situation, subject: Subject, standing: Standing, gate: Gate) -> Iterator[Intent]:
@@ -42,7 +43,11 @@ def hold(s: Situation, subject: Subject, standing: Standing, gate: Gate) -> Iter
     state = s.hold.state if s.hold else HoldState.NONE
     is_busy = any(a.kind in (gate.open, gate.shut) for a in s.open_actions)
     if not standing.blocking and not standing.is_asking:
-        if state in SHUT and not is_busy:
+        if state not in SHUT or is_busy:
+            return
+        if gate.lacks and standing.needs:
+            yield AskPerson("lacks", f"{subject.label}: everything is signed. {gate.lacks}")
+        else:
             yield from _open(standing, gate)
         return
     if state in (HoldState.OVERRIDDEN, HoldState.REFUSED, HoldState.BYPASSED) and not standing.is_asking:

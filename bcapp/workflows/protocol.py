@@ -17,6 +17,7 @@ from bcapp.core.offers import QuoteCover
 from bcapp.core.options import Option
 from bcapp.core.rules import RuleInForce
 from bcapp.core.settings import StoreSettings
+from bcapp.core.suppliers import Item
 from bcapp.core.warranties import Registration
 
 
@@ -48,7 +49,7 @@ class Situation:
     requests: what a signature sets going is queued once. hold: None as well where another workflow holds the record,
     held_elsewhere then says so.
     test_person: who receives everything in test mode, None when it is off.
-    registrations: of an order whose warranty is or was asked for.
+    registrations: of an order whose warranty is or was asked for. papers: of an applicant, those that were accepted.
     """
 
     record: RecordKey
@@ -67,6 +68,7 @@ class Situation:
     acted: frozenset[tuple[ActionKind, int]] = frozenset()
     quote: QuoteCover | None = None  # of an order that was made from a quote which somebody was asked to sign
     registrations: tuple[Registration, ...] = ()
+    papers: tuple[Item, ...] = ()
     held_elsewhere: bool = False
 
     @property

@@ -35,7 +35,7 @@ from bcapp.db.rules import add_rule
 from bcapp.db.stores import fetch_store
 from bcapp.db.suppliers import add_import as add_list
 from bcapp.db.suppliers import fetch_supplier, invite_supplier, set_state
-from bcapp.jobs.papers import accept, hand_in, refuse
+from bcapp.jobs.papers import accept, accept_of_applicant, hand_in, refuse
 from tests.browser.doors import axe_on, furnish_doors, sign_path
 from tests.fixtures.accounts import TYPED, Accounts
 from tests.fixtures.browser import Stage, Visitor, open_stage
@@ -188,6 +188,24 @@ async def hand_in_papers(world: World, ids: dict[str, int]) -> None:
     refused = await send("insurance")
     assert await refuse(world.db, store_hash, supplies, refused, why=why, by=owner, now=now)
     ids["paper"] = await send("insurance")
+    company = RecordKey("company", str(ids["company"]))
+    for name, by in (("licence", owner), ("certificate", 0)):
+        found = await hand_in(
+            world.db,
+            key,
+            store_hash,
+            company,
+            name=name,
+            content=PNG,
+            media="image/png",
+            by=by,
+            request_id=None,
+            now=now,
+        )
+        assert found is not None
+        if by:
+            assert await accept_of_applicant(world.db, store_hash, company, found, expires_on=soon, by=by, now=now)
+        ids["company_paper"] = found
     for content in (PNG, PNG[:-12] + b"another" + PNG[-12:]):
         async with world.db.transaction():
             await add_paper(
@@ -518,6 +536,8 @@ FILLED = [
     Screen("release", "orders/{order_sent}", dialog("Release by hand")),
     Screen("companies", "companies"),
     Screen("company", "companies/{company}"),
+    Screen("company-paper-upload", "companies/{company}/papers/upload"),
+    Screen("company-paper", "companies/{company}/papers/{company_paper}"),
     Screen("company-undo", "companies/{company}", dialog("Undo the approval")),
     Screen("rules", "rules"),
     Screen("rules-archived", "rules?show=archived"),

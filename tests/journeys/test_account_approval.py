@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
 
@@ -12,11 +14,14 @@ from bcapp.core.model import RecordKey
 from bcapp.db import rules
 from bcapp.db.stores import fetch_store
 from bcapp.jobs.account_sweeps import check_b2b, sweep_companies
+from bcapp.jobs.papers import accept_of_applicant, look_at_ending
 from bcapp.jobs.rounds import Round
 from bcapp.jobs.vendors import Vendors
 from bcapp.sandbox.bigcommerce.shoppers import define_attribute, move
+from bcapp.sign_links import make_link
+from tests.documents.samples import pdf_of
 from tests.fixtures.accounts import TYPED, Accounts, form_is
-from tests.fixtures.world import World
+from tests.fixtures.world import TLS, World
 
 pytestmark = pytest.mark.journey
 
@@ -72,6 +77,42 @@ async def test_a_company_is_approved_with_everything_that_was_signed(world: Worl
     assert "cheque" not in company.methods
     assert (await world.task("set_back"))["record_id"] == str(company.id)
     assert world.sandbox.spec_errors == []
+
+
+async def test_a_signed_company_waits_for_the_papers_that_the_rule_asks_for(world: World, accounts: Accounts) -> None:
+    await accounts.rule(internal=False, options={"ask_licence": "yes", "wait_papers": "yes"})
+    company = accounts.apply()
+    record = RecordKey("company", str(company.id))
+    agreement = await accounts.sent(company.id, "customer")
+    page = f"/sign/{await make_link(world.db, world.store_hash, agreement['id'], 0, world.services.clock.now())}"
+    await world.sign(agreement, inputs=TYPED)
+    assert "Business licence" in (await world.task("lacks"))["text"]
+    await world.quiet()
+    assert company.status == 0
+
+    files = {"file": ("licence.pdf", pdf_of("Business licence"), "application/pdf")}
+    async with httpx.AsyncClient(verify=TLS, base_url=world.services.settings.app_url) as applicant:
+        assert "Business licence" in (await applicant.get(page)).text
+        assert (await applicant.post(f"{page}/papers/certificate", files=files)).status_code == 303  # is not asked for
+        assert (await applicant.post(f"{page}/papers/licence", files=files)).status_code == 303
+        assert "It has arrived" in (await applicant.get(page)).text
+    (paper,) = await world.raw("SELECT id FROM papers WHERE record_kind = 'company'")
+    await world.quiet()
+    assert company.status == 0
+    accepted = {"expires_on": world.services.clock.now().date(), "by": 2, "now": world.services.clock.now()}
+    assert await accept_of_applicant(world.db, world.store_hash, record, paper["id"], **accepted)
+    assert not await accept_of_applicant(world.db, world.store_hash, record, paper["id"], **accepted)
+    await accounts.status_is(company.id, 1)
+    await world.hold_is(company.id, "released")
+    await world.quiet()
+    assert len(await world.raw("SELECT id FROM actions WHERE kind = 'approve_account'")) == 1
+    waiting = "SELECT kind FROM tasks WHERE done_at IS NULL AND record_kind = 'company'"
+    assert [r["kind"] for r in await world.raw(waiting)] == ["paper_ending:licence"]
+    world.sandbox.clock.advance(timedelta(days=1, hours=12).total_seconds())
+    await look_at_ending(world.services)
+    assert "ended on" in (await world.task("paper_ended:licence"))["text"]
+    assert [r["kind"] for r in await world.raw(waiting)] == ["paper_ended:licence"]
+    assert company.status == 1
 
 
 async def test_what_is_created_in_bulk_and_what_no_webhook_tells_is_found(world: World, accounts: Accounts) -> None:

@@ -17,11 +17,13 @@ from bcapp.core.model import Gone, Hold, RecordKey, SignatureRequest
 from bcapp.core.settings import StoreSettings
 from bcapp.core.snapshot import fingerprint
 from bcapp.core.states import HoldState, RequestStatus
+from bcapp.core.suppliers import Item
 from bcapp.workflows import account_approval
 from bcapp.workflows.protocol import Command, Situation
 from tests.core.facts import BUYER, NOW, definition, person, request, rule
 
 KEY = RecordKey("company", "7001")
+LAST_YEARS = Item("licence", given_on=NOW.date() - timedelta(days=400), expires_on=NOW.date() - timedelta(days=1))
 LENA = CompanyUser(301, "Lena Hartmann", "Lena@huber.test", 0, 61, frozenset({1}))
 
 
@@ -107,6 +109,33 @@ CASES: dict[str, tuple[Situation, list[str]]] = {
     "it waits": (situation(company(), requests=(asked(company()),), hold=held()), []),
     "it is signed": (
         situation(company(), requests=(signed(company()),), hold=held()),
+        ["hold all_good", "act approve_account signed", "act attach_to_company"],
+    ),
+    "it is signed, and a paper is missing": (
+        situation(
+            company(), rules=(of_rule(options=(("ask_licence", "yes"), ("wait_papers", "yes"))),),
+            requests=(signed(company()),), hold=held(),
+        ),
+        ["task lacks", "act attach_to_company"],
+    ),
+    "it is signed, and its paper has ended": (
+        situation(
+            company(), rules=(of_rule(options=(("ask_licence", "yes"), ("wait_papers", "yes"))),),
+            requests=(signed(company()),), hold=held(), papers=(LAST_YEARS,),
+        ),
+        ["task lacks", "act attach_to_company", "task paper_ended:licence"],
+    ),
+    "it is signed, and its paper is accepted": (
+        situation(
+            company(), rules=(of_rule(options=(("ask_licence", "yes"), ("wait_papers", "yes"))),),
+            requests=(signed(company()),), hold=held(), papers=(replace(LAST_YEARS, expires_on=NOW.date()),),
+        ),
+        ["hold all_good", "act approve_account signed", "act attach_to_company", "task paper_ending:licence"],
+    ),
+    "it is signed, and the papers may follow": (
+        situation(
+            company(), rules=(of_rule(options=(("ask_licence", "yes"),)),), requests=(signed(company()),), hold=held(),
+        ),
         ["hold all_good", "act approve_account signed", "act attach_to_company"],
     ),
     "it is attached once": (

@@ -13,6 +13,17 @@ SELECT * FROM papers WHERE store_hash = :store_hash AND id = :id;
 SELECT count(*) FROM papers
  WHERE store_hash = :store_hash AND record_kind = :kind AND record_id = :id AND uploaded_by = 0 AND uploaded_at > :since;
 
+-- accepted_papers --
+SELECT name, uploaded_at, expires_on FROM papers
+ WHERE store_hash = :store_hash AND record_kind = :kind AND record_id = :id AND state = 'accepted' ORDER BY name;
+
+-- applicants_with_ending_papers --
+-- global: accounts whose papers end in these days and that nobody has looked at lately, once in a while.
+SELECT DISTINCT p.store_hash, p.record_kind, p.record_id
+  FROM papers p JOIN records r ON r.store_hash = p.store_hash AND r.kind = p.record_kind AND r.id = p.record_id
+ WHERE p.state = 'accepted' AND p.record_kind IN ('company', 'customer')
+   AND p.expires_on BETWEEN :past AND :soon AND r.looked_at < :before AND r.gone_since IS NULL LIMIT :most;
+
 -- add_handed_in --
 -- Nothing comes back when another one came in the same moment.
 INSERT INTO papers (store_hash, record_kind, record_id, name, media, size_bytes, sha256, request_id, uploaded_by, uploaded_at)

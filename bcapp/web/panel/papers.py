@@ -1,7 +1,8 @@
-"""Papers of a supplier as files: staff upload them, look at what the supplier sent, accept or refuse it."""
+"""Papers of suppliers and applicants as files: staff upload them, look at what was sent, accept or refuse it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -10,43 +11,73 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bcapp.core.kinds.supplier import SupplierFacts
+from bcapp.core.kinds.supplier import SUPPLIER, SupplierFacts
 from bcapp.core.model import RecordKey
-from bcapp.core.papers import MOST_BYTES, WHY_CHARACTERS, PaperState
+from bcapp.core.papers import LABELS, MOST_BYTES, OF_APPLICANTS, WHY_CHARACTERS, PaperState
 from bcapp.core.suppliers import AGREEMENT, ITEMS, read_day
 from bcapp.db import audit, suppliers
 from bcapp.db.panel_requests import data_key
-from bcapp.db.suppliers import supplier_record
 from bcapp.documents.uploads import inspect_paper
 from bcapp.errors import RefusedByUs
-from bcapp.jobs.papers import accept, hand_in, refuse
+from bcapp.jobs.papers import accept, accept_of_applicant, hand_in, refuse
 from bcapp.web import session
 from bcapp.web.forms import read_form
 from bcapp.web.panel import Visit, panel
+from bcapp.web.panel.kinds import BY_SLUG
 from bcapp.web.panel.screen import Given, answer, frame, path_id
 from bcapp.web.refusals import not_found
 from bcapp.web.render import download, go
 from bcapp.web.status_words import N_
 
-NAMES = tuple((name, label) for name, label in ITEMS.items() if name != AGREEMENT)
 NO_KEY = "The store has no key for documents, so nothing can be kept. Install the app again, then upload it."
 JUDGEMENTS = (("accept", N_("Accept it")), ("refuse", N_("Refuse it")))
 
 
-async def _supplier(request: Request, visit: Visit) -> SupplierFacts:
-    facts = await suppliers.fetch_supplier(visit.services.db, visit.store.hash, path_id(request))
-    if facts is None:
+@dataclass(frozen=True)
+class Party:
+    """Whose papers a page is about. supplier: its facts; None for a company or a customer who applies."""
+
+    record: RecordKey
+    label: str
+    back: str
+    supplier: SupplierFacts | None = None
+
+    @property
+    def names(self) -> tuple[tuple[str, str], ...]:
+        if self.supplier is None:
+            return tuple(OF_APPLICANTS.items())
+        return tuple((name, label) for name, label in ITEMS.items() if name != AGREEMENT)
+
+
+async def _party(request: Request, visit: Visit) -> Party:
+    words, db, number = BY_SLUG[request.url.path.split("/")[3]], visit.services.db, path_id(request)
+    record = RecordKey(words.name, str(number))
+    back = frame(request).url(words.path(record.id))
+    if record.kind == SUPPLIER.name:
+        facts = await suppliers.fetch_supplier(db, visit.store.hash, number)
+        if facts is None:
+            raise not_found()
+        return Party(record, facts.label, back, facts)
+    of = {"store_hash": visit.store.hash, "kind": record.kind, "id": record.id}
+    if await db.fetch_one("fetch_record", of) is None:
         raise not_found()
-    return facts
+    return Party(record, words.kind.named(record.id), back)
 
 
-async def _paper(request: Request, visit: Visit, facts: SupplierFacts) -> dict[str, Any]:
+async def _paper(request: Request, visit: Visit, party: Party) -> dict[str, Any]:
     text = str(request.path_params["paper"])
     number = int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else 0
     row = await visit.services.db.fetch_one("fetch_handed_in", {"store_hash": visit.store.hash, "id": number})
-    if row is None or (row["record_kind"], row["record_id"]) != ("supplier", str(facts.id)):
+    if row is None or (row["record_kind"], row["record_id"]) != (party.record.kind, party.record.id):
         raise not_found()
     return row
+
+
+async def _accept(visit: Visit, party: Party, paper_id: int, until: date | None) -> bool:
+    db, store, by = visit.services.db, visit.store, visit.user.id
+    if party.supplier is not None:
+        return await accept(db, store, party.supplier, paper_id, expires_on=until, by=by, now=visit.now)
+    return await accept_of_applicant(db, store.hash, party.record, paper_id, expires_on=until, by=by, now=visit.now)
 
 
 def _until(given: Given) -> date | None:
@@ -72,17 +103,17 @@ async def read_file(form: FormData, errors: dict[str, str]) -> tuple[bytes, str]
         return b"", ""
 
 
-@panel("suppliers.edit")
+@panel("papers.edit")
 async def upload_paper(request: Request, visit: Visit) -> Response:
     """Take a paper that staff got; it counts at once, with the last day that they entered."""
-    facts = await _supplier(request, visit)
-    back = frame(request).url(f"suppliers/{facts.id}")
-    values, errors = {"name": NAMES[0][0], "until": ""}, dict[str, str]()
+    party = await _party(request, visit)
+    names = party.names
+    values, errors = {"name": names[0][0], "until": ""}, dict[str, str]()
     if request.method == "POST":
         form = await read_form(request)
         given = Given(form)
         values = {"name": given.raw("name")[:20], "until": given.raw("until")[:20]}
-        name = given.choice("name", "Choose which paper it is.", [n for n, _ in NAMES])
+        name = given.choice("name", "Choose which paper it is.", [n for n, _ in names])
         until = _until(given)
         content, media = await read_file(form, given.errors)
         errors = given.errors
@@ -94,27 +125,27 @@ async def upload_paper(request: Request, visit: Visit) -> Response:
         if not errors and key is not None:
             async with db.transaction():
                 paper_id = await hand_in(
-                    db, key, s.hash, supplier_record(facts.id),
+                    db, key, s.hash, party.record,
                     name=name, content=content, media=media, by=by, request_id=None, now=visit.now,
                 )  # fmt: skip
                 if paper_id is not None:
-                    counts = await accept(db, s, facts, paper_id, expires_on=until, by=by, now=visit.now)
+                    counts = await _accept(visit, party, paper_id, until)
             if counts:
-                return go(request, back, toast="The paper is kept, and counts.")
+                return go(request, party.back, toast="The paper is kept, and counts.")
             errors["file"] = "Another file of this paper came in this moment. Look at that one first."
     return answer(
         request, visit, "panel/paper_upload.html", None, 422 if errors else 200,
-        active="requests", facts=facts, back=back, action=request.url.path, names=NAMES, values=values, errors=errors,
+        active="requests", party=party, action=request.url.path, names=names, values=values, errors=errors,
         most=MOST_BYTES >> 20,
     )  # fmt: skip
 
 
-@panel("suppliers.edit")
+@panel("papers.edit")
 async def judge_paper(request: Request, visit: Visit) -> Response:
-    """Accept a paper that the supplier sent, with its last day, or refuse it with a word."""
-    facts = await _supplier(request, visit)
-    row = await _paper(request, visit, facts)
-    back = frame(request).url(f"suppliers/{facts.id}")
+    """Accept a paper that was sent, with its last day, or refuse it with a word."""
+    party = await _party(request, visit)
+    row = await _paper(request, visit, party)
+    back = party.back
     if row["state"] != PaperState.WAITING:
         return go(request, back, toast="It was decided before, or a newer one came.", toast_kind="info")
     values, errors = {"answer": "accept", "until": "", "why": ""}, dict[str, str]()
@@ -123,22 +154,21 @@ async def judge_paper(request: Request, visit: Visit) -> Response:
         values = {name: given.raw(name)[: 2 * WHY_CHARACTERS] for name in values}
         what = given.choice("answer", "Choose whether you accept it.", [name for name, _ in JUDGEMENTS])
         until = _until(given) if what == "accept" else None
-        why = given.text("why", "The word to the supplier", WHY_CHARACTERS, required=True) if what == "refuse" else ""
+        why = given.text("why", "The reason", WHY_CHARACTERS, required=True) if what == "refuse" else ""
         errors = given.errors
         if not errors:
             db, by, number = visit.services.db, visit.user.id, int(row["id"])
             if what == "accept":
-                done = await accept(db, visit.store, facts, number, expires_on=until, by=by, now=visit.now)
+                done = await _accept(visit, party, number, until)
             else:
-                record = supplier_record(facts.id)
-                done = await refuse(db, visit.store.hash, record, number, why=why, by=by, now=visit.now)
+                done = await refuse(db, visit.store.hash, party.record, number, why=why, by=by, now=visit.now)
             if not done:
                 return go(request, back, toast="It was decided before, or a newer one came.", toast_kind="info")
             said = "The paper is accepted, and counts." if what == "accept" else "The paper is refused."
             return go(request, back, toast=said)
     return answer(
         request, visit, "panel/paper_judge.html", None, 422 if errors else 200,
-        active="requests", facts=facts, back=back, action=request.url.path, row=row, label=ITEMS[row["name"]],
+        active="requests", party=party, action=request.url.path, row=row, label=LABELS.get(row["name"], row["name"]),
         judgements=JUDGEMENTS, values=values, errors=errors, most=WHY_CHARACTERS,
     )  # fmt: skip
 
@@ -147,9 +177,9 @@ async def judge_paper(request: Request, visit: Visit) -> Response:
 async def ask_file(request: Request, visit: Visit) -> Response:
     """Answer a ticket for the file of a paper."""
     await read_form(request)
-    facts = await _supplier(request, visit)
-    row = await _paper(request, visit, facts)
-    return await give_ticket(request, visit, supplier_record(facts.id), row["id"], bytes(row["sha256"]))
+    party = await _party(request, visit)
+    row = await _paper(request, visit, party)
+    return await give_ticket(request, visit, party.record, row["id"], bytes(row["sha256"]))
 
 
 async def give_ticket(request: Request, visit: Visit, record: RecordKey, paper_id: int, sha256: bytes) -> Response:
@@ -164,7 +194,11 @@ async def give_ticket(request: Request, visit: Visit, record: RecordKey, paper_i
 
 
 ROUTES = [
-    Route("/suppliers/{id}/papers/upload", upload_paper, methods=["GET", "POST"], name="paper_upload"),
-    Route("/suppliers/{id}/papers/{paper}", judge_paper, methods=["GET", "POST"], name="paper_judge"),
-    Route("/suppliers/{id}/papers/{paper}/file", ask_file, methods=["POST"], name="paper_file"),
+    Route(f"/{slug}/{{id}}/papers/{rest}", endpoint, methods=methods, name=f"{slug}_{name}")
+    for slug in ("suppliers", "companies", "customers")
+    for rest, endpoint, methods, name in (
+        ("upload", upload_paper, ["GET", "POST"], "paper_upload"),
+        ("{paper}", judge_paper, ["GET", "POST"], "paper_judge"),
+        ("{paper}/file", ask_file, ["POST"], "paper_file"),
+    )
 ]

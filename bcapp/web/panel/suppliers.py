@@ -39,7 +39,8 @@ from bcapp.db.suppliers import supplier_record
 from bcapp.web.forms import read_form
 from bcapp.web.inputs import Blank
 from bcapp.web.panel import Visit, panel
-from bcapp.web.panel.parts.supplier import PAPER_STATES, hide_choice, paper_rows
+from bcapp.web.panel.parts.papers import PAPER_STATES, paper_rows
+from bcapp.web.panel.parts.supplier import hide_choice
 from bcapp.web.panel.screen import Given, answer, frame, path_id, query_page, query_text
 from bcapp.web.refusals import not_found
 from bcapp.web.render import go, wants_part
@@ -323,7 +324,7 @@ async def change_papers(request: Request, visit: Visit) -> Response:
     return answer(
         request, visit, "panel/supplier_papers.html", "dialog", 422 if errors else 200,
         active="requests", facts=facts, back=back, action=request.url.path, papers=kept, values=values,
-        errors=Blank(errors), rows=paper_rows(facts, today(visit)),
+        errors=Blank(errors), rows=paper_rows(facts.papers, today(visit)),
     )  # fmt: skip
 
 

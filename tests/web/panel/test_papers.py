@@ -1,4 +1,4 @@
-"""Papers of a supplier as files: staff upload, look, accept and refuse; what is stored is sealed; erasing takes it."""
+"""Papers of suppliers and applicants as files: staff upload, look, accept and refuse; it is stored sealed."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from bcapp.core.model import RecordKey
 from bcapp.db.panel_requests import data_key
 from bcapp.jobs.papers import hand_in
 from tests.web.panel.conftest import Browser, House
+from tests.web.panel.test_account_undo import COMPANY, approved
 from tests.web.panel.test_suppliers import added, facts
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"certificate" * 30_000 + b"IEND\xaeB`\x82"
 
 
-async def upload(who: Browser, number: int, content: bytes, **more: str) -> httpx.Response:
+async def upload(who: Browser, number: int, content: bytes, slug: str = "suppliers", **more: str) -> httpx.Response:
     return await who.client.post(
-        who.home + f"suppliers/{number}/papers/upload",
+        who.home + f"{slug}/{number}/papers/upload",
         data={"name": "insurance", "until": "", **more},
         files={"file": ("scan.png", content, "image/png")},
         headers={"X-App-Session": who.token},
@@ -30,12 +31,14 @@ async def with_key(house: House) -> None:
     await house.run("UPDATE stores SET data_key = $2 WHERE store_hash = $1", house.store, wrapped)
 
 
-async def sent(house: House, number: int, content: bytes = PNG) -> Any:
+async def sent(
+    house: House, number: int, content: bytes = PNG, record: str = "supplier", name: str = "insurance"
+) -> Any:
     key = await data_key(house.db, house.services.secrets, house.store)
     assert key is not None
     return await hand_in(
-        house.db, key, house.store, RecordKey("supplier", str(number)),
-        name="insurance", content=content, media="image/png", by=0, request_id=None, now=house.clock.now(),
+        house.db, key, house.store, RecordKey(record, str(number)),
+        name=name, content=content, media="image/png", by=0, request_id=None, now=house.clock.now(),
     )  # fmt: skip
 
 
@@ -98,3 +101,25 @@ async def test_what_a_supplier_sent_waits_for_a_person(house: House) -> None:
     )
     assert erased == 3
     assert await house.run("SELECT count(*) FROM paper_pieces") == 0
+
+
+async def test_papers_of_an_applicant_are_uploaded_and_looked_at(house: House) -> None:
+    await with_key(house)
+    manager = house.as_("manager")
+    await approved(house, "company", "71", COMPANY)
+    assert (await upload(manager, 72, PNG, "companies", name="licence")).status_code == 404
+    assert (await upload(manager, 71, PNG, "companies", name="insurance")).status_code == 422
+    assert (await upload(house.as_("viewer"), 71, PNG, "companies", name="licence")).status_code == 403
+    assert (await upload(manager, 71, PNG, "companies", name="licence", until="2031-05-31")).status_code == 303
+    page = (await manager.get("companies/71")).text
+    assert "Business licence" in page
+    assert "Accepted" in page
+
+    paper = await sent(house, 71, PNG + PNG, "company", "certificate")
+    assert (await manager.get(f"suppliers/71/papers/{paper}")).status_code == 404
+    assert "by the applicant" in (await manager.get("companies/71")).text
+    judged = f"companies/71/papers/{paper}"
+    assert (await manager.post(judged, {"answer": "refuse"})).status_code == 422
+    assert (await manager.post(judged, {"answer": "refuse", "why": "It cannot be read."})).status_code == 303
+    assert "It cannot be read." in (await manager.get("companies/71")).text
+    assert await state(house) == ["accepted", "refused"]

@@ -3,40 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from bcapp.core.calendars import zone_or_utc
 from bcapp.core.kinds.supplier import SupplierFacts
 from bcapp.core.options import Options
-from bcapp.core.papers import FILED
 from bcapp.core.rules import parse_definition
-from bcapp.core.suppliers import ALL, ITEMS
-from bcapp.db.panel_requests import user_names
-from bcapp.db.papers import papers_of
+from bcapp.core.suppliers import ALL
 from bcapp.db.suppliers import fetch_supplier
 from bcapp.web.panel import Visit
 from bcapp.web.panel.parts import Button, Look
+from bcapp.web.panel.parts.papers import file_rows, paper_rows
 from bcapp.web.render import Frame
 from bcapp.web.status_words import N_
 from bcapp.workflows import supplier_agreement
 
 # state of a paper -> its word and the colour of its badge
-PAPER_STATES = {
-    "missing": (N_("Missing"), "warning"),
-    "good": (N_("There"), "success"),
-    "ending": (N_("Ends soon"), "warning"),
-    "ended": (N_("Ended"), "danger"),
-    "not_needed": (N_("Not needed"), "secondary"),
-}
-FILE_STATES = {
-    "waiting": (N_("To be looked at"), "warning"),
-    "accepted": (N_("Accepted"), "success"),
-    "refused": (N_("Refused"), "danger"),
-    "dropped": (N_("A newer one came"), "secondary"),
-    "replaced": (N_("Counted earlier"), "secondary"),
-}
 COVER_WORDS = {"brand": N_("Brand"), "category": N_("Category"), "product": N_("Product")}
 
 
@@ -82,26 +66,6 @@ async def hide_choice(visit: Visit, facts: SupplierFacts) -> HideChoice:
     )
 
 
-def paper_rows(facts: SupplierFacts, on: date) -> list[dict[str, Any]]:
-    return [{"paper": p, "state": p.state(on), "word": PAPER_STATES[p.state(on)]} for p in facts.papers]
-
-
-async def file_rows(look: Look) -> list[dict[str, Any]]:
-    db, store_hash = look.visit.services.db, look.visit.store.hash
-    rows = await papers_of(db, store_hash, look.record)
-    names = await user_names(db, store_hash) if any(r["uploaded_by"] for r in rows) else {}
-    return [
-        {
-            "row": r,
-            "label": ITEMS.get(r["name"], r["name"]),
-            "word": FILE_STATES[r["state"]],
-            "who": names.get(r["uploaded_by"], f"User {r['uploaded_by']}") if r["uploaded_by"] else "",
-            "filed": r["state"] in FILED,
-        }
-        for r in rows
-    ]
-
-
 async def more(look: Look) -> dict[str, Any]:
     visit = look.visit
     facts = await fetch_supplier(visit.services.db, visit.store.hash, int(look.record.id))
@@ -117,7 +81,7 @@ async def more(look: Look) -> dict[str, Any]:
     return {
         "buttons": buttons,
         "supplier": facts,
-        "papers": paper_rows(facts, on),
+        "papers": paper_rows(facts.papers, on),
         "files": await file_rows(look),
         "cover_words": COVER_WORDS,
         "choice": await hide_choice(visit, facts),
