@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Self
@@ -12,7 +12,7 @@ from bcapp.core.cases import CaseKind, CaseState
 
 GOOD_FOR = timedelta(days=1)
 # Links that are mailed at most, so that nobody's inbox is filled by a stranger: an hour's.
-PER_ADDRESS, PER_ORDER, PER_STORE = 3, 5, 200
+PER_ADDRESS, PER_ORDER, PER_STORE = 3, 5, 1000
 MOST_FILES = 3
 NOTE_CHARACTERS = 1000
 
@@ -38,6 +38,12 @@ class Offered:
 def kinds_for(*, shipped: bool) -> tuple[CaseKind, ...]:
     """What nobody has shipped yet is cancelled, not sent back."""
     return (CaseKind.RETURN, CaseKind.EXCEPTION) if shipped else (CaseKind.CANCELLATION, CaseKind.EXCEPTION)
+
+
+def still_left(offered: Sequence[Offered], pieces: Mapping[int, int]) -> list[Offered]:
+    """Return the lines without the pieces that are asked for already; those of which nothing is left are gone."""
+    lines = (replace(line, available=line.available - pieces.get(line.id, 0)) for line in offered)
+    return [line for line in lines if line.available > 0]
 
 
 def chosen(offered: Sequence[Offered], pieces: Mapping[int, str]) -> list[tuple[Offered, int]] | None:

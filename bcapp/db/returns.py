@@ -25,6 +25,7 @@ async def ask_for_form(
     """
     of = {"store_hash": store_hash, "order_id": order_id}
     async with db.transaction():
+        await db.fetch_val("lock_return_asks", {"store_hash": store_hash})
         asked = await db.fetch_one("count_return_asks", {**of, "addresses": list(addresses), "since": now - HOUR})
         assert asked is not None
         if asked["address"] >= PER_ADDRESS or asked["order"] >= PER_ORDER or asked["store"] >= PER_STORE:
@@ -63,6 +64,12 @@ async def prove(
 async def ask_of_link(db: Database, store_hash: str, digest: bytes) -> Mapping[str, Any] | None:
     """Return the row of a link with the case that came of it, if one did; None for what is no link of ours."""
     return await db.fetch_one("return_ask_of_link", {"store_hash": store_hash, "digest": digest})
+
+
+async def pieces_in_cases(db: Database, store_hash: str, order_id: int, read_at: datetime) -> dict[int, int]:
+    """Return line of the order -> pieces that cases ask for already. read_at: when the order's lines were read."""
+    of = {"store_hash": store_hash, "order_id": order_id, "read_at": read_at}
+    return {int(r["item_id"]): int(r["pieces"]) for r in await db.fetch_all("pieces_in_cases", of)}
 
 
 async def clear(db: Database, now: datetime) -> None:

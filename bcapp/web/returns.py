@@ -21,13 +21,14 @@ from bcapp.core.model import RecordKey
 from bcapp.core.papers import MOST_BYTES
 from bcapp.core.refunds import RefundItem
 from bcapp.core.return_words import SHOPPER_REASONS, say
-from bcapp.core.returns import MOST_FILES, NOTE_CHARACTERS, TOLD, Offered, chosen, kinds_for
+from bcapp.core.returns import GOOD_FOR, MOST_FILES, NOTE_CHARACTERS, TOLD, Offered, chosen, kinds_for, still_left
 from bcapp.core.signer_words import language_of
 from bcapp.core.stores import StoreDoing
+from bcapp.db import audit
 from bcapp.db.cases import NewCase, NewLine, files_of, open_case
 from bcapp.db.panel_requests import data_key
 from bcapp.db.papers import add_paper
-from bcapp.db.returns import ask_for_form, ask_of_link
+from bcapp.db.returns import ask_for_form, ask_of_link, pieces_in_cases
 from bcapp.db.stores import Store, fetch_store
 from bcapp.documents.uploads import inspect_paper
 from bcapp.errors import RefusedByUs
@@ -35,7 +36,7 @@ from bcapp.jobs.returns import LINK, PATH, PURPOSE
 from bcapp.mail import ADDRESS
 from bcapp.services import Services
 from bcapp.sign_links import sign_digest, store_of_link
-from bcapp.web.forms import close_form, read_form
+from bcapp.web.forms import TooLarge, close_form, read_form
 from bcapp.web.inputs import Blank
 from bcapp.web.refusals import Refusal, not_found
 from bcapp.web.render import Frame, render
@@ -45,17 +46,14 @@ File = tuple[bytes, str]  # content, media type
 
 @dataclass(frozen=True)
 class Shopper:
-    """Who came with a link. ask: the row of the link, with the case that came of it."""
+    """Who came with a link. ask: its row, with the case that came of it. offered: what is left to ask for."""
 
     services: Services
     store: Store
     token: str
     ask: Mapping[str, Any]
+    offered: Sequence[Offered]
     now: datetime
-
-    @property
-    def offered(self) -> list[Offered]:
-        return [Offered.load(line) for line in self.ask["offered"]]
 
     @property
     def kinds(self) -> tuple[CaseKind, ...]:
@@ -156,7 +154,9 @@ async def _shopper(request: Request) -> Shopper:
     found = await ask_of_link(services.db, store.hash, sign_digest(token)) if store is not None else None
     if store is None or found is None or not store.may(StoreDoing.OPEN):
         raise not_found()
-    return Shopper(services, store, token, found, services.clock.now())
+    pieces = await pieces_in_cases(services.db, store.hash, found["order_id"], found["expires_at"] - GOOD_FOR)
+    offered = still_left([Offered.load(line) for line in found["offered"]], pieces)
+    return Shopper(services, store, token, found, offered, services.clock.now())
 
 
 def _page(request: Request, of: Shopper, status: int = 200, **context: Any) -> Response:
@@ -193,7 +193,10 @@ async def send(request: Request) -> Response:
         is_good = of.ask["case_id"] is None and of.ask["expires_at"] > of.now and _is_open(of.services, of.store)
         if not is_good or not of.offered:
             return _page(request, of) if of.ask["case_id"] is None else _back(of)
-        form = await read_form(request)
+        try:
+            form = await read_form(request)
+        except TooLarge:  # nothing of it was read, so nothing of it can be shown again
+            return _page(request, of, 413, errors={"files": "files_bad"})
         typed = {name: _text(form, name) for name in ("kind", "reason", "note")}
         typed |= {f"pieces_{line.id}": _text(form, f"pieces_{line.id}") for line in of.offered}
         errors: dict[str, str] = {}
@@ -257,9 +260,14 @@ async def _open(
         for content, media in files:
             digest = hashlib.sha256(content)
             if key is not None and digest.digest() not in kept:
-                await add_paper(
-                    db, key, store_hash, RecordKey("case", str(case_id)), name=digest.hexdigest()[:32],
+                record = RecordKey("case", str(case_id))
+                paper_id = await add_paper(
+                    db, key, store_hash, record, name=digest.hexdigest()[:32],
                     content=content, media=media, by=0, request_id=None, now=of.now,
+                )  # fmt: skip
+                await audit.append(
+                    db, store_hash, of.now, actor="shopper", event="case_file_added", record=record,
+                    detail={"paper": paper_id, "sha256": digest.hexdigest()},
                 )  # fmt: skip
     return True
 

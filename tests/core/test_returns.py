@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bcapp.core.cases import REASONS, CaseKind, CaseState
 from bcapp.core.return_words import SHOPPER_REASONS, WORDS, say
-from bcapp.core.returns import TOLD, Offered, chosen, kinds_for
+from bcapp.core.returns import TOLD, Offered, chosen, kinds_for, still_left
 
 LINES = st.lists(st.integers(1, 50), min_size=1, max_size=5).map(
     lambda counts: [Offered(n, f"Line {n}", f"S{n}", count, Decimal("9.99")) for n, count in enumerate(counts)]
@@ -28,6 +28,14 @@ def test_nothing_is_chosen_but_what_was_offered(offered: list[Offered], pieces: 
             line.id: int(pieces[line.id]) for line in offered if pieces.get(line.id, "").strip() not in ("", "0")
             and int(pieces[line.id])
         }  # fmt: skip
+
+
+@given(LINES, st.dictionaries(st.integers(0, 6), st.integers(0, 60)))
+def test_what_other_cases_ask_for_is_not_offered_again(offered: list[Offered], pieces: dict[int, int]) -> None:
+    left = {line.id: line.available for line in still_left(offered, pieces)}
+    assert all(count > 0 for count in left.values())
+    for line in offered:
+        assert left.get(line.id, 0) == max(0, line.available - pieces.get(line.id, 0))
 
 
 @pytest.mark.parametrize("pieces", [{}, {1: "0"}, {1: "3"}, {1: "-1"}, {1: "1.0"}, {1: "٢"}, {1: "1e1"}, {2: "1"}])

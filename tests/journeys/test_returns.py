@@ -57,8 +57,8 @@ async def test_a_shopper_asks_for_money_back_and_gets_it_when_it_is_approved(wor
         await world.quiet()
         (mail,) = mails(world)
         (link,) = LINK.findall(mail.text)
-        for _ in range(5):
-            await shopper.post(start, data={"order": str(order.id), "email": BUYER})
+        again = [shopper.post(start, data={"order": str(order.id), "email": BUYER}) for _ in range(12)]
+        assert {answer.status_code for answer in await asyncio.gather(*again)} == {200}
         await world.quiet()
         assert len(mails(world)) == 2  # three questions of one address an hour; one was about no order
 
@@ -81,6 +81,11 @@ async def test_a_shopper_asks_for_money_back_and_gets_it_when_it_is_approved(wor
         assert len(await world.raw("SELECT id FROM papers WHERE record_kind = 'case'")) == 1
 
         await case_is(world, case["id"], "open")
+        left = next(line.quantity for line in order.lines if line.id == order.lines[0].id) - 1
+        other = next(f for mail in mails(world) for f in LINK.findall(mail.text) if f != link)
+        assert f"(at most {left})" in (await shopper.get(other)).text  # what waits in a case is not offered again
+        large = await shopper.post(other, data=form, files=[("files", ("x.pdf", b"%PDF-" + b"x" * 12_600_000))])
+        assert (large.status_code, "cannot be taken" in large.text) == (413, True)
         assert order.refunds == []
         await world.sign(await request_of(world, case["id"]), "dana@northfield.test")
         await case_is(world, case["id"], "closed")

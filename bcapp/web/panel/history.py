@@ -201,7 +201,10 @@ def actor(text: str, names: Mapping[int, str]) -> str:
         return names.get(int(number), f"User {number}")
     if kind == "api_key":
         return f"API key {number}"
-    known = {"app": "", "signer": "Signer", "provider": "Signature service", "bigcommerce": "BigCommerce"}
+    known = {
+        "app": "", "signer": "Signer", "shopper": "The customer", "provider": "Signature service",
+        "bigcommerce": "BigCommerce",
+    }  # fmt: skip
     return known.get(text, text)
 
 

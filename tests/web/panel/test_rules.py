@@ -96,6 +96,12 @@ async def test_a_refused_form_names_the_row_and_keeps_what_was_typed(
     assert await house.run("SELECT count(*) FROM rules") == 0
 
 
+async def test_the_editor_says_what_no_rule_about_offers_sees(house: House) -> None:
+    for kind in ("promotion", "quote", "price_list"):
+        page = (await house.as_("owner").get(f"rules/new?workflow=offer_approval&kind={kind}")).text
+        assert "What no such rule sees" in page
+
+
 async def test_a_new_rule_asks_named_people_until_somebody_has_a_limit(house: House) -> None:
     owner = house.as_("owner")
 
