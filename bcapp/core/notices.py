@@ -20,6 +20,8 @@ class NoticeKind(StrEnum):
     OVERRIDDEN = "overridden"  # the record went on without the signature
     CONFLICT = "conflict"  # what was signed is not what was asked
     ANSWER = "answer"  # staff answered a question
+    PAPER_REFUSED = "paper_refused"  # a paper that they sent does not count
+    PAPER_ENDS = "paper_ends"  # one that counts ends soon
 
 
 def was_reached(signer: Signer) -> bool:
@@ -35,6 +37,8 @@ def concerned(kind: NoticeKind, request: SignatureRequest) -> tuple[Signer, ...]
             return tuple(s for s in reached if s.state is not SignerState.DECLINED)
         case NoticeKind.PASSED_ON | NoticeKind.OVERRIDDEN:
             return tuple(s for s in reached if s.state not in (SignerState.SIGNED, SignerState.DECLINED))
+        case NoticeKind.PAPER_REFUSED | NoticeKind.PAPER_ENDS:
+            return tuple(s for s in reached if s.state is not SignerState.DECLINED)
         case NoticeKind.CONFLICT:
             return tuple(s for s in reached if s.state is SignerState.SIGNED)
         case NoticeKind.ANSWER:

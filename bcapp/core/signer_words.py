@@ -153,6 +153,12 @@ WORDS: dict[str, dict[str, str]] = {
         "mail_answer": "{store} answered your question",
         "mail_answer_text": "{store} answered what you asked about {what}:",
         "mail_answer_sign": "To sign, open the mail that the signature service sent to you.",
+        "mail_paper_refused": "{store}: please send your paper again",
+        "mail_paper_refused_text": "{store} could not accept what you sent ({paper}): {why}\n\nYou can send another "
+        "file on the page below.",
+        "mail_paper_ends": "{store}: your paper ends on {day}",
+        "mail_paper_ends_text": "What you sent to {store} ({paper}) counts until {day}. You can send the next one on "
+        "the page below.",
     },
     "de": {
         "from": "{store} bittet um Ihre Unterschrift",
@@ -268,6 +274,12 @@ WORDS: dict[str, dict[str, str]] = {
         "mail_answer": "{store} hat Ihre Frage beantwortet",
         "mail_answer_text": "{store} antwortet auf Ihre Frage zu {what}:",
         "mail_answer_sign": "Zum Unterschreiben öffnen Sie die E-Mail des Signaturdienstes.",
+        "mail_paper_refused": "{store}: bitte senden Sie Ihr Dokument noch einmal",
+        "mail_paper_refused_text": "{store} konnte nicht annehmen, was Sie gesendet haben ({paper}): {why}\n\nAuf der "
+        "Seite unten können Sie eine andere Datei senden.",
+        "mail_paper_ends": "{store}: Ihr Dokument gilt bis {day}",
+        "mail_paper_ends_text": "Was Sie an {store} gesendet haben ({paper}), gilt bis {day}. Das nächste können Sie "
+        "auf der Seite unten senden.",
     },
     "fr": {
         "from": "{store} demande votre signature",
@@ -381,6 +393,12 @@ WORDS: dict[str, dict[str, str]] = {
         "mail_answer": "{store} a répondu à votre question",
         "mail_answer_text": "{store} répond à votre question sur {what} :",
         "mail_answer_sign": "Pour signer, ouvrez l’e-mail du service de signature.",
+        "mail_paper_refused": "{store} : merci de renvoyer votre document",
+        "mail_paper_refused_text": "{store} n’a pas pu accepter votre envoi ({paper}) : {why}\n\nVous pouvez envoyer "
+        "un autre fichier sur la page ci-dessous.",
+        "mail_paper_ends": "{store} : votre document expire le {day}",
+        "mail_paper_ends_text": "Ce que vous avez envoyé à {store} ({paper}) est valable jusqu’au {day}. Vous pouvez "
+        "envoyer le suivant sur la page ci-dessous.",
     },
     "es": {
         "from": "{store} le pide su firma",
@@ -493,6 +511,12 @@ WORDS: dict[str, dict[str, str]] = {
         "mail_answer": "{store} ha respondido a su pregunta",
         "mail_answer_text": "{store} responde a su pregunta sobre {what}:",
         "mail_answer_sign": "Para firmar, abra el correo del servicio de firma.",
+        "mail_paper_refused": "{store}: envíe su documento de nuevo",
+        "mail_paper_refused_text": "{store} no pudo aceptar lo que envió ({paper}): {why}\n\nPuede enviar otro archivo "
+        "en la página de abajo.",
+        "mail_paper_ends": "{store}: su documento vence el {day}",
+        "mail_paper_ends_text": "Lo que envió a {store} ({paper}) vale hasta el {day}. Puede enviar el siguiente en "
+        "la página de abajo.",
     },
     "nl": {
         "from": "{store} vraagt om uw handtekening",
@@ -606,6 +630,12 @@ WORDS: dict[str, dict[str, str]] = {
         "mail_answer": "{store} heeft uw vraag beantwoord",
         "mail_answer_text": "{store} antwoordt op uw vraag over {what}:",
         "mail_answer_sign": "Om te tekenen opent u de e-mail van de ondertekendienst.",
+        "mail_paper_refused": "{store}: stuur uw document opnieuw",
+        "mail_paper_refused_text": "{store} kon niet aannemen wat u stuurde ({paper}): {why}\n\nOp de pagina hieronder "
+        "kunt u een ander bestand sturen.",
+        "mail_paper_ends": "{store}: uw document geldt tot {day}",
+        "mail_paper_ends_text": "Wat u aan {store} stuurde ({paper}) geldt tot en met {day}. Op de pagina hieronder "
+        "kunt u het volgende sturen.",
     },
     "it": {
         "from": "{store} chiede la Sua firma",
@@ -718,6 +748,12 @@ WORDS: dict[str, dict[str, str]] = {
         "mail_answer": "{store} ha risposto alla Sua domanda",
         "mail_answer_text": "{store} risponde alla Sua domanda su {what}:",
         "mail_answer_sign": "Per firmare, apra l’e-mail del servizio di firma.",
+        "mail_paper_refused": "{store}: invii di nuovo il documento",
+        "mail_paper_refused_text": "{store} non ha potuto accettare quanto inviato ({paper}): {why}\n\nPuò inviare un "
+        "altro file nella pagina qui sotto.",
+        "mail_paper_ends": "{store}: il Suo documento scade il {day}",
+        "mail_paper_ends_text": "Quanto ha inviato a {store} ({paper}) vale fino al {day}. Può inviare il prossimo "
+        "nella pagina qui sotto.",
     },
 }
 

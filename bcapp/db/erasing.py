@@ -149,6 +149,7 @@ async def _erase(
         "quotes made by hand": await db.fetch_val(
             "erase_own_quotes", {"store_hash": store_hash, "email": email, "pattern": pattern}
         ),
+        "questions for the returns form": await db.fetch_val("erase_return_asks", {"store_hash": store_hash, **keys}),
         "documents signed elsewhere": await db.fetch_val("erase_outside", {**about, "email": email}),
         "tasks": await db.fetch_val("erase_in_tasks", {**about, "requests": all_ids}),
         "reasons": await db.fetch_val("erase_in_requests", {**texts, "requests": all_ids})

@@ -223,6 +223,7 @@ class Worker:
             await importing.clear(self._services)
             await news.clear(self._services.db, now)
             await papers.look_at_ending(self._services)
+            await papers.tell_ending(self._services)
             await returns.clear(self._services.db, now)
             await stores.drop_ended(self._services)
 

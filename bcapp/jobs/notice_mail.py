@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from babel.dates import format_date
+
 from bcapp.core.intents import Note
 from bcapp.core.model import SignatureRequest, Signer
 from bcapp.core.notices import DAY, MOST_A_DAY, NoticeKind
-from bcapp.core.signer_words import language_of, record_words, say
+from bcapp.core.signer_words import WORDS, language_of, record_words, say
 from bcapp.errors import RemoteError
 from bcapp.jobs.outcome import Outcome, Work, skipped
 from bcapp.mail import ADDRESS, Mailer, MailFailed, MailNotSet
@@ -65,6 +67,8 @@ async def _write(work: Work, request: SignatureRequest, signer: Signer, kind: st
     what = f"“{page['title']}” ({about})" if page.get("title") else about
     name = kind.partition(":")[0]
     given = {"store": store.name, "what": what}
+    if name in (NoticeKind.PAPER_REFUSED, NoticeKind.PAPER_ENDS):
+        given |= await _paper(work, kind, language)
     parts = [say(language, "hello", name=signer.name or signer.email), say(language, f"mail_{name}_text", **given)]
     if request.workflow == warranty.SLUG and name in (NoticeKind.DECLINED, NoticeKind.EXPIRED):
         parts.append(say(language, "not_activated"))
@@ -77,3 +81,16 @@ async def _write(work: Work, request: SignatureRequest, signer: Signer, kind: st
     if request.simulated:
         parts.append(say(language, "test"))
     return say(language, f"mail_{name}", **given), "\n\n".join(parts) + "\n"
+
+
+async def _paper(work: Work, kind: str, language: str) -> dict[str, str]:
+    """Return what the words about a paper name: which one, why it was refused, and its last day."""
+    of = {"store_hash": work.store.hash, "id": int(kind.partition(":")[2])}
+    row = await work.services.db.fetch_one("fetch_handed_in", of) or {}
+    name = f"paper_{row.get('name')}"
+    last = row.get("expires_on")
+    return {
+        "paper": say(language, name) if name in WORDS[language] else str(row.get("name", "")),
+        "why": str(row.get("why", "")),
+        "day": format_date(last, locale=language) if last else "",
+    }

@@ -28,6 +28,16 @@ async def notify_answer(
     await _queue(services, store_hash, f"{NoticeKind.ANSWER}:{question_id}", request.id, request.record, asked, now)
 
 
+async def notify_paper(
+    services: Services, store_hash: str, kind: NoticeKind, request_id: int, paper_id: int, now: datetime
+) -> None:
+    """Have who sent a paper from a request's page told about it. Call inside the transaction of what happened."""
+    request = await fetch_request(services.db, store_hash, request_id)
+    if request is not None:
+        told = concerned(kind, request)
+        await _queue(services, store_hash, f"{kind}:{paper_id}", request.id, request.record, told, now)
+
+
 async def _queue(
     services: Services,
     store_hash: str,

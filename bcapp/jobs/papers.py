@@ -8,6 +8,7 @@ from typing import Any
 from bcapp.core.formats import zone_for
 from bcapp.core.kinds.supplier import SupplierFacts
 from bcapp.core.model import RecordKey
+from bcapp.core.notices import NoticeKind
 from bcapp.core.papers import LABELS, PaperEvent, PaperState
 from bcapp.core.suppliers import SOON_DAYS, Item
 from bcapp.db import Database, audit, papers, suppliers
@@ -15,6 +16,7 @@ from bcapp.db.deliveries import say_look
 from bcapp.db.stores import Store
 from bcapp.db.suppliers import supplier_record
 from bcapp.jobs.asking import ask_person
+from bcapp.jobs.notices import notify_paper
 from bcapp.secrets import DataKey
 from bcapp.services import Services
 
@@ -121,9 +123,10 @@ async def look_at_ending(services: Services) -> None:
 
 
 async def refuse(
-    db: Database, store_hash: str, record: RecordKey, paper_id: int, *, why: str, by: int, now: datetime
+    services: Services, store_hash: str, record: RecordKey, paper_id: int, *, why: str, by: int, now: datetime
 ) -> bool:
-    """Refuse a waiting paper, with a word that the party reads on its page; its file is deleted."""
+    """Refuse a waiting paper, with a word that the party reads on its page and in a mail; its file is deleted."""
+    db = services.db
     async with db.transaction():
         row = await db.fetch_one("fetch_handed_in", {"store_hash": store_hash, "id": paper_id})
         if row is None or not await papers.move(
@@ -131,7 +134,18 @@ async def refuse(
         ):
             return False
         await _judged(db, store_hash, record, paper_id, row["name"], "paper_refused", by, now)
+        if row["request_id"] is not None:
+            await notify_paper(services, store_hash, NoticeKind.PAPER_REFUSED, row["request_id"], paper_id, now)
     return True
+
+
+async def tell_ending(services: Services) -> None:
+    """Have those told once whose papers end soon, where they sent them from a request's page."""
+    now, db = services.clock.now(), services.db
+    days = {"today": now.date(), "soon": now.date() + timedelta(days=SOON_DAYS)}
+    for row in await db.fetch_all("papers_ending_untold", {**days, "most": MOST_LOOKS}):
+        async with db.transaction():
+            await notify_paper(services, row["store_hash"], NoticeKind.PAPER_ENDS, row["request_id"], row["id"], now)
 
 
 async def _judged(

@@ -186,7 +186,7 @@ async def hand_in_papers(world: World, ids: dict[str, int]) -> None:
     assert await accept(world.db, store, facts, await send("tax_form", owner), expires_on=soon, by=owner, now=now)
     why = "The second page is missing, and the stamp cannot be read. Please scan it again in colour."
     refused = await send("insurance")
-    assert await refuse(world.db, store_hash, supplies, refused, why=why, by=owner, now=now)
+    assert await refuse(world.services, store_hash, supplies, refused, why=why, by=owner, now=now)
     ids["paper"] = await send("insurance")
     company = RecordKey("company", str(ids["company"]))
     for name, by in (("licence", owner), ("certificate", 0)):

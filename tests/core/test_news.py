@@ -112,6 +112,8 @@ S = SignerState
         (NoticeKind.OVERRIDDEN, [1, 2]),
         (NoticeKind.CONFLICT, [0]),
         (NoticeKind.ANSWER, []),
+        (NoticeKind.PAPER_REFUSED, [0, 1, 2]),
+        (NoticeKind.PAPER_ENDS, [0, 1, 2]),
     ],
 )
 def test_who_was_asked_is_told_and_who_knows_is_not(kind: NoticeKind, told: list[int]) -> None:

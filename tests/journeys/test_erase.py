@@ -10,6 +10,7 @@ import pytest
 
 from bcapp.core.acceptances import PartyKind
 from bcapp.core.rules import SignOnce
+from bcapp.db.returns import ask_for_form
 from bcapp.errors import RefusedByUs
 from bcapp.operate import erase_person
 from bcapp.web.session import SESSION_HEADER
@@ -80,7 +81,12 @@ async def test_nothing_but_the_signed_documents_is_left_of_a_person(world: World
         ("acceptances", "label"), ("tasks", "text"),
     } <= held  # fmt: skip
 
+    now = world.services.clock.now()
+    assert await ask_for_form(world.db, world.store_hash, order.id, [b"digest"], "en", now)
+    assert await ask_for_form(world.db, world.store_hash, order.id + 1, [b"digest"], "en", now)
+    await world.quiet()
     lines = await erase_person(world.services, world.store_hash, BUYER_EMAIL.upper())
+    assert [r["order_id"] for r in await world.raw("SELECT order_id FROM return_asks")] == [order.id + 1]
     after = await every_column(world)
     left = {place: found_in(content.replace(other.encode(), b""), buyer) for place, content in after.items()}
     assert {place: found for place, found in left.items() if found} == {}

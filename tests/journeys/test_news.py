@@ -9,14 +9,21 @@ import hmac
 import json
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
+from babel.dates import format_date
 
+from bcapp.core.model import RecordKey
 from bcapp.core.news import WAITS
 from bcapp.db.endpoints import Made, add_endpoint, new_secret
+from bcapp.db.panel_requests import data_key
+from bcapp.jobs.papers import accept_of_applicant, hand_in, refuse, tell_ending
+from tests.documents.samples import pdf_of
+from tests.fixtures.accounts import Accounts
 from tests.fixtures.world import World, make_sandbox, open_world, set_up
 
 pytestmark = pytest.mark.journey
@@ -214,3 +221,36 @@ async def was_mailed(world: World, request_id: int) -> bool:
 
 async def has_rounds(world: World, order_id: int, count: int) -> bool:
     return len(await world.requests(order_id)) >= count
+
+
+async def test_who_sent_a_paper_is_told_that_it_does_not_count_and_that_it_ends(world: World) -> None:
+    accounts, s = Accounts(world), world.services
+    await accounts.rule(internal=False, options={"ask_licence": "yes"})
+    company = accounts.apply(email="lena@huber.example")
+    asked, record = await accounts.sent(company.id, "customer"), RecordKey("company", str(company.id))
+    await world.quiet()
+    key = await data_key(world.db, s.secrets, world.store_hash)
+    assert key is not None
+    sent = []
+    for text in ("unreadable", "readable"):
+        number = await hand_in(
+            world.db, key, world.store_hash, record, name="licence", content=pdf_of(text), media="application/pdf",
+            by=0, request_id=asked["id"], now=s.clock.now(),
+        )  # fmt: skip
+        assert number is not None
+        sent.append(number)
+        if text == "unreadable":
+            why, now = "The stamp cannot be read.", s.clock.now()
+            assert await refuse(s, world.store_hash, record, number, why=why, by=2, now=now)
+            assert not await refuse(s, world.store_hash, record, number, why=why, by=2, now=now)
+    ends = s.clock.now().date() + timedelta(days=20)
+    of = {"expires_on": ends, "by": 2, "now": s.clock.now()}
+    assert await accept_of_applicant(world.db, world.store_hash, record, sent[1], **of)
+    for _ in range(2):
+        await tell_ending(s)
+        await world.quiet()
+    mails = [m for m in world.sandbox.signature.inbox.find("lena@huber.example", "app") if "Business licence" in m.text]
+    assert len(mails) == 2
+    assert all(re.search(r"/sign/\S+", m.text) for m in mails)
+    assert sum("The stamp cannot be read." in m.text for m in mails) == 1
+    assert sum(format_date(ends, locale="en") in m.text for m in mails) == 1

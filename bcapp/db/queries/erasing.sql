@@ -181,6 +181,16 @@ WITH done AS (
     RETURNING 1)
 SELECT count(*) FROM done;
 
+-- erase_return_asks --
+-- Who asked for the form of orders that name this person. What came of it is a case.
+WITH done AS (
+    DELETE FROM return_asks a
+     WHERE a.store_hash = :store_hash
+       AND CAST(a.order_id AS text) IN (SELECT m.id FROM unnest(CAST(:kinds AS text[]), CAST(:ids AS text[])) AS m(kind, id)
+                                         WHERE m.kind = 'order')
+    RETURNING 1)
+SELECT count(*) FROM done;
+
 -- erase_outside --
 -- Documents signed without us. A suggestion is never made again; what was linked keeps its PDF, as evidence does.
 WITH done AS (

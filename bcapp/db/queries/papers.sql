@@ -24,6 +24,14 @@ SELECT DISTINCT p.store_hash, p.record_kind, p.record_id
  WHERE p.state = 'accepted' AND p.record_kind IN ('company', 'customer')
    AND p.expires_on BETWEEN :past AND :soon AND r.looked_at < :before AND r.gone_since IS NULL LIMIT :most;
 
+-- papers_ending_untold --
+-- global: what counts and ends in these days, where nobody of its request was told yet.
+SELECT p.store_hash, p.id, p.request_id FROM papers p
+ WHERE p.state = 'accepted' AND p.expires_on BETWEEN :today AND :soon AND p.request_id IS NOT NULL
+   AND NOT EXISTS (SELECT FROM notices n WHERE n.store_hash = p.store_hash AND n.request_id = p.request_id
+                   AND n.kind = 'paper_ends:' || CAST(p.id AS text))
+ LIMIT :most;
+
 -- add_handed_in --
 -- Nothing comes back when another one came in the same moment.
 INSERT INTO papers (store_hash, record_kind, record_id, name, media, size_bytes, sha256, request_id, uploaded_by, uploaded_at)

@@ -157,11 +157,13 @@ async def judge_paper(request: Request, visit: Visit) -> Response:
         why = given.text("why", "The reason", WHY_CHARACTERS, required=True) if what == "refuse" else ""
         errors = given.errors
         if not errors:
-            db, by, number = visit.services.db, visit.user.id, int(row["id"])
+            by, number = visit.user.id, int(row["id"])
             if what == "accept":
                 done = await _accept(visit, party, number, until)
             else:
-                done = await refuse(db, visit.store.hash, party.record, number, why=why, by=by, now=visit.now)
+                done = await refuse(
+                    visit.services, visit.store.hash, party.record, number, why=why, by=by, now=visit.now
+                )
             if not done:
                 return go(request, back, toast="It was decided before, or a newer one came.", toast_kind="info")
             said = "The paper is accepted, and counts." if what == "accept" else "The paper is refused."
