@@ -58,7 +58,10 @@ class Setup:
 
 @dataclass(frozen=True)
 class Finding:
-    """kind: overlap | unreachable | gap | uncovered | late_step | nobody | way_around | broken. rules: ids."""
+    """kind: overlap | unreachable | gap | uncovered | late_step | nobody | way_around | broken | same_name.
+
+    rules: ids.
+    """
 
     kind: str
     rules: tuple[int, ...]
@@ -71,6 +74,7 @@ def lint(rules: Sequence[LintRule], setup: Setup) -> list[Finding]:
     findings: list[Finding] = []
     for rule in active:
         findings += _of_one(rule, setup)
+    findings += _same_names(active)
     findings += _overlaps(active)
     findings += _uncovered(active, setup)
     return findings + list(_ways_around(active, setup))
@@ -94,6 +98,17 @@ def _of_one(rule: LintRule, setup: Setup) -> Iterator[Finding]:
                 f"expire after {definition.expiry_days} days. Let the step come earlier, or the expiry later."
             )
             yield Finding("late_step", (rule.id,), text)
+
+
+def _same_names(rules: Sequence[LintRule]) -> Iterator[Finding]:
+    """Records, mails and the history name a rule by its name alone."""
+    named: dict[str, list[int]] = {}
+    for rule in rules:
+        named.setdefault(rule.name.casefold(), []).append(rule.id)
+    for rule in rules:
+        if len(same := named.pop(rule.name.casefold(), [])) > 1:
+            text = f"{len(same)} rules are named “{rule.name}”: nobody can tell which one asked. Rename all but one."
+            yield Finding("same_name", tuple(same), text)
 
 
 def _late_steps(definition: RuleDefinition, setup: Setup) -> set[int]:

@@ -61,6 +61,14 @@ def test_a_vanished_field_is_said() -> None:
     assert finding.kind == "broken"
 
 
+def test_rules_of_one_name_are_told() -> None:
+    named = [
+        LintRule(number, name, "live", "order", definition()) for number, name in enumerate(("Large", "large", "B"))
+    ]
+    found = [f for f in lint(named, SETUP) if f.kind == "same_name"]
+    assert [(f.rules, f.text[:24]) for f in found] == [((0, 1), "2 rules are named “Large")]
+
+
 @pytest.mark.parametrize(
     "conditions",
     [

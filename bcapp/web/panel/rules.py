@@ -70,6 +70,7 @@ FINDINGS = {
     "gap": ("Gap in the limits", "warning"),
     "late_step": ("Too late", "warning"),
     "overlap": ("Asks twice", "warning"),
+    "same_name": ("Same name", "warning"),
     "uncovered": ("Not covered", "warning"),
     "way_around": ("Way around", "warning"),
 }
