@@ -58,7 +58,7 @@ async def mail_notice(work: Work) -> Outcome:
 
 
 async def _write(work: Work, request: SignatureRequest, signer: Signer, kind: str, token: str) -> tuple[str, str]:
-    """Return subject and text in the signer's language. Only a question's answer carries words of a person."""
+    """Return subject and text in the signer's language. Only an answer and a refusal carry words of a person."""
     db, store = work.services.db, work.store
     of = {"store_hash": store.hash, "request_id": request.id, "position": signer.position}
     page = await db.fetch_one("signer_page", of) or {}

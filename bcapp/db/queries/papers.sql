@@ -21,16 +21,18 @@ SELECT name, uploaded_at, expires_on FROM papers
 -- global: accounts whose papers end in these days and that nobody has looked at lately, once in a while.
 SELECT DISTINCT p.store_hash, p.record_kind, p.record_id
   FROM papers p JOIN records r ON r.store_hash = p.store_hash AND r.kind = p.record_kind AND r.id = p.record_id
+  JOIN stores s ON s.store_hash = p.store_hash AND s.state = 'active'
  WHERE p.state = 'accepted' AND p.record_kind IN ('company', 'customer')
    AND p.expires_on BETWEEN :past AND :soon AND r.looked_at < :before AND r.gone_since IS NULL LIMIT :most;
 
 -- papers_ending_untold --
 -- global: what counts and ends in these days, where nobody of its request was told yet.
-SELECT p.store_hash, p.id, p.request_id FROM papers p
+SELECT p.store_hash, p.id, p.request_id
+  FROM papers p JOIN stores s ON s.store_hash = p.store_hash AND s.state = 'active'
  WHERE p.state = 'accepted' AND p.expires_on BETWEEN :today AND :soon AND p.request_id IS NOT NULL
    AND NOT EXISTS (SELECT FROM notices n WHERE n.store_hash = p.store_hash AND n.request_id = p.request_id
                    AND n.kind = 'paper_ends:' || CAST(p.id AS text))
- LIMIT :most;
+ ORDER BY p.expires_on, p.id LIMIT :most;
 
 -- add_handed_in --
 -- Nothing comes back when another one came in the same moment.
