@@ -28,7 +28,7 @@ from bcapp.db.queue import LOOK, PERFORM, enqueue, look_job, perform_job
 from bcapp.db.stores import fetch_store
 from bcapp.jobs import importing, papers, past
 from bcapp.jobs.apply import Writer
-from bcapp.jobs.gates import breaker_record
+from bcapp.jobs.gates import PUT_OFF, breaker_record
 from bcapp.jobs.look import look
 from bcapp.jobs.perform import LEAVING, TELLING, perform
 from bcapp.jobs.seal import EVER, seal
@@ -46,7 +46,6 @@ PER_STORE = 20  # actions of one store in flight
 # and what was queued first in priority does not end first.
 AT_ONCE = 20
 TURNS = 4  # actions that wait for one signature account which has just come back
-PUT_OFF = timedelta(seconds=10)  # whoever waits for a turn is put off for less
 MOST = 500
 MOST_SWEEPS = 100
 STORES_AT_ONCE = 8  # of which sweeps run: they mostly wait for answers

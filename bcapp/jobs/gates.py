@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bcapp.clock import Clock
+from bcapp.core.actions import SIGNING
 from bcapp.core.retry import CAP_SECONDS
 from bcapp.db import Database
 from bcapp.errors import BigCommerceError, CircuitOpen, SignatureError
@@ -22,7 +23,8 @@ LONGEST_AWAY = timedelta(days=3)
 # own rate headers would say as much; Core Signature sends none.
 PACED = frozenset({"core_signature"})
 LONG_AWAY = timedelta(minutes=1)
-PACED_FOR = timedelta(seconds=30)  # and as long as somebody has to wait for a turn
+PACED_FOR = timedelta(seconds=30)  # and as long as anything waits for a turn
+PUT_OFF = timedelta(seconds=10)  # whoever waits for a turn is put off for less
 TURN_SECONDS = 0.5
 MOST_WAIT = timedelta(seconds=2)  # for the first call of an action; after that it waits for as long as it takes
 CLEAN_SECONDS = 0.25  # how long a row that forbids nothing is believed by who goes on calling without any trouble
@@ -69,7 +71,9 @@ class RowGate:
         """
         paced_until = now + PACED_FOR
         latest = now + (timedelta(seconds=CAP_SECONDS) if self._had_turn else MOST_WAIT)
-        values = {**self._key, "now": now, "latest": latest, "seconds": TURN_SECONDS, "paced_until": paced_until}
+        waiting = {"soon": now + PUT_OFF, "signing": list(SIGNING)}
+        asked = {"now": now, "latest": latest, "seconds": TURN_SECONDS, "paced_until": paced_until}
+        values = {**self._key, **asked, **waiting}
         turn: datetime | None = await self._db.fetch_val("take_turn", values)
         if turn is None:
             free = await self._db.fetch_val("wait_for_turn", {**self._key, "paced_until": paced_until})
@@ -104,6 +108,8 @@ class RowGate:
                     kind, record_id = breaker_record(self._key["store_hash"], self._key["account_id"])
                     of = {"store_hash": self._key["store_hash"], "record_kind": kind, "record_id": record_id}
                     await self._db.execute("settle_breaker", {**of, "now": now})
+                    if paces:
+                        await self._db.execute("recall_paced", {**self._key, "signing": list(SIGNING), "now": now})
                 self._was_clean = not is_low
         else:
             row = await self._db.fetch_one("note_failure", {**self._key, "error": error[:200], "now": now})

@@ -17,6 +17,7 @@ from bcapp.jobs.gates import (
     CLEAN_SECONDS,
     FAILURES_TO_OPEN,
     KEEP_FREE,
+    LONG_AWAY,
     LONGEST_AWAY,
     MOST_WAIT,
     PACED_FOR,
@@ -166,54 +167,95 @@ async def test_only_the_first_of_what_waits_comes_near_a_service_that_is_back(
     database: Database, clock: FixedClock
 ) -> None:
     """What was put off a moment ago keeps its place; an account that was never away knows no turns."""
-    now, back, well = clock.now(), 1, 2
+    now = clock.now()
+    back, well = await accounts(database, now)
     async with database.pool.acquire() as connection:
-        run = connection.execute
-        await run(
-            "INSERT INTO stores (store_hash, state, scope, owner_id, profile, installed_at, state_since)"
-            " VALUES ('abc', 'active', '', 1, '{}', $1, $1)", now,
-        )  # fmt: skip
-        for account in (back, well):
-            await run(
-                "INSERT INTO signature_accounts (store_hash, name, environment, tenant, token_url, api_root, client_id,"
-                " client_secret, state, created_at) VALUES ('abc', $1, 'us', 't', 'u', 'a', 'c', '', 'working', $2)",
-                str(account), now,
-            )  # fmt: skip
-        accounts = [r["id"] for r in await connection.fetch("SELECT id FROM signature_accounts ORDER BY id")]
-        await run(
+        await connection.execute(
             "INSERT INTO budgets (store_hash, service, account_id, paced_until)"
             " VALUES ('abc', 'core_signature', $1, $2)",
-            accounts[0], now + PACED_FOR,
+            back, now + PACED_FOR,
         )  # fmt: skip
-        for n in range(2 * TURNS):
-            for account in accounts:
-                record = f"{account}-{n}"
-                await run(
-                    "INSERT INTO records (store_hash, kind, id, created_at) VALUES ('abc', 'order', $1, $2)",
-                    record,
-                    now,
-                )
-                request = await connection.fetchval(
-                    "INSERT INTO requests (store_hash, workflow, purpose, record_kind, record_id, round, projection,"
-                    " fingerprint, snapshot, account_id, agreement_id, agreement_version, nonce, external_id,"
-                    " created_at)"
-                    " VALUES ('abc', 'order_approval', 'customer', 'order', $1, 1, 1, 'f', '{}', $2, 0, 0, $1, $1, $3)"
-                    " RETURNING id", record, account, now,
-                )  # fmt: skip
-                due_at = now + timedelta(seconds=2 if n == 0 else -n)  # the first was refused a moment ago
-                await run(
-                    "INSERT INTO actions (store_hash, kind, record_kind, record_id, seq, request_id, priority, due_at,"
-                    " created_at) VALUES ('abc', 'create_document', 'order', $1, 1, $2, 20, $3, $4)",
-                    record, request, due_at, now,
-                )  # fmt: skip
+    for n in range(2 * TURNS):
+        for account in (back, well):
+            # The first was refused a moment ago.
+            await waits(database, account, f"{account}-{n}", now, timedelta(seconds=2 if n == 0 else -n))
     due = await database.fetch_all("due_actions", due_values(now))
     async with database.pool.acquire() as connection:
         names = dict(await connection.fetch("SELECT id, record_id FROM actions"))
     asked = [names[row["id"]] for row in due]
-    paced = [name for name in asked if name.startswith(f"{accounts[0]}-")]
-    assert paced == [f"{accounts[0]}-{n}" for n in range(1, TURNS)]
-    free = [name for name in asked if name.startswith(f"{accounts[1]}-")]
-    assert free == [f"{accounts[1]}-{n}" for n in range(1, 2 * TURNS)]
+    paced = [name for name in asked if name.startswith(f"{back}-")]
+    assert paced == [f"{back}-{n}" for n in range(1, TURNS)]
+    free = [name for name in asked if name.startswith(f"{well}-")]
+    assert free == [f"{well}-{n}" for n in range(1, 2 * TURNS)]
+
+
+async def test_turns_go_on_until_nothing_waits(database: Database, clock: FixedClock) -> None:
+    """Callers come one by one, as due_actions lets them: none of them waits, and what is left in the queue counts."""
+    now = clock.now()
+    back, well = await accounts(database, now)
+    for _ in range(FAILURES_TO_OPEN):
+        await call(RowGate(database, clock, "abc", "core_signature", back), ok=False, error="502")
+    ahead, behind = timedelta(minutes=5), timedelta(minutes=-5)
+    await waits(database, back, "put-off", now, ahead, tried=True)
+    await waits(database, back, "reminder", now, ahead)
+    await waits(database, well, "elsewhere", now, ahead, tried=True)
+    clock.advance(seconds=LONG_AWAY.total_seconds() + 1)
+    now = clock.now()
+    await call(RowGate(database, clock, "abc", "core_signature", back))
+    async with database.pool.acquire() as connection:
+        due = await connection.fetch("SELECT record_id FROM actions WHERE due_at <= $1", now)
+    assert [row["record_id"] for row in due] == ["put-off"]  # goes first again; a later wish keeps its time
+
+    async def calls_one_by_one(minutes: int) -> bool:
+        for _ in range(minutes * 6):
+            clock.advance(seconds=10)
+            await RowGate(database, clock, "abc", "core_signature", back).enter()
+        (row,) = [row for row in await rows(database) if row["account_id"] == back]
+        return bool(row["paced_until"] > clock.now())
+
+    assert await calls_one_by_one(2)
+    async with database.pool.acquire() as connection:
+        await connection.execute("UPDATE actions SET state = 'applied' WHERE record_id = 'put-off'")
+    await waits(database, well, "another", now, behind)
+    assert not await calls_one_by_one(1)
+
+
+async def accounts(database: Database, now: datetime) -> list[int]:
+    """Make a store with two signature accounts and return their numbers."""
+    async with database.pool.acquire() as connection:
+        await connection.execute(
+            "INSERT INTO stores (store_hash, state, scope, owner_id, profile, installed_at, state_since)"
+            " VALUES ('abc', 'active', '', 1, '{}', $1, $1)", now,
+        )  # fmt: skip
+        return [
+            await connection.fetchval(
+                "INSERT INTO signature_accounts (store_hash, name, environment, tenant, token_url, api_root, client_id,"
+                " client_secret, state, created_at) VALUES ('abc', $1, 'us', 't', 'u', 'a', 'c', '', 'working', $2)"
+                " RETURNING id", name, now,
+            )
+            for name in ("back", "well")
+        ]  # fmt: skip
+
+
+async def waits(
+    database: Database, account: int, record: str, now: datetime, due: timedelta, *, tried: bool = False
+) -> None:
+    """Queue one document of a signature account, due some time from now."""
+    async with database.pool.acquire() as connection:
+        await connection.execute(
+            "INSERT INTO records (store_hash, kind, id, created_at) VALUES ('abc', 'order', $1, $2)", record, now
+        )
+        request = await connection.fetchval(
+            "INSERT INTO requests (store_hash, workflow, purpose, record_kind, record_id, round, projection,"
+            " fingerprint, snapshot, account_id, agreement_id, agreement_version, nonce, external_id, created_at)"
+            " VALUES ('abc', 'order_approval', 'customer', 'order', $1, 1, 1, 'f', '{}', $2, 0, 0, $1, $1, $3)"
+            " RETURNING id", record, account, now,
+        )  # fmt: skip
+        await connection.execute(
+            "INSERT INTO actions (store_hash, kind, record_kind, record_id, seq, request_id, priority, due_at,"
+            " started_at, created_at) VALUES ('abc', 'create_document', 'order', $1, 1, $2, 20, $3, $4, $5)",
+            record, request, now + due, now if tried else None, now,
+        )  # fmt: skip
 
 
 async def rows(database: Database) -> list[dict[str, Any]]:

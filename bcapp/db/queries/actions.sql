@@ -118,13 +118,28 @@ ON CONFLICT (store_hash, service, account_id) DO UPDATE
                           ELSE budgets.paced_until END;
 
 -- take_turn --
--- The next free turn of a service that is back, when it comes soon enough. Whoever has to wait prolongs the pacing.
-UPDATE budgets
+-- The next free turn of a service that is back, when it comes soon enough. Pacing goes on as long as anything waits:
+-- a caller for its turn, or an action for being let near (due_actions lets only the first few).
+UPDATE budgets b
    SET next_call_at = GREATEST(next_call_at, CAST(:now AS timestamptz)) + make_interval(secs => :seconds),
-       paced_until = CASE WHEN next_call_at > :now THEN GREATEST(paced_until, :paced_until) ELSE paced_until END
+       paced_until = CASE WHEN next_call_at > :now
+                            OR EXISTS (SELECT 1 FROM actions a
+                                         JOIN requests q ON q.store_hash = a.store_hash AND q.id = a.request_id
+                                        WHERE a.store_hash = b.store_hash AND a.state = 'pending' AND a.due_at <= :soon
+                                          AND a.kind = ANY(CAST(:signing AS text[])) AND q.account_id = b.account_id)
+                          THEN GREATEST(paced_until, :paced_until) ELSE paced_until END
  WHERE store_hash = :store_hash AND service = :service AND account_id = :account_id
    AND (next_call_at IS NULL OR next_call_at <= :latest)
 RETURNING next_call_at - make_interval(secs => :seconds) AS turn;
+
+-- recall_paced --
+-- The service is back: what was put off while it was away is due again, so that it goes in its order.
+UPDATE actions a SET due_at = :now
+  FROM requests q, budgets b
+ WHERE a.store_hash = :store_hash AND a.state = 'pending' AND a.due_at > :now AND a.started_at IS NOT NULL
+   AND a.kind = ANY(CAST(:signing AS text[]))
+   AND q.store_hash = a.store_hash AND q.id = a.request_id AND q.account_id = :account_id
+   AND b.store_hash = a.store_hash AND b.service = :service AND b.account_id = q.account_id AND b.paced_until > :now;
 
 -- wait_for_turn --
 UPDATE budgets SET paced_until = GREATEST(paced_until, :paced_until)
