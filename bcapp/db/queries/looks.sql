@@ -144,9 +144,12 @@ SELECT * FROM requests WHERE store_hash = :store_hash AND id = :id;
 SELECT * FROM requests WHERE store_hash = :store_hash AND id = :id FOR UPDATE;
 
 -- signers_of_record --
-SELECT s.* FROM signers s JOIN requests q ON q.store_hash = s.store_hash AND q.id = s.request_id
- WHERE q.store_hash = :store_hash AND q.record_kind = :record_kind AND q.record_id = :record_id
- ORDER BY s.request_id, s.position;
+-- By an array, not a join: planned while the tables are small, a join would go on reading all signers of the store.
+SELECT * FROM signers
+ WHERE store_hash = :store_hash
+   AND request_id = ANY(ARRAY(SELECT id FROM requests
+                               WHERE store_hash = :store_hash AND record_kind = :record_kind AND record_id = :record_id))
+ ORDER BY request_id, position;
 
 -- signers_of_request --
 SELECT * FROM signers WHERE store_hash = :store_hash AND request_id = :request_id ORDER BY position;
