@@ -151,7 +151,7 @@ async def _try(db: Database, definition: RuleDefinition, count: int) -> Measured
     tally, cursor, looked, first = Tally(), Cursor(), 0, 0.0
     begun, cpu = time.perf_counter(), time.process_time()
     pages = try_pages(db, STORE, ORDER, draft(definition), [], tally, cursor, SINCE, READING)
-    async for page, _ in pages:
+    async for page, _, _ in pages:
         looked += page
         if not first and looked >= count / 10:
             first = _memory()

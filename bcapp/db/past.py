@@ -91,10 +91,9 @@ class Cursor:
 
 @dataclass(frozen=True)
 class Page:
-    """Some records, customer by customer. end: where they end. content: read by records(), best off the event loop."""
+    """Some records, customer by customer. content: read by records(), best off the event loop."""
 
     count: int
-    end: Cursor
     content: str
 
     def records(self) -> list[PastRecord]:
@@ -109,36 +108,49 @@ def _record(row: list[Any]) -> PastRecord:
     return PastRecord._make(row)
 
 
+async def past_end(
+    db: Database, store_hash: str, kind: str, after: Cursor, since: datetime, most: int
+) -> tuple[int, Cursor]:
+    """Return how many records the next page has, at most so many, and the last of them; the cursor itself for none."""
+    row = await db.fetch_one("past_end", {**_past_of(store_hash, kind, after, since), "most": most})
+    return (row["count"], Cursor(row["customer"], row["created_at"], row["id"])) if row else (0, after)
+
+
 async def past_page(
     db: Database,
     store_hash: str,
     kind: str,
     after: Cursor,
+    last: Cursor,
     since: datetime,
-    most: int,
     left_out: LeftOut = NOTHING_LEFT_OUT,
 ) -> Page:
-    """Return the next records after a cursor. left_out: parts of their facts."""
+    """Return the records after a cursor up to the last one. left_out: parts of their facts."""
     row = await db.fetch_one(
         "past_page",
         {
-            "store_hash": store_hash,
-            "kind": kind,
-            "customer": after.customer,
-            "created_at": after.created_at,
-            "id": after.id,
-            "since": since,
-            "most": most,
+            **_past_of(store_hash, kind, after, since),
+            "last_customer": last.customer,
+            "last_created_at": last.created_at,
+            "last_id": last.id,
             "without": sorted(left_out.without),
             "thinned": sorted(left_out.thinned),
             "names": sorted(left_out.names),
         },
     )
     assert row is not None  # an aggregate without groups always has one row
-    if not row["count"]:
-        return Page(0, after, "[]")
-    customer, created_at, record_id = row["last"]
-    return Page(row["count"], Cursor(customer, datetime.fromisoformat(created_at), record_id), row["records"])
+    return Page(row["count"], row["records"] or "[]")
+
+
+def _past_of(store_hash: str, kind: str, after: Cursor, since: datetime) -> dict[str, Any]:
+    return {
+        "store_hash": store_hash,
+        "kind": kind,
+        "customer": after.customer,
+        "created_at": after.created_at,
+        "id": after.id,
+        "since": since,
+    }
 
 
 # Reading ------------------------------------------------------------------------------------------------

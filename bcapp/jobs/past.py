@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -33,6 +34,7 @@ from bcapp.db.past import (
     is_reading,
     keep_past,
     live_rules,
+    past_end,
     past_page,
     past_since,
     restart_tryout,
@@ -53,6 +55,7 @@ OVERLAP = timedelta(minutes=10)  # a change may show up in the list later than i
 PAST_NEEDS = replace(ALL, transactions=False)  # no field reads transactions
 DAY = timedelta(days=1)
 PAGE = 1000  # stored records examined in one go
+PAGES_AHEAD = 2  # fetched while one is examined, each over a connection of its own
 TRY_SECONDS = 2.0  # of one slice of a try
 FRESH = timedelta(seconds=20)  # so long a try waits for what changed since the last reading
 WAIT = timedelta(seconds=1)
@@ -339,8 +342,8 @@ async def try_rule(work: Work) -> Outcome:
         ledgers = partial(stored_ledgers, work.services, store_hash, rule.definition)
     trying = try_pages(db, store_hash, kind, rule, live, tryout.tally, cursor, since, reading, ledgers)
     async with aclosing(trying) as pages:
-        async for count, at in pages:
-            cursor, ended = at, count < PAGE
+        async for _, at, is_last in pages:
+            cursor, ended = at, is_last
             if time.monotonic() >= until:
                 break
     now = work.services.clock.now()
@@ -378,25 +381,29 @@ async def try_pages(
     since: datetime,
     reading: Reading,
     ledgers: Ledgers | None = None,
-) -> AsyncGenerator[tuple[int, Cursor], None]:
-    """Examine what is stored page by page, the next being fetched meanwhile; yield (records examined, where it ended).
+) -> AsyncGenerator[tuple[int, Cursor, bool], None]:
+    """Examine what is stored page by page, the next ones being fetched meanwhile.
 
-    The last page is shorter than PAGE. ledgers: reads what the customers of a page have signed, where that counts.
+    Yield (records examined, where the page ended, whether it was the last). ledgers: reads what the customers of a
+    page have signed, where that counts.
     """
     unread = left_out(kind, [rule.definition, *(r.definition for r in live)])
-
     trial = Trial(kind, rule, live, reading)
-
-    def fetch(after: Cursor) -> asyncio.Task[Page]:
-        return asyncio.create_task(past_page(db, store_hash, kind.name, after, since, PAGE, unread))
-
-    fetching = fetch(after)
+    fetching: deque[tuple[asyncio.Task[Page], Cursor, bool]] = deque()
+    ended = False
     try:
         while True:
-            page = await fetching
-            more = page.count == PAGE
-            if more:
-                fetching = fetch(page.end)
+            while not ended and len(fetching) < PAGES_AHEAD:
+                count, end = await past_end(db, store_hash, kind.name, after, since, PAGE)
+                ended = count < PAGE
+                page_of = past_page(db, store_hash, kind.name, after, end, since, unread)
+                fetching.append((asyncio.create_task(page_of), end, ended))
+                after = end
+            if not fetching:
+                return
+            task, end, is_last = fetching[0]
+            page = await task
+            fetching.popleft()
             # Off the event loop: a slice of a large store must not delay what holds an order.
             if ledgers is None:
                 await asyncio.to_thread(_examine, trial, tally, page)
@@ -404,9 +411,8 @@ async def try_pages(
                 records = await asyncio.to_thread(page.records)
                 signed = await ledgers(records)
                 await asyncio.to_thread(trial.examine, tally, records, signed)
-            yield page.count, page.end
-            if not more:
-                return
+            yield page.count, end, is_last
     finally:
-        fetching.cancel()
-        await asyncio.wait([fetching])
+        for task, _, _ in fetching:
+            task.cancel()
+        await asyncio.gather(*(task for task, _, _ in fetching), return_exceptions=True)

@@ -69,21 +69,30 @@ DELETE FROM past_records WHERE store_hash = :store_hash AND kind = :kind AND id 
 SELECT id, label, created_at, modified_at, read_at, complete, facts, customer, has_email, amount, currency
   FROM past_records WHERE store_hash = :store_hash AND kind = :kind AND id = :id;
 
+-- past_end --
+-- Where a page ends, read from the index alone: pages are fetched beside each other, and none waits for the one before.
+WITH page AS (
+    SELECT customer, created_at, id FROM past_records
+     WHERE store_hash = :store_hash AND kind = :kind
+       AND (customer, created_at, id) > (:customer, CAST(:created_at AS timestamptz), :id)
+       AND created_at >= :since
+     ORDER BY customer, created_at, id LIMIT :most)
+SELECT customer, created_at, id, (SELECT count(*) FROM page) AS count FROM page
+ ORDER BY customer DESC, created_at DESC, id DESC LIMIT 1;
+
 -- past_page --
 -- Customer by customer, so that repeats are counted without a list of customers.
 -- One text for the whole page, read off the event loop: a value for each column of each record takes three times as
--- long. The key of the last record stands beside it, so that the next page is fetched while this one is read.
+-- long.
 -- Of the facts come only the keys that are read; of the parts that hold objects (thinned), these without some names.
 WITH page AS MATERIALIZED (
     SELECT id, label, created_at, customer, has_email, amount, currency, facts - CAST(:without AS text[]) AS facts
       FROM past_records
      WHERE store_hash = :store_hash AND kind = :kind
        AND (customer, created_at, id) > (:customer, CAST(:created_at AS timestamptz), :id)
-       AND created_at >= :since
-     ORDER BY customer, created_at, id LIMIT :most)
+       AND (customer, created_at, id) <= (:last_customer, CAST(:last_created_at AS timestamptz), :last_id)
+       AND created_at >= :since)
 SELECT count(*) AS count,
-       (SELECT json_build_array(customer, created_at, id) FROM page
-         ORDER BY customer DESC, created_at DESC, id DESC LIMIT 1) AS last,
        CAST(json_agg(json_build_array(id, label, created_at, customer, has_email, CAST(amount AS text), currency,
                                       facts - CAST(:thinned AS text[]),
             (SELECT json_object_agg(part, CASE jsonb_typeof(facts -> part)

@@ -22,7 +22,7 @@ from bcapp.core.model import Money, RecordKey
 from bcapp.core.rules import RuleDefinition, RuleTrace, glance
 from bcapp.core.tryout import PastRecord, Tally, add, draft, examine, pass_by
 from bcapp.db.decisions import fetch_monitored, keep_decision
-from bcapp.db.past import Cursor, fetch_tryout, keep_past, past_page, past_since, save_tryout
+from bcapp.db.past import Cursor, fetch_tryout, keep_past, past_end, past_page, past_since, save_tryout
 from bcapp.db.readings import fetch_reading
 from bcapp.db.rules import fetch_rule
 from bcapp.db.stores import fetch_store
@@ -58,16 +58,19 @@ async def count(house: House, number: int) -> None:
     assert store is not None
     reading = await fetch_reading(house.db, store, house.clock.now())
     since = past_since("order", house.clock.now())
-    page = await past_page(house.db, house.store, "order", Cursor(), since, 1000)
+    _, end = await past_end(house.db, house.store, "order", Cursor(), since, 1000)
+    page = await past_page(house.db, house.store, "order", Cursor(), end, since)
     examine(tryout.tally, ORDER, draft(tryout.definition), (), page.records(), reading)
     await save_tryout(
-        house.db, house.store, tryout, state="counted", cursor=page.end, total=page.count, whole=True,
+        house.db, house.store, tryout, state="counted", cursor=end, total=page.count, whole=True,
         now=house.clock.now(),
     )  # fmt: skip
 
 
-async def test_reading_only_what_rules_read_counts_the_same(house: House) -> None:
-    # Every field once, over records of all shapes: what SQL leaves out and what is remembered changes no count.
+async def test_reading_only_what_rules_read_counts_the_same(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Every field once, over records of all shapes: what SQL leaves out, what is remembered and where pages are cut
+    # changes no count.
+    monkeypatch.setattr("bcapp.jobs.past.PAGE", 3)
     chance = random.Random(5)
     reading = Reading(house.clock.now(), storefront_channels=frozenset({1, 2}))
     records = []
