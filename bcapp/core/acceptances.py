@@ -259,6 +259,25 @@ def cover(once: SignOnce, agreement_id: int, ledger: Ledger, now: datetime, zone
     return RenewalDue(f"{text[:-1]}; {why}", best.recorded_at, best.id, why=why[:1].upper() + why[1:], ends_at=ends)
 
 
+def standing(ledger: Ledger, now: datetime) -> frozenset[int]:
+    """Return the agreements whose signature counts for the ledger's bearer, at the moment that cover() judges by.
+
+    Of the account, its company and its address; a signature for one storefront counts there, one for a single order
+    nowhere else. Who is exempt has not signed.
+    """
+    bearer = ledger.bearer
+    at = bearer.created_at.replace(microsecond=999_999)
+    parties = {p for p in (bearer.customer, bearer.company, bearer.email) if p is not None}
+    found = set()
+    for a in ledger.acceptances:
+        versions = ledger.versions.get(a.agreement_id, ())
+        needed = max((v.number for v in versions if v.material and v.binds_from <= at), default=0)
+        here = a.scope in ("customer", "company") or (a.scope == "channel" and a.scope_id == str(bearer.channel_id))
+        if here and a.party in parties and a.valid_from <= now and _stands(a, at) and a.version >= needed:
+            found.add(a.agreement_id)
+    return frozenset(found)
+
+
 def _exemption(agreement_id: int, parties: Sequence[Party], ledger: Ledger, at: datetime) -> Exemption | None:
     found = [
         e

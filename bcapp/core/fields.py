@@ -72,6 +72,8 @@ class Field:
     between: tuple[int, int] | None = None
 
 
+ACCEPTED = "accepted"  # the field of what a record's party has signed before: ours to know, looked up where a rule asks
+
 # The parts of facts that cost a call of their own, and what is said of one that was left out.
 UNREAD: dict[str, str] = {
     "catalog": "the products were not read",

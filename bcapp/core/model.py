@@ -121,6 +121,7 @@ class OrderFacts:
     metafields: tuple[tuple[str, str], ...] = ()  # "namespace.key", value
     customer_metafields: tuple[tuple[str, str], ...] = ()
     shipped_at: datetime | None = None  # None: not shipped, or the store tells no day
+    accepted: frozenset[str] | None = None  # numbers of agreements that its customer has signed; None: not looked up
     placed_by_staff: bool = False  # in the buyer's name; BigCommerce does not tell who it was
     unread: frozenset[str] = frozenset()
     # What it was made from, "" where the store tells none. It is looked at once, and read by no rule.

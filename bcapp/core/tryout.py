@@ -11,9 +11,9 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from bcapp.core.acceptances import Bearer, Ledger, NotCovered, cover, ends_at
+from bcapp.core.acceptances import Bearer, Ledger, NotCovered, cover, ends_at, standing
 from bcapp.core.decisions import COMPARED, is_close
-from bcapp.core.fields import Reading
+from bcapp.core.fields import ACCEPTED, Reading
 from bcapp.core.kinds.kind import Kind
 from bcapp.core.model import Money
 from bcapp.core.rules import Glance, Glancer, RuleDefinition, RuleInForce
@@ -42,7 +42,7 @@ class PastRecord(NamedTuple):
     has_email: bool
     amount: str | None
     currency: str
-    facts: Mapping[str, Any]
+    facts: dict[str, Any]
 
 
 @dataclass
@@ -121,13 +121,18 @@ class Trial:
         others = [replace(r, mode="monitor") for r in live[:MOST_OVERLAPS] if r.id != rule.id]
         self._kind, self._reading, self._definition = kind, reading, rule.definition
         self._rule = Glancer(kind, rule, reading, stored=True)
+        named = (c.field for r in (rule, *others) for group in r.definition.groups for c in group)
+        self._asks_about = ACCEPTED in named
         self._others = [(str(r.id), Glancer(kind, r, reading, stored=True)) for r in others]
 
     def examine(self, tally: Tally, records: Iterable[PastRecord], ledgers: Mapping[str, Ledger] = NO_LEDGERS) -> None:
         """Count some records more. ledgers: what their customers have signed, by PastRecord.customer."""
         signs_once = self._definition.customer and self._definition.sign_once.scope
+        asks_about = self._asks_about
         view, glance, reading = self._kind.view, self._rule.glance, self._reading
         for record in records:
+            if asks_about:
+                record.facts["accepted"] = self._accepted(record, ledgers.get(record.customer))
             try:
                 facts = view(record.facts)
                 seen = glance(facts)
@@ -147,6 +152,16 @@ class Trial:
                 for key, other in self._others:
                     if _asks(other, facts):
                         tally.overlaps[key] = tally.overlaps.get(key, 0) + 1
+
+    def _accepted(self, record: PastRecord, ledger: Ledger | None) -> list[str] | None:
+        """Return which agreements the record's customer had signed; what is stored of it has aged."""
+        if not record.customer:
+            return None
+        if ledger is None:
+            return []
+        at = datetime.fromisoformat(record.at) if self._kind.name == "order" else self._reading.now
+        bearer = replace(ledger.bearer, channel_id=int(record.facts.get("channel_id") or 0), created_at=at)
+        return sorted(map(str, standing(replace(ledger, bearer=bearer), self._reading.now)))
 
     def _count_cover(self, tally: Tally, record: PastRecord, facts: Any, ledger: Ledger | None) -> None:
         """Count what would not be asked because its customer has signed, or would have by then."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from bcapp.core.actions import ActionKind
 from bcapp.core.calendars import Calendar
+from bcapp.core.fields import ACCEPTED
 from bcapp.core.model import RecordKey
 from bcapp.core.rules import RuleDefinition, dump_definition, parse_definition
 from bcapp.db import Database, audit
@@ -267,6 +268,8 @@ class Choices:
         """Return the names by number that the store has for the values of a field; empty where none are known."""
         if field_name == "channel":
             return {str(c["id"]): str(c["name"]) for c in self.channels}
+        if field_name == ACCEPTED:
+            return {str(a["id"]): str(a["name"]) for a in self.agreements}
         return self.store_names.get(field_name, {})
 
     @property

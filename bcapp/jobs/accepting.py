@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from bcapp.core.acceptances import Bearer, Counts, Cover, Ledger, Party, PartyKind, cover, ends_at
-from bcapp.core.fields import Reading
+from bcapp.core.acceptances import Bearer, Counts, Cover, Ledger, Party, PartyKind, cover, ends_at, standing
+from bcapp.core.fields import ACCEPTED, Reading
 from bcapp.core.formats import zone_for
 from bcapp.core.kinds.company import CompanyFacts
 from bcapp.core.kinds.customer import CustomerFacts
@@ -39,6 +39,34 @@ def sign_once_agreements(rules: Sequence[RuleInForce]) -> list[int]:
             if r.definition.customer and (r.definition.sign_once.scope or r.workflow == customer_terms.SLUG)
         }
     )
+
+
+def agreements_asked_about(rules: Iterable[RuleDefinition]) -> list[int]:
+    """Return the agreements that conditions of these rules name: whether they were signed before."""
+    named = (c for rule in rules for group in rule.groups for c in group if c.field == ACCEPTED)
+    return sorted({int(value) for c in named for value in c.values if value.strip().isdecimal()})
+
+
+async def with_accepted(
+    services: Services, store: Store, facts: Any, rules: Iterable[RuleDefinition], vendors: Vendors | None = None
+) -> Any:
+    """Return facts that say which of the agreements that rules ask about their party has signed.
+
+    Where no rule asks, they come back as they are. vendors: whom to ask for the account; None: by what is stored here.
+    """
+    db, now = services.db, services.clock.now()
+    asked = agreements_asked_about(rules)
+    if not asked:
+        return facts
+    if vendors is None:
+        bearer = await stored_bearer(services, store.hash, facts)
+    else:
+        bearer = await bearer_of(db, services.secrets, vendors, store, facts, (), now, by_company=True)
+    parties = [p for p in (bearer.customer, bearer.company, bearer.email) if p is not None] if bearer else []
+    if bearer is None or not parties:
+        return facts
+    signed = await fetch_signed(db, store.hash, parties, asked)
+    return replace(facts, accepted=frozenset(map(str, standing(replace(signed, bearer=bearer), now))))
 
 
 async def data_key(db: Database, secrets: Secrets, store_hash: str) -> DataKey:
@@ -148,9 +176,9 @@ async def _stored_accounts(db: Database, store_hash: str, ids: Sequence[str]) ->
 
 
 async def stored_ledgers(
-    services: Services, store_hash: str, definition: RuleDefinition, records: Sequence[PastRecord]
+    services: Services, store_hash: str, agreements: Sequence[int], records: Sequence[PastRecord]
 ) -> dict[str, Ledger]:
-    """Return what the customers of stored records have signed of a rule's agreement, by PastRecord.customer.
+    """Return what the customers of stored records have signed of these agreements, by PastRecord.customer.
 
     Whoever has signed nothing and is not exempt is left out.
     """
@@ -170,7 +198,7 @@ async def stored_ledgers(
         for party in (bearer.customer, bearer.company, bearer.email):
             if party is not None:
                 of_party.setdefault(party, []).append(customer)
-    found = await fetch_signed(db, store_hash, list(of_party), [definition.agreement_id])
+    found = await fetch_signed(db, store_hash, list(of_party), agreements)
     ledgers: dict[str, Ledger] = {}
     for acceptance in found.acceptances:
         for customer in of_party[acceptance.party]:

@@ -23,6 +23,7 @@ from bcapp.core.rules import RuleInForce, decide_rule, parse_definition
 from bcapp.db.readings import fetch_reading
 from bcapp.db.store_names import fetch_names
 from bcapp.errors import B2BRefused
+from bcapp.jobs.accepting import with_accepted
 from bcapp.jobs.look import reads_for
 from bcapp.jobs.outcome import Outcome, Work, skipped
 from bcapp.jobs.pacing import pause
@@ -165,7 +166,10 @@ async def _count_listed(
     now_read, left = cursor["left"][:SLICE], cursor["left"][SLICE:]
     for number in now_read:
         facts = await READERS[kind.name](Ask(work.services, work.vendors, store, str(number), needs, days))
-        if isinstance(facts, Gone) or decide_rule(kind, rule, facts, of).decision != "would_ask":
+        if isinstance(facts, Gone):
+            continue
+        facts = await with_accepted(work.services, store, facts, [rule.definition])
+        if decide_rule(kind, rule, facts, of).decision != "would_ask":
             continue
         if rule.workflow == account_approval.SLUG and account_approval.comes_in_with(rule, facts):
             continue
@@ -198,6 +202,7 @@ async def _count_orders(
                 continue
             if rule.workflow == warranty.SLUG and not warranty.covers(rule.definition, facts):
                 continue
+            facts = await with_accepted(work.services, work.store, facts, [rule.definition])
             if decide_rule(kind, rule, facts, of).decision == "would_ask":
                 _add(groups, str(status), "", str(order_id), facts.total)
         if read < ORDERS:

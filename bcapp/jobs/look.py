@@ -43,7 +43,7 @@ from bcapp.db.steps import read_in_time
 from bcapp.db.stores import Store, fetch_store
 from bcapp.db.warranties import registrations_of
 from bcapp.errors import AppError, BigCommerceError, CircuitOpen, CredentialsRefused, RemoteError, Stale, TokenRefused
-from bcapp.jobs.accepting import bearer_of, counts_by_company, sign_once_agreements
+from bcapp.jobs.accepting import bearer_of, counts_by_company, sign_once_agreements, with_accepted
 from bcapp.jobs.apply import READ_AGAIN, Writer
 from bcapp.jobs.asking import ask_person
 from bcapp.jobs.cases import look_at_refunds
@@ -271,6 +271,8 @@ async def _look_at_record(
         bearer = await bearer_of(
             db, services.secrets, vendors, store, facts, agreements, services.clock.now(), by_company=by_company
         )
+    if not isinstance(facts, Gone):
+        facts = await with_accepted(services, store, facts, (r.definition for r in (*every_rule, *terms)), vendors)
     quote, ask_again = None, None
     if isinstance(facts, OrderFacts):
         try:

@@ -42,7 +42,7 @@ from bcapp.db.past import (
     save_tryout,
 )
 from bcapp.db.readings import fetch_reading
-from bcapp.jobs.accepting import stored_ledgers
+from bcapp.jobs.accepting import agreements_asked_about, stored_ledgers
 from bcapp.jobs.outcome import Outcome, Work, skipped
 from bcapp.jobs.pacing import pause
 from bcapp.services import Services
@@ -338,8 +338,11 @@ async def try_rule(work: Work) -> Outcome:
     rule = draft(tryout.definition, tryout.name, tryout.rule_id, tryout.rule_version)
     cursor, until, ended = tryout.cursor, time.monotonic() + TRY_SECONDS, False
     ledgers: Ledgers | None = None
+    signed = set(agreements_asked_about([rule.definition, *(r.definition for r in live)]))
     if rule.definition.customer and rule.definition.sign_once.scope:
-        ledgers = partial(stored_ledgers, work.services, store_hash, rule.definition)
+        signed.add(rule.definition.agreement_id)
+    if signed:
+        ledgers = partial(stored_ledgers, work.services, store_hash, sorted(signed))
     trying = try_pages(db, store_hash, kind, rule, live, tryout.tally, cursor, since, reading, ledgers)
     async with aclosing(trying) as pages:
         async for _, at, is_last in pages:

@@ -65,7 +65,7 @@ PLACES = st.sampled_from(["GB Somerset", "DE", "gb somerset", "US California"])
 CODES = st.sampled_from(["0", "1", "2", "3", "9", "23", "24"])
 VALUES: dict[str, st.SearchStrategy[str]] = {
     "shipping_region": PLACES, "billing_region": PLACES, "region": PLACES,
-    "category": CODES, "channel": CODES, "customer_group": CODES,
+    "category": CODES, "accepted": CODES, "channel": CODES, "customer_group": CODES,
     "hour": st.sampled_from(["0", "1", "2", "3", "1.5", "10", "16.67", "23"]),
     "payment_method": st.sampled_from(["Credit Card", "credit card", "Bank Deposit"]),
     "email_domain": st.sampled_from(["buyer.test", "BUYER.TEST", "shop.test"]),
@@ -102,6 +102,7 @@ ADDRESSES = st.sampled_from([BUYER, replace(BUYER, country="DE", state=""), repl
 FIELDS = st.sampled_from([("regulated", "yes"), ("Regulated", "no"), ("VAT", "yes"), ("tier", "ok"), ("other", "")])
 META = st.lists(st.sampled_from([("erp.state", "ok"), ("crm.tier", "yes"), ("x.y", "no")]), max_size=2).map(tuple)
 PARTS = ["catalog", "group", "history", "coupons", "metafields", "customer_metafields", "attributes"]
+SIGNED = st.none() | st.frozensets(CODES, max_size=2)
 UNREAD = st.frozensets(st.sampled_from(PARTS), max_size=2)
 TIMES = st.sampled_from([NOW - timedelta(minutes=1), NOW - timedelta(days=2, hours=8), NOW - timedelta(days=40)])
 AGES = st.sampled_from([timedelta(hours=1), timedelta(days=1), timedelta(days=29), timedelta(days=400)])
@@ -139,6 +140,7 @@ def orders(draw: st.DrawFn) -> OrderFacts:
         metafields=draw(META),
         customer_metafields=draw(META),
         history=draw(histories(at)),
+        accepted=draw(SIGNED),
         unread=draw(UNREAD),
     )
 
@@ -154,7 +156,7 @@ def customers(draw: st.DrawFn) -> CustomerFacts:
         addresses=tuple(draw(st.lists(ADDRESSES, max_size=2))), tax_exempt=draw(st.sampled_from(["", "A"])),
         accepts_marketing=draw(st.booleans()), form_fields=tuple(draw(st.lists(FIELDS, max_size=2))),
         attributes=tuple(draw(st.lists(FIELDS, max_size=2))), metafields=draw(META), history=draw(histories(at)),
-        unread=draw(UNREAD),
+        accepted=draw(SIGNED), unread=draw(UNREAD),
     )  # fmt: skip
 
 
@@ -307,6 +309,7 @@ def _of_order(o: OrderFacts, name: str, argument: str, reading: Reading) -> Any:
         "company": lambda: o.billing.company,
         "customer_group": lambda: {str(o.customer_group_id)},
         "guest": lambda: not o.customer_id,
+        "accepted": lambda: UNKNOWN if o.accepted is None else set(o.accepted),
         "metafield": lambda: _under(o.metafields, argument),
         "customer_metafield": lambda: _under(o.customer_metafields, argument),
     }[name]()
@@ -327,6 +330,7 @@ def _of_customer(c: CustomerFacts, name: str, argument: str, reading: Reading) -
         "account_age": lambda: (reading.now - c.created_at) // timedelta(days=1),
         "accepts_marketing": lambda: c.accepts_marketing,
         "tax_exempt": lambda: c.tax_exempt != "",
+        "accepted": lambda: UNKNOWN if c.accepted is None else set(c.accepted),
         "form_field": lambda: _under(c.form_fields, argument),
         "attribute": lambda: _under(c.attributes, argument),
         "metafield": lambda: _under(c.metafields, argument),

@@ -29,6 +29,7 @@ from bcapp.core.acceptances import (
     ends_at,
     last_day,
     plan_wave,
+    standing,
 )
 from bcapp.core.rules import SignOnce
 
@@ -148,6 +149,35 @@ TABLE: dict[str, tuple[Any, str]] = {
 def test_cover(name: str) -> None:
     verdict, says = TABLE[name]
     assert (verdict.why if isinstance(verdict, NotCovered) else verdict.sentence) == says
+
+
+SHOP = replace(BEARER, company=ACME, email=GUEST)
+STANDS: dict[str, tuple[bool, Acceptance]] = {
+    "of the account": (True, accepted()),
+    "of its company": (True, accepted(party=ACME, scope="company")),
+    "of its address, as a guest": (True, accepted(party=GUEST)),
+    "of somebody else": (False, accepted(party=BO)),
+    "for this storefront": (True, accepted(scope="channel", scope_id="1")),
+    "for another storefront": (False, accepted(scope="channel", scope_id="2")),
+    "for one order": (False, accepted(scope="order", scope_id="101")),
+    "older than what has to be signed anew": (False, accepted(agreement_id=5)),
+    "of the version that counts": (True, accepted(agreement_id=5, version=2)),
+    "ended": (False, accepted(valid_until=NOW - timedelta(days=1))),
+    "ends later": (True, accepted(valid_until=NOW + timedelta(days=1))),
+    "revoked before the order": (False, accepted(revoked_at=NOW - timedelta(days=1))),
+    "revoked after the order": (True, accepted(revoked_at=NOW)),
+    "from tomorrow": (False, accepted(valid_from=NOW + timedelta(days=1))),
+    "after the order": (True, accepted(valid_from=NOW)),
+}
+
+
+@pytest.mark.parametrize("name", STANDS)
+def test_which_agreements_were_signed_before(name: str) -> None:
+    stands, acceptance = STANDS[name]
+    versions = {4: (V1,), 5: (V1, later(2))}
+    exempt = (Exemption(1, ANN, 9, MARCH, NEW_YEAR, "it is a family firm"),)  # who is exempt has signed nothing
+    ledger = Ledger(SHOP, (acceptance,), exempt, versions)
+    assert standing(ledger, NOW) == ({acceptance.agreement_id} if stands else set())
 
 
 def test_what_is_covered_still_is_told_from_what_is_renewed() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bcapp.core.acceptances import Party, PartyKind
+from bcapp.core.conditions import Condition
 from bcapp.core.rules import SignOnce
 from bcapp.db import chunks
 from bcapp.db.acceptances import add_import, affected, apply_import, exempt, revoke, start_campaign
@@ -67,7 +68,7 @@ async def signed_once(world: World, **place: Any) -> Any:
     return order
 
 
-async def covered(world: World, order: Any, says: str) -> None:
+async def covered(world: World, order: Any, says: str, rule: int | None = None) -> None:
     """The order goes on by itself: nothing asked, nothing held."""
 
     async def named() -> Any:
@@ -80,8 +81,9 @@ async def covered(world: World, order: Any, says: str) -> None:
     assert await world.hold(order.id) is None
     assert [w for w in world.writes(order.id) if "status_id" in w] == []
     trace = await world.raw("SELECT trace FROM records WHERE id = $1", str(order.id))
-    assert trace[0]["trace"][0]["decision"] in ("covered", "exempt")
-    assert trace[0]["trace"][0]["sentence"] == rows[0]["sentence"]
+    said = trace[0]["trace"][0] if rule is None else next(t for t in trace[0]["trace"] if t["rule_id"] == rule)
+    assert said["decision"] in ("covered", "exempt")
+    assert said["sentence"] == rows[0]["sentence"]
 
 
 def state_of(world: World, order: Any) -> dict[str, str]:
@@ -111,6 +113,29 @@ async def test_the_second_order_is_covered_until_the_text_changes_in_what_matter
     await world.order_is(third.id, 11)
     await world.quiet()
     assert [r["agreement_version"] for r in await ledger(world)] == [1, 3]
+    assert world.sandbox.spec_errors == []
+
+
+async def test_a_rule_asks_only_who_has_not_signed_before(world: World) -> None:
+    """One rule takes the signature, another leaves alone whoever has given it, and says so."""
+    everyone = await world.rule(sign_once=SignOnce("customer"))
+    unsigned = ((Condition("accepted", "has_none_of", (str(world.agreement_id),)),),)
+    cleo = (world.people["cleo@northfield.test"],)
+    await world.rule("Newcomers", customer=False, internal=True, agreement_id=0, groups=unsigned, approvers=cleo)
+    guest = {"customer_id": 0, "email": "gil@guests.test"}
+    first = world.place(**guest)
+    await world.request_is(first.id, "sent", index=1)
+    for request in await world.requests(first.id):
+        await world.sign(request)
+    await world.order_is(first.id, 11)
+    await world.quiet()
+    second = world.place(**guest)
+    await covered(world, second, "Covered by the acceptance of ", rule=everyone)
+    trace = (await world.raw("SELECT trace FROM records WHERE id = $1", str(second.id)))[0]["trace"]
+    said = next(t for t in trace if t["rule_name"] == "Newcomers")
+    assert said["decision"] == "no_match", said
+    other = world.place(customer_id=0, email="hal@guests.test")
+    await world.request_is(other.id, "sent", index=1)
     assert world.sandbox.spec_errors == []
 
 

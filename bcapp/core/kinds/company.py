@@ -8,9 +8,9 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from bcapp.core.fields import Field, FieldType, Reading, Unknown
+from bcapp.core.fields import ACCEPTED, Field, FieldType, Reading, Unknown
 from bcapp.core.kinds.kind import Brief, Kind, OutOfScope
-from bcapp.core.kinds.order import countries, named_values, regions
+from bcapp.core.kinds.order import accepted, countries, named_values, regions
 from bcapp.core.merge import NOWHERE, MergeField, Source, address_text
 from bcapp.core.model import Address
 from bcapp.core.sheets import Sheet, SheetTable
@@ -57,6 +57,7 @@ class CompanyFacts:
     extra_fields: tuple[tuple[str, str], ...] = ()
     users: tuple[CompanyUser, ...] = ()
     parent_status: int | None = None  # of the company above it; None: there is none, or it was not read
+    accepted: frozenset[str] | None = None  # as OrderFacts.accepted
     currency: str = ""  # the store's default, in which amounts without one stand
     unread: frozenset[str] = frozenset()
 
@@ -119,6 +120,8 @@ FIELDS: dict[str, Field] = {
               lambda c, a, r: bool(c.parent_id)),
         Field("channel", FieldType.CHOICE, "Channel", "Where its users may sign in, by channel number.", "1", _channels,
               needs=_USERS, numbered=True),
+        Field(ACCEPTED, FieldType.LIST, "Signed before", "Agreements that were signed for this company and that count "
+              "now. By agreement number.", "3", accepted, numbered=True),
         Field("buyers", FieldType.NUMBER, "Number of users", "Who may act for the company.", "3",
               lambda c, a, r: Decimal(len(c.users)), needs=_USERS),
         Field("applied", FieldType.DATE, "Applied on", "The day in the store’s time zone.", "2026-11-23", _created),

@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any
 
 from bcapp.core.conditions import METAFIELD
-from bcapp.core.fields import Field, FieldType, Reading, Unknown
+from bcapp.core.fields import ACCEPTED, Field, FieldType, Reading, Unknown
 from bcapp.core.kinds.kind import Brief, Kind, OutOfScope
-from bcapp.core.kinds.order import countries, named_values, orders_so_far, paid_total, regions
+from bcapp.core.kinds.order import accepted, countries, named_values, orders_so_far, paid_total, regions
 from bcapp.core.merge import NOWHERE, MergeField, Source, address_text
 from bcapp.core.model import Address, History
 from bcapp.core.sheets import Sheet, SheetTable
@@ -42,6 +42,7 @@ class CustomerFacts:
     attributes: tuple[tuple[str, str], ...] = ()
     metafields: tuple[tuple[str, str], ...] = ()
     history: History | None = None
+    accepted: frozenset[str] | None = None  # as OrderFacts.accepted
     unread: frozenset[str] = frozenset()
     # Free text of the staff, and read by no rule.
     notes: str = field(default="", metadata={"stored": False})
@@ -90,6 +91,8 @@ FIELDS: dict[str, Field] = {
         Field("paid_total", FieldType.MONEY, "Paid so far", "What this customer paid and did not get back.",
               "5000.00 USD", lambda c, a, r: paid_total(c.history), needs=_HISTORY,
               reads="history.paid_before history.since"),
+        Field(ACCEPTED, FieldType.LIST, "Signed before", "Agreements that this customer or its company has signed, as "
+              "they count now. By agreement number.", "3", accepted, numbered=True, reads="accepted"),
         Field("accepts_marketing", FieldType.FLAG, "Accepts marketing e-mails",
               "Agreed to review and abandoned-cart e-mails.", "", lambda c, a, r: c.accepts_marketing,
               reads="accepts_marketing"),

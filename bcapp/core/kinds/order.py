@@ -12,7 +12,7 @@ from typing import Any
 from bcapp.core import formats
 from bcapp.core.authorisations import authorised_at
 from bcapp.core.conditions import METAFIELD
-from bcapp.core.fields import Field, FieldType, Reading, Unknown
+from bcapp.core.fields import ACCEPTED, Field, FieldType, Reading, Unknown
 from bcapp.core.kinds.kind import Brief, Kind, OutOfScope
 from bcapp.core.merge import NOWHERE, MergeField, Source, address_text
 from bcapp.core.model import Address, History, Money, OrderFacts
@@ -64,6 +64,13 @@ def orders_so_far(history: History | None) -> Decimal | Unknown:
 
 def _looked_back(since: datetime) -> str:
     return f"earlier orders are known back to {since.day} {since:%B %Y} only"
+
+
+def accepted(facts: Any, _argument: str, _: Reading) -> frozenset[str] | Unknown:
+    """Return the numbers of the agreements that the record's party has signed."""
+    if facts.accepted is None:
+        return Unknown("nobody is known who could have signed before")
+    return facts.accepted  # type: ignore[no-any-return]
 
 
 def _shipped_to(facts: OrderFacts) -> tuple[Address, ...]:
@@ -196,6 +203,8 @@ FIELDS: dict[str, Field] = {
         Field("sum_in_days", _MONEY, "Sum of recent days", "This customer's orders together.",
               "1000.00 USD", _sum_in_days, argument="Days", needs=_HISTORY,
               reads="created_at total history.recent history.since"),
+        Field(ACCEPTED, _LIST, "Signed before", "Agreements that this customer or its company has signed, as they "
+              "count for this order. By agreement number.", "3", accepted, numbered=True, reads="accepted"),
         Field("metafield", _LIST, "Order metafield", "What another app keeps on the order.", "erp.credit_state = ok",
               lambda o, a, r: named_values(o.metafields, a), argument=METAFIELD, needs=frozenset({"metafields"}),
               reads="metafields"),

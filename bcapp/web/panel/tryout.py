@@ -28,7 +28,7 @@ from bcapp.db import past, rules
 from bcapp.db.decisions import Monitored, fetch_monitored
 from bcapp.db.readings import fetch_reading
 from bcapp.db.rules import Rule
-from bcapp.jobs.accepting import stored_covers
+from bcapp.jobs.accepting import stored_covers, with_accepted
 from bcapp.web.forms import read_form
 from bcapp.web.panel import Visit, panel
 from bcapp.web.panel.kinds import one, record_path
@@ -402,6 +402,8 @@ async def what_if(request: Request, visit: Visit) -> Response:
         if facts is not None:
             reading = await fetch_reading(db, visit.store, visit.now)
             judging = await _judging(visit, kind, number, tried)
+            asked = [rule.definition for _, rule in judging]
+            facts = await with_accepted(visit.services, visit.store, facts, asked)
             modes = {rule.id: mode for mode, rule in judging}
             said_all = [decide_rule(kind, rule, facts, reading) for _, rule in judging]
             asking = [rule for (_, rule), t in zip(judging, said_all, strict=True) if t.decision in ("asks", WOULD_ASK)]

@@ -19,7 +19,7 @@ from bcapp.core.fields import OPERATORS, FieldType, Reading
 from bcapp.core.kinds.customer import CUSTOMER, CustomerFacts
 from bcapp.core.kinds.order import ORDER
 from bcapp.core.model import Money, RecordKey
-from bcapp.core.rules import RuleDefinition, RuleTrace, glance
+from bcapp.core.rules import RuleDefinition, RuleTrace, dump_definition, glance
 from bcapp.core.tryout import PastRecord, Tally, add, draft, examine, pass_by
 from bcapp.db.decisions import fetch_monitored, keep_decision
 from bcapp.db.past import Cursor, fetch_tryout, keep_past, past_end, past_page, past_since, save_tryout
@@ -298,7 +298,7 @@ async def test_what_was_signed_before_covers_in_what_if_and_try(house: House) ->
     store = await fetch_store(house.db, house.store)
     assert store is not None
     reading, tally = await fetch_reading(house.db, store, house.clock.now()), Tally()
-    ledgers = partial(stored_ledgers, house.services, house.store, rule.definition)
+    ledgers = partial(stored_ledgers, house.services, house.store, [rule.definition.agreement_id])
     since = past_since("order", house.clock.now())
     tried = try_pages(
         house.db, house.store, ORDER, draft(rule.definition), [], tally, Cursor(), since, reading, ledgers
@@ -306,6 +306,16 @@ async def test_what_was_signed_before_covers_in_what_if_and_try(house: House) ->
     async for _ in tried:
         pass
     assert (tally.asked, tally.covered_already, tally.covered_by_first) == (5, 3, 1)
+    # A rule that asks whether it was signed before knows it too: 80 and 81 are of somebody who has signed nothing.
+    asks = replace(rule.definition, groups=((Condition("accepted", "has_none_of", (str(agreement),)),),))
+    ledgers = partial(stored_ledgers, house.services, house.store, [agreement])
+    tally = Tally()
+    async for _ in try_pages(house.db, house.store, ORDER, draft(asks), [], tally, Cursor(), since, reading, ledgers):
+        pass
+    assert (tally.looked, tally.asked, tally.unjudged) == (5, 2, 0)
+    await house.run("UPDATE rule_versions SET definition = $1", dump_definition(asks))
+    assert "it would ask" in (await owner.get("what-if?number=80")).text
+    assert "it would ask" not in (await owner.get("what-if?number=77")).text
 
 
 async def test_what_was_read_in_part_never_replaces_what_was_read_whole(house: House) -> None:
