@@ -138,6 +138,7 @@ OPTIONS: tuple[Option, ...] = (
         OptionType.FLAG,
         "Wait for the papers",
         "A signed account waits until what was asked for is accepted. Without it the papers may follow later.",
+        beside=("ask_licence", "ask_certificate"),
     ),
     Option(
         "subsidiaries",

@@ -31,7 +31,8 @@ class Option:
     most that a number can be. changes_store: switching it on lets the rule change what already exists, so the editor
     shows how much before it is saved. needs: the costly parts of the facts that it reads when it is set (Field.needs).
     is_read: tells of a text whether all of it can be read; like: how to write it, for who wrote it otherwise. kinds: of
-    the records for which it does something, none for all of the workflow's.
+    the records for which it does something, none for all of the workflow's. beside: it does nothing unless one of these
+    is chosen as well.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Option:
     is_read: Callable[[str], bool] | None = None
     like: str = ""
     kinds: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
 
 class Options:
@@ -75,12 +77,16 @@ class Options:
 def option_problems(options: Sequence[Option], chosen: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """Yield ("options.name", sentence) for every setting that cannot be."""
     known = {o.name: o for o in options}
+    values = dict(chosen)
     for name, value in chosen:
         option = known.get(name)
         if option is None:
             yield f"options.{name}", f"This workflow has no setting “{name[:40]}”."
         elif problem := _problem(option, value):
             yield f"options.{name}", problem
+        elif value and option.beside and not any(values.get(other) for other in option.beside):
+            others = " or ".join(f"“{known[other].label}”" for other in option.beside)
+            yield f"options.{name}", f"“{option.label}” does nothing alone: choose {others} too."
 
 
 def _problem(option: Option, value: str) -> str:

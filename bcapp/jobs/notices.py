@@ -9,7 +9,7 @@ from bcapp.core.actions import ActionKind
 from bcapp.core.model import RecordKey, SignatureRequest, Signer
 from bcapp.core.notices import NoticeKind, concerned
 from bcapp.db.actions import queue_action
-from bcapp.db.requests import fetch_request
+from bcapp.db.requests import fetch_request, requests_of
 from bcapp.services import Services
 
 
@@ -31,11 +31,22 @@ async def notify_answer(
 async def notify_paper(
     services: Services, store_hash: str, kind: NoticeKind, request_id: int, paper_id: int, now: datetime
 ) -> None:
-    """Have who sent a paper from a request's page told about it. Call inside the transaction of what happened."""
-    request = await fetch_request(services.db, store_hash, request_id)
-    if request is not None:
-        told = concerned(kind, request)
-        await _queue(services, store_hash, f"{kind}:{paper_id}", request.id, request.record, told, now)
+    """Have who sent a paper from a request's page told about it. Call inside the transaction of what happened.
+
+    They are led to the newest round of that request which reached somebody: the page of a replaced one takes nothing.
+    """
+    sent_from = await fetch_request(services.db, store_hash, request_id)
+    if sent_from is None:
+        return
+    rounds = [
+        r
+        for r in await requests_of(services.db, store_hash, sent_from.record)
+        if (r.workflow, r.purpose, r.simulated) == (sent_from.workflow, sent_from.purpose, sent_from.simulated)
+    ]
+    for request in reversed(rounds):
+        if told := concerned(kind, request):
+            await _queue(services, store_hash, f"{kind}:{paper_id}", request.id, request.record, told, now)
+            return
 
 
 async def _queue(

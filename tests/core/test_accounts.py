@@ -54,6 +54,14 @@ def test_a_setting_is_saved_when_all_of_it_can_be_read(name: str, text: str, goo
     assert (not list(option_problems(OPTIONS, ((name, text),)))) is good
 
 
+def test_waiting_for_papers_needs_a_paper_that_is_asked_for() -> None:
+    waits = ("wait_papers", "yes")
+    ((where, said),) = option_problems(OPTIONS, (waits,))
+    assert where == "options.wait_papers"
+    assert "“Ask for a business licence” or “Ask for a tax or resale certificate”" in said
+    assert not list(option_problems(OPTIONS, (("ask_certificate", "yes"), waits)))
+
+
 @pytest.mark.parametrize(
     ("text", "tiers"),
     [

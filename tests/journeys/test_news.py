@@ -246,9 +246,16 @@ async def test_who_sent_a_paper_is_told_that_it_does_not_count_and_that_it_ends(
     ends = s.clock.now().date() + timedelta(days=20)
     of = {"expires_on": ends, "by": 2, "now": s.clock.now()}
     assert await accept_of_applicant(world.db, world.store_hash, record, sent[1], **of)
+    await accounts.command("ask_again", record, "ask_again", request_id=asked["id"])
+    await world.until(lambda: has_rounds(world, company.id, 2), said="another round")
+    newest = await accounts.sent(company.id, "customer")
+    await world.quiet()
     for _ in range(2):
         await tell_ending(s)
         await world.quiet()
+    told = await world.raw("SELECT request_id, kind FROM notices WHERE kind LIKE 'paper_%' ORDER BY kind DESC")
+    # The page of a replaced round takes nothing.
+    assert [r["request_id"] for r in told] == [asked["id"], newest["id"]], told
     mails = [m for m in world.sandbox.signature.inbox.find("lena@huber.example", "app") if "Business licence" in m.text]
     assert len(mails) == 2
     assert all(re.search(r"/sign/\S+", m.text) for m in mails)

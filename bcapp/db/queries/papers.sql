@@ -30,8 +30,9 @@ SELECT DISTINCT p.store_hash, p.record_kind, p.record_id
 SELECT p.store_hash, p.id, p.request_id
   FROM papers p JOIN stores s ON s.store_hash = p.store_hash AND s.state = 'active'
  WHERE p.state = 'accepted' AND p.expires_on BETWEEN :today AND :soon AND p.request_id IS NOT NULL
-   AND NOT EXISTS (SELECT FROM notices n WHERE n.store_hash = p.store_hash AND n.request_id = p.request_id
-                   AND n.kind = 'paper_ends:' || CAST(p.id AS text))
+   AND NOT EXISTS (SELECT FROM requests q JOIN notices n ON n.store_hash = q.store_hash AND n.request_id = q.id
+                    WHERE q.store_hash = p.store_hash AND q.record_kind = p.record_kind AND q.record_id = p.record_id
+                      AND n.kind = 'paper_ends:' || CAST(p.id AS text))
  ORDER BY p.expires_on, p.id LIMIT :most;
 
 -- add_handed_in --
