@@ -46,10 +46,10 @@ class Part:
 PARTS = (
     Part("check", "format, lint, types", 120),
     Part("unit", "unit", 60),
-    Part("database", "database and crashes", 240, processes=4),
-    Part("journeys", "journeys", 180, processes=4, share="worksteal"),  # every journey has a world of its own
-    Part("browser", "browser", 240, {"chromium": "chromium"}, share="load"),  # most of it is one module
-    Part("fuzz", "fuzz and spec", 120, {"node": "nodejs", "npm": "npm"}),
+    Part("database", "database and crashes", 240, processes=6),
+    Part("journeys", "journeys", 180, processes=6, share="worksteal"),  # every journey has a world of its own
+    Part("browser", "browser", 240, {"chromium": "chromium"}, processes=3, share="load"),  # most of it is one module
+    Part("fuzz", "fuzz and spec", 120, {"node": "nodejs", "npm": "npm"}, processes=3),
 )
 CHECKS = (
     ("ruff format", ["ruff", "format", "--check", "--quiet", "."]),
