@@ -325,6 +325,12 @@ def best(registrations: Iterable[Registration], today: date) -> tuple[Registrati
     )
 
 
+def still_runs(registration: Registration, today: date) -> bool:
+    """Return whether a registration may cover on a day from now on: one that was renewed does until its own end."""
+    may_run = registration.state in (State.ACTIVE, State.RENEWED)
+    return may_run and (registration.ends is None or registration.ends >= today)
+
+
 @dataclass(frozen=True)
 class Left:
     """What a refund leaves of a registration. quantity 0: nothing, it ends."""
@@ -343,12 +349,12 @@ class Unclear:
     of: int
 
 
-def left_by_refunds(registrations: Iterable[Registration], facts: OrderFacts) -> Iterator[Left | Unclear]:
+def left_by_refunds(registrations: Iterable[Registration], facts: OrderFacts, today: date) -> Iterator[Left | Unclear]:
     """Yield what changes because lines of the order were refunded, in part or whole, or taken out of it."""
     items = {i.id: i for i in facts.items}
     running: dict[tuple[int, int, int], list[Registration]] = {}
     for r in registrations:
-        if r.state is State.ACTIVE:
+        if still_runs(r, today):
             running.setdefault((r.rule_id, r.request_id, r.item_id), []).append(r)
     for (_, _, item_id), rows in running.items():
         item = items.get(item_id)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from bcapp.core.actions import ActionKind
@@ -30,6 +30,7 @@ from bcapp.core.warranties import (
     covered_items,
     is_done,
     left_by_refunds,
+    still_runs,
     terms_of,
 )
 from bcapp.workflows.asking import CANNOT_ASK, Subject, ask_for_signatures, end_all
@@ -122,7 +123,7 @@ def decide(situation: Situation) -> Plan:
         return Plan((*end_all(s, ""), *papers))
     if facts.status_id in ENDED:
         why = "The order was refunded." if facts.status_id == REFUNDED else "The order was cancelled."
-        ended = tuple(LeaveRegistration(r.id, 0, why) for r in s.registrations if r.state is State.ACTIVE)
+        ended = tuple(LeaveRegistration(r.id, 0, why) for r in s.registrations if still_runs(r, _today(s)))
         return Plan((*end_all(s, ""), *ended, SettleTasks((UNCLEAR,)), *papers), _traces(s, facts))
     ready, left_alone = _ready(s, facts)
     subject = Lines(
@@ -149,6 +150,10 @@ def _gently(intent: Intent) -> Intent:
             return replace(intent, text=f"{intent.text} Or register a form on paper under Warranties.", alarm=False)
         case _:
             return intent
+
+
+def _today(s: Situation) -> date:
+    return s.now.astimezone(s.reading.zone).date()
 
 
 def covers(definition: RuleDefinition, facts: OrderFacts) -> bool:
@@ -255,7 +260,7 @@ def _lost(request: SignatureRequest) -> str:
 def _refunds(s: Situation, facts: OrderFacts) -> Iterator[Intent]:
     """Yield what ends because lines were refunded; which of several numbered pieces came back, a person says."""
     unclear = False
-    for found in left_by_refunds(s.registrations, facts):
+    for found in left_by_refunds(s.registrations, facts, _today(s)):
         if isinstance(found, Unclear):
             unclear = True
             text = (

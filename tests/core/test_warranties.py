@@ -190,16 +190,26 @@ def test_the_registration_that_covers_is_the_one_that_answers(places: list[int])
 def test_a_refund_ends_what_came_back(refunded: int, serials: str, left: list[Any]) -> None:
     facts = order(items=(item(1, quantity=3, quantity_refunded=refunded), item(2, quantity_refunded=2)))
     rows = [registration(id=n, piece=n, serial=serials) for n in (1, 2, 3)]
-    assert list(left_by_refunds(rows, facts)) == left
+    assert list(left_by_refunds(rows, facts, TODAY)) == left
+
+
+def test_a_refund_ends_the_term_that_still_runs_and_the_one_behind_it() -> None:
+    """A term that is over keeps its own end."""
+    over = registration(id=1, request_id=5, ends=TODAY - timedelta(days=1))
+    running = registration(id=2, request_id=6, ends=TODAY, state=State.RENEWED)
+    behind = registration(id=3, request_id=7, starts=TODAY + timedelta(days=1))
+    facts = order(items=(item(1, quantity=1, quantity_refunded=1),))
+    found = list(left_by_refunds([over, running, behind], facts, TODAY))
+    assert found == [Left(2, 0, "The item was refunded."), Left(3, 0, "The item was refunded.")]
 
 
 def test_a_line_without_pieces_loses_what_was_refunded_once() -> None:
     whole = registration(piece=0, quantity=500)
     facts = order(items=(item(1, quantity=500, quantity_refunded=20),))
-    (left,) = left_by_refunds([whole], facts)
+    (left,) = left_by_refunds([whole], facts, TODAY)
     assert left == Left(1, 480, "20 of 500 pieces refunded.")
-    assert list(left_by_refunds([replace(whole, quantity=480)], facts)) == []
-    assert next(iter(left_by_refunds([replace(whole, item_id=9)], facts))) == Left(
+    assert list(left_by_refunds([replace(whole, quantity=480)], facts, TODAY)) == []
+    assert next(iter(left_by_refunds([replace(whole, item_id=9)], facts, TODAY))) == Left(
         1, 0, "The item was taken out of the order."
     )
 

@@ -37,7 +37,7 @@ UPDATE registrations SET quantity = CASE WHEN CAST(:quantity AS integer) = 0 THE
        state = CASE WHEN CAST(:quantity AS integer) = 0 THEN 'ended' ELSE state END,
        state_why = CASE WHEN CAST(:quantity AS integer) = 0 THEN CAST(:why AS text) ELSE state_why END,
        ended_on = CASE WHEN CAST(:quantity AS integer) = 0 THEN CAST(:today AS date) ELSE ended_on END
- WHERE store_hash = :store_hash AND id = :id AND state = 'active'
+ WHERE store_hash = :store_hash AND id = :id AND state IN ('active', 'renewed')
 RETURNING id;
 
 -- set_serial --

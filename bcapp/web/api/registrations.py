@@ -174,7 +174,7 @@ async def end_registration(call: Call) -> RegistrationOut:
     asked: EndIn = call.body
     row, why = await _row(call), asked.why.strip()
     said = why if why.endswith((".", "!", "?")) else f"{why}."
-    if row["state"] == State.ACTIVE:
+    if row["state"] in (State.ACTIVE, State.RENEWED):
         await end_by_hand(call.services.db, call.store.hash, row, said, call.bearer.actor, _today(call), call.now)
     return _shape(await _row(call), _today(call))
 

@@ -225,7 +225,7 @@ END = Step(
 async def end_registration(request: Request, visit: Visit) -> Response:
     row = await _fetch(request, visit)
     back = frame(request).url(f"registrations/{row['id']}")
-    if row["state"] != "active":
+    if row["state"] not in ("active", "renewed"):
         return go(request, back, toast="It had ended before.", toast_kind="info")
     why, error, status = "", "", 200
     if request.method == "POST":
