@@ -65,6 +65,9 @@ WORDS: dict[str, dict[str, str]] = {
         "closed_case": "Request {case} is settled: the money was sent to you.",
         "refused_title": "Not approved",
         "refused": "Request {case} was not approved. {store} tells you why.",
+        "withdrawn_title": "Closed",
+        "withdrawn": "Request {case} was closed without a refund: "
+        "the order has changed since, or {store} took it back. Ask {store} if you still need something.",
         "mail": "{store}: your link for order {order}",
         "mail_text": "Here is the form with which you return or cancel something of order {order}. It is good for "
         "one day:\n{link}\n\nIf you did not ask for it, leave this mail unanswered: nothing happens.",
@@ -125,6 +128,10 @@ WORDS: dict[str, dict[str, str]] = {
         "closed_case": "Anfrage {case} ist erledigt: Das Geld wurde Ihnen geschickt.",
         "refused_title": "Nicht genehmigt",
         "refused": "Anfrage {case} wurde nicht genehmigt. {store} sagt Ihnen den Grund.",
+        "withdrawn_title": "Geschlossen",
+        "withdrawn": "Anfrage {case} wurde ohne Erstattung geschlossen: "
+        "Die Bestellung hat sich seither geändert, oder {store} hat sie zurückgezogen. "
+        "Fragen Sie {store}, wenn Sie noch etwas brauchen.",
         "mail": "{store}: Ihr Link zur Bestellung {order}",
         "mail_text": "Hier ist das Formular, mit dem Sie etwas aus Bestellung {order} zurückgeben oder stornieren. Es "
         "gilt einen Tag:\n{link}\n\nWenn Sie es nicht angefordert haben, lassen Sie diese Mail unbeantwortet: Es "
@@ -186,6 +193,10 @@ WORDS: dict[str, dict[str, str]] = {
         "closed_case": "La demande {case} est réglée : l’argent vous a été envoyé.",
         "refused_title": "Non acceptée",
         "refused": "La demande {case} n’a pas été acceptée. {store} vous dira pourquoi.",
+        "withdrawn_title": "Close",
+        "withdrawn": "La demande {case} a été close sans remboursement : "
+        "la commande a changé depuis, ou {store} l’a retirée. "
+        "Adressez-vous à {store} si vous avez encore besoin de quelque chose.",
         "mail": "{store} : votre lien pour la commande {order}",
         "mail_text": "Voici le formulaire pour retourner ou annuler quelque chose de la commande {order}. Il est "
         "valable un jour :\n{link}\n\nSi vous ne l’avez pas demandé, ignorez ce message : rien ne se passe.",
@@ -244,6 +255,9 @@ WORDS: dict[str, dict[str, str]] = {
         "closed_case": "La solicitud {case} está resuelta: el dinero se le envió.",
         "refused_title": "No aprobada",
         "refused": "La solicitud {case} no fue aprobada. {store} le dirá por qué.",
+        "withdrawn_title": "Cerrada",
+        "withdrawn": "La solicitud {case} se cerró sin reembolso: "
+        "el pedido ha cambiado desde entonces, o {store} la retiró. Pregunte a {store} si aún necesita algo.",
         "mail": "{store}: su enlace del pedido {order}",
         "mail_text": "Este es el formulario para devolver o cancelar algo del pedido {order}. Vale un "
         "día:\n{link}\n\nSi no lo pidió, no responda a este correo: no ocurre nada.",
@@ -304,6 +318,10 @@ WORDS: dict[str, dict[str, str]] = {
         "closed_case": "Verzoek {case} is afgehandeld: het geld is naar u gestuurd.",
         "refused_title": "Niet goedgekeurd",
         "refused": "Verzoek {case} is niet goedgekeurd. {store} vertelt u waarom.",
+        "withdrawn_title": "Gesloten",
+        "withdrawn": "Verzoek {case} is zonder terugbetaling gesloten: "
+        "de bestelling is sindsdien gewijzigd, of {store} heeft het ingetrokken. "
+        "Vraag {store} als u nog iets nodig hebt.",
         "mail": "{store}: uw link voor bestelling {order}",
         "mail_text": "Hier is het formulier waarmee u iets van bestelling {order} retourneert of annuleert. Het geldt "
         "één dag:\n{link}\n\nNiet aangevraagd? Laat deze mail dan onbeantwoord: er gebeurt niets.",
@@ -362,6 +380,9 @@ WORDS: dict[str, dict[str, str]] = {
         "closed_case": "La richiesta {case} è conclusa: il denaro Le è stato inviato.",
         "refused_title": "Non approvata",
         "refused": "La richiesta {case} non è stata approvata. {store} Le dirà perché.",
+        "withdrawn_title": "Chiusa",
+        "withdrawn": "La richiesta {case} è stata chiusa senza rimborso: "
+        "l’ordine è cambiato nel frattempo, o {store} l’ha ritirata. Chieda a {store} se Le serve ancora qualcosa.",
         "mail": "{store}: il Suo link per l’ordine {order}",
         "mail_text": "Ecco il modulo per restituire o annullare qualcosa dell’ordine {order}. Vale un "
         "giorno:\n{link}\n\nSe non lo ha chiesto, ignori questo messaggio: non succede nulla.",

@@ -13,6 +13,7 @@ from bcapp.core.cases import CaseKind, CaseState
 GOOD_FOR = timedelta(days=1)
 # Links that are mailed at most, so that nobody's inbox is filled by a stranger: an hour's.
 PER_ADDRESS, PER_ORDER, PER_STORE = 3, 5, 1000
+PER_SENDER = 60  # questions from one internet address, so that one stranger cannot use up those of the store
 MOST_FILES = 3
 NOTE_CHARACTERS = 1000
 
@@ -69,5 +70,5 @@ TOLD: dict[CaseState, tuple[str, str, str]] = {
     CaseState.BY_HAND: ("approved", "success", "check_circle"),
     CaseState.CLOSED: ("closed_case", "success", "check_circle"),
     CaseState.REFUSED: ("refused", "warning", "info"),
-    CaseState.WITHDRAWN: ("refused", "warning", "info"),
+    CaseState.WITHDRAWN: ("withdrawn", "info", "info"),
 }

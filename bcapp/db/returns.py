@@ -8,7 +8,7 @@ from typing import Any
 
 from bcapp.core.actions import ActionKind
 from bcapp.core.model import RecordKey
-from bcapp.core.returns import GOOD_FOR, PER_ADDRESS, PER_ORDER, PER_STORE, Offered
+from bcapp.core.returns import GOOD_FOR, PER_ADDRESS, PER_ORDER, PER_SENDER, PER_STORE, Offered
 from bcapp.db import Database
 from bcapp.db.actions import queue_action
 
@@ -17,20 +17,30 @@ KEEP, KEEP_WITH_CASE = timedelta(days=2), timedelta(days=90)
 
 
 async def ask_for_form(
-    db: Database, store_hash: str, order_id: int, addresses: Sequence[bytes], language: str, now: datetime
+    db: Database,
+    store_hash: str,
+    order_id: int,
+    addresses: Sequence[bytes],
+    language: str,
+    now: datetime,
+    senders: Sequence[bytes] = (),
 ) -> bool:
     """Have the worker find out whose order it is, and mail the link to its buyer; False when asked too often.
 
-    addresses: digests of the typed address, the one to keep first.
+    addresses: digests of the typed address, the one to keep first. senders: likewise of the internet address that it
+    came from, none where that is not known.
     """
     of = {"store_hash": store_hash, "order_id": order_id}
     async with db.transaction():
         await db.fetch_val("lock_return_asks", {"store_hash": store_hash})
-        asked = await db.fetch_one("count_return_asks", {**of, "addresses": list(addresses), "since": now - HOUR})
+        counted = {"addresses": list(addresses), "senders": list(senders), "since": now - HOUR}
+        asked = await db.fetch_one("count_return_asks", {**of, **counted})
         assert asked is not None
-        if asked["address"] >= PER_ADDRESS or asked["order"] >= PER_ORDER or asked["store"] >= PER_STORE:
+        limits = {"address": PER_ADDRESS, "sender": PER_SENDER, "order": PER_ORDER, "store": PER_STORE}
+        if any(asked[name] >= most for name, most in limits.items()):
             return False
-        number = await db.fetch_val("add_return_ask", {**of, "address": addresses[0], "language": language, "now": now})
+        kept = {"address": addresses[0], "sender": senders[0] if senders else None, "language": language, "now": now}
+        number = await db.fetch_val("add_return_ask", {**of, **kept})
         record = RecordKey("order", str(order_id))
         await queue_action(db, store_hash, ActionKind.SEND_MAIL, record, now, payload={"return_ask": int(number)})
     return True

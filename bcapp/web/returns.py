@@ -6,6 +6,7 @@ Whoever asks for a link is told the same whether there is such an order or not; 
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,6 +42,7 @@ from bcapp.web.inputs import Blank
 from bcapp.web.refusals import Refusal, not_found
 from bcapp.web.render import Frame, render
 
+SENDER = "returns sender"  # purpose of the digest of an internet address
 File = tuple[bytes, str]  # content, media type
 
 
@@ -104,6 +106,21 @@ def _language(request: Request) -> str:
     return language_of(request.headers.get("accept-language", "en").split(",")[0].split(";")[0].strip())
 
 
+def _came_from(request: Request) -> str:
+    """Return the internet address that a request came from, "" where only the proxy's in between is known.
+
+    One of a private network may stand for all shoppers: behind a proxy that is not trusted to tell (docs/operating.md).
+    An IPv6 network counts as one sender: whoever has it has all of its addresses.
+    """
+    try:
+        address = ipaddress.ip_address(request.client.host if request.client else "")
+    except ValueError:
+        return ""
+    if not address.is_global:
+        return ""
+    return str(address if address.version == 4 else ipaddress.ip_network((address, 64), strict=False))
+
+
 def _text(form: FormData, name: str) -> str:
     value = form.get(name)
     return value.replace("\r\n", "\n").replace("\x00", "").strip() if isinstance(value, str) else ""
@@ -134,7 +151,9 @@ async def ask(request: Request) -> Response:
             return _show(request, store, language, "start", 422, errors=errors, typed=typed)
         addresses = services.secrets.digests(PURPOSE, f"{store.hash}:{typed['email']}")
         # Asked too often is told like everything else: what is counted is nobody's business.
-        await ask_for_form(services.db, store.hash, int(typed["order"]), addresses, language, services.clock.now())
+        senders = services.secrets.digests(SENDER, f"{store.hash}:{came}") if (came := _came_from(request)) else ()
+        now = services.clock.now()
+        await ask_for_form(services.db, store.hash, int(typed["order"]), addresses, language, now, senders)
         return _show(request, store, language, "asked", order=typed["order"])
     except Refusal as refusal:
         return refusal.page(request)

@@ -39,7 +39,7 @@ class Server(uvicorn.Server):
 
 
 def make_server(app: Starlette, host: str, port: int) -> Server:
-    """Return a server that logs nothing by itself (the access log is ours) and trusts a proxy's scheme only."""
+    """Return a server that logs nothing by itself (the access log is ours); a trusted proxy tells scheme and client."""
     return Server(
         uvicorn.Config(
             app,

@@ -12,6 +12,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from bcapp.core.returns import PER_SENDER
 from tests.documents.samples import pdf_of
 from tests.fixtures.cases import case_is, case_rule, request_of
 from tests.fixtures.world import TLS, World, make_sandbox, open_world, set_up
@@ -102,3 +103,29 @@ async def test_a_shopper_asks_for_money_back_and_gets_it_when_it_is_approved(wor
         assert (await shopper.get("/returns/nosuchstore")).status_code == 404
     assert len(await world.raw("SELECT id FROM cases")) == 1
     assert BUYER not in str(await world.raw("SELECT * FROM return_asks"))
+
+
+async def test_one_stranger_does_not_use_up_the_questions_of_the_store(world: World) -> None:
+    """Senders are told apart where the proxy tells them; nothing readable of them is kept."""
+
+    async def asked() -> int:
+        return int((await world.raw("SELECT count(*) AS n FROM return_asks"))[0]["n"])
+
+    start = f"/returns/{world.store_hash}"
+    async with httpx.AsyncClient(verify=TLS, base_url=world.services.settings.app_url) as shopper:
+
+        async def ask(number: int, sender: str) -> None:
+            data = {"order": str(99_000 + number), "email": f"nobody{number}@guest.example"}
+            answer = await shopper.post(start, data=data, headers={"X-Forwarded-For": sender} if sender else {})
+            assert answer.status_code == 200
+
+        for number in range(PER_SENDER + 5):
+            await ask(number, f"2a00:1450:4001::{number + 1:x}")
+        assert await asked() == PER_SENDER
+        await ask(900, "9.9.9.9")
+        for number in (901, 902):
+            await ask(number, "")  # of this very machine: a proxy may speak for everybody
+        assert await asked() == PER_SENDER + 3
+    kept = await world.raw("SELECT DISTINCT sender FROM return_asks")
+    assert sorted(len(row["sender"] or b"") for row in kept) == [0, 32, 32]
+    assert world.sandbox.spec_errors == []

@@ -5,15 +5,16 @@
 SELECT pg_advisory_xact_lock(706183, hashtext(:store_hash));
 
 -- count_return_asks --
--- Since then, of the address, of the order where a link was mailed, and of the store: what a stranger typed about an
+-- Since then, of the address, of the sender, of the order where a link was mailed, and of the store: what a stranger typed about an
 -- order takes nothing from its buyer.
 SELECT count(*) FILTER (WHERE address = ANY(:addresses)) AS address,
+       count(*) FILTER (WHERE sender = ANY(:senders)) AS sender,
        count(*) FILTER (WHERE order_id = :order_id AND digest IS NOT NULL) AS order, count(*) AS store
   FROM return_asks WHERE store_hash = :store_hash AND asked_at > :since;
 
 -- add_return_ask --
-INSERT INTO return_asks (store_hash, order_id, address, language, asked_at)
-VALUES (:store_hash, :order_id, :address, :language, :now) RETURNING id;
+INSERT INTO return_asks (store_hash, order_id, address, sender, language, asked_at)
+VALUES (:store_hash, :order_id, :address, :sender, :language, :now) RETURNING id;
 
 -- fetch_return_ask --
 SELECT * FROM return_asks WHERE store_hash = :store_hash AND id = :id;

@@ -1185,6 +1185,7 @@ CREATE TABLE return_asks (                                  -- shoppers who aske
     id         bigint GENERATED ALWAYS AS IDENTITY,
     order_id   bigint NOT NULL,                             -- as typed: there may be no such order
     address    bytea NOT NULL,                              -- keyed digest of the typed address, which is kept nowhere
+    sender     bytea,                                       -- keyed digest of the internet address; NULL: not known
     language   text NOT NULL,
     asked_at   timestamptz NOT NULL,
     digest     bytea,                                       -- SHA-256 of the mailed token; NULL: the order is not theirs
