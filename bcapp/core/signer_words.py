@@ -150,6 +150,9 @@ WORDS: dict[str, dict[str, str]] = {
         "mail_conflict_text": "What was signed for {what} differs from what was asked, so a person at {store} "
         "looks at it and "
         "comes back to you. You need do nothing now.",
+        "mail_code": "Your code from {store}",
+        "mail_code_text": "Thank you for signing. Your code is {code}\n\n"
+        "It can be used once, at the checkout of {store}.",
         "mail_answer": "{store} answered your question",
         "mail_answer_text": "{store} answered what you asked about {what}:",
         "mail_answer_sign": "To sign, open the mail that the signature service sent to you.",
@@ -271,6 +274,9 @@ WORDS: dict[str, dict[str, str]] = {
         "mail_conflict_text": "Was für {what} unterschrieben wurde, weicht von der Anfrage ab. Jemand bei "
         "{store} sieht es sich "
         "an und meldet sich. Sie müssen jetzt nichts tun.",
+        "mail_code": "Ihr Code von {store}",
+        "mail_code_text": "Vielen Dank für Ihre Unterschrift. Ihr Code ist {code}\n\n"
+        "Er gilt einmal, an der Kasse von {store}.",
         "mail_answer": "{store} hat Ihre Frage beantwortet",
         "mail_answer_text": "{store} antwortet auf Ihre Frage zu {what}:",
         "mail_answer_sign": "Zum Unterschreiben öffnen Sie die E-Mail des Signaturdienstes.",
@@ -390,6 +396,9 @@ WORDS: dict[str, dict[str, str]] = {
         "mail_conflict_text": "Ce qui a été signé pour {what} diffère de la demande. Une personne chez {store} "
         "l’examine et "
         "reviendra vers vous. Vous n’avez rien à faire.",
+        "mail_code": "Votre code de {store}",
+        "mail_code_text": "Merci d’avoir signé. Votre code est {code}\n\n"
+        "Il est valable une fois, au paiement chez {store}.",
         "mail_answer": "{store} a répondu à votre question",
         "mail_answer_text": "{store} répond à votre question sur {what} :",
         "mail_answer_sign": "Pour signer, ouvrez l’e-mail du service de signature.",
@@ -508,6 +517,8 @@ WORDS: dict[str, dict[str, str]] = {
         "mail_conflict_text": "Lo firmado para {what} difiere de lo pedido. Una persona de {store} lo revisa y "
         "se pondrá en "
         "contacto. No tiene que hacer nada ahora.",
+        "mail_code": "Su código de {store}",
+        "mail_code_text": "Gracias por firmar. Su código es {code}\n\nVale una vez, al pagar en {store}.",
         "mail_answer": "{store} ha respondido a su pregunta",
         "mail_answer_text": "{store} responde a su pregunta sobre {what}:",
         "mail_answer_sign": "Para firmar, abra el correo del servicio de firma.",
@@ -627,6 +638,9 @@ WORDS: dict[str, dict[str, str]] = {
         "mail_conflict_text": "Wat voor {what} getekend is, wijkt af van wat gevraagd was. Iemand bij {store} "
         "bekijkt het en "
         "komt bij u terug. U hoeft nu niets te doen.",
+        "mail_code": "Uw code van {store}",
+        "mail_code_text": "Bedankt voor het ondertekenen. Uw code is {code}\n\n"
+        "De code geldt één keer, bij het afrekenen bij {store}.",
         "mail_answer": "{store} heeft uw vraag beantwoord",
         "mail_answer_text": "{store} antwoordt op uw vraag over {what}:",
         "mail_answer_sign": "Om te tekenen opent u de e-mail van de ondertekendienst.",
@@ -745,6 +759,8 @@ WORDS: dict[str, dict[str, str]] = {
         "mail_conflict_text": "Quanto firmato per {what} differisce da quanto chiesto. Una persona di {store} lo "
         "esamina e La "
         "ricontatterà. Ora non deve fare nulla.",
+        "mail_code": "Il Suo codice di {store}",
+        "mail_code_text": "Grazie per la firma. Il Suo codice è {code}\n\nVale una volta sola, alla cassa di {store}.",
         "mail_answer": "{store} ha risposto alla Sua domanda",
         "mail_answer_text": "{store} risponde alla Sua domanda su {what}:",
         "mail_answer_sign": "Per firmare, apra l’e-mail del servizio di firma.",

@@ -27,6 +27,7 @@ from bcapp.core.kinds.promotion import LONG_AGO, PROMOTION, PromotionFacts
 from bcapp.core.kinds.quote import ENDED, ORDERED, QUOTE
 from bcapp.core.model import Gone, Hold, OrderFacts, RecordKey
 from bcapp.core.offers import DISABLED, ENABLED, QuoteCover, StartPassed, exposure, opening, order_differs
+from bcapp.core.signer_words import say
 from bcapp.core.snapshot import fingerprint
 from bcapp.core.states import HoldEvent, HoldState, SignerRole
 from bcapp.core.stores import is_b2b_scope
@@ -278,12 +279,12 @@ async def mail_code(work: Work) -> Outcome:
     if signer is None:
         return skipped("Nobody signed it.", told, look=False)
     url = work.services.settings.smtp_url
-    code = await _code(work, request.id)
+    given = {"store": work.store.name, "code": await _code(work, request.id)}
     try:
         await Mailer.from_url(url.get_secret_value() if url else None).send(
             signer.email,
-            f"Your code from {work.store.name}",
-            f"Thank you for signing. Your code is {code}\n\nIt can be used once, at the checkout of our store.\n",
+            say(request.language, "mail_code", **given),
+            say(request.language, "mail_code_text", **given) + "\n",
             message_id=f"code-{work.store.hash}-{request.id}",
             at=work.services.clock.now(),
         )

@@ -24,6 +24,7 @@ from bcapp.db.panel_requests import data_key
 from bcapp.jobs.papers import accept_of_applicant, hand_in, refuse, tell_ending
 from tests.documents.samples import pdf_of
 from tests.fixtures.accounts import Accounts
+from tests.fixtures.offers import promote, send_promotion
 from tests.fixtures.world import World, make_sandbox, open_world, set_up
 
 pytestmark = pytest.mark.journey
@@ -261,3 +262,19 @@ async def test_who_sent_a_paper_is_told_that_it_does_not_count_and_that_it_ends(
     assert all(re.search(r"/sign/\S+", m.text) for m in mails)
     assert sum("The stamp cannot be read." in m.text for m in mails) == 1
     assert sum(format_date(ends, locale="en") in m.text for m in mails) == 1
+
+
+async def test_the_code_of_who_signed_is_mailed_to_them_in_their_language(world: World) -> None:
+    number = promote(world, "10", coupon="SHARED", coupon_type="BULK")
+    await send_promotion(world, number, "paula@partner.test")
+    request = await world.request_is(number, "sent")
+    await world.raw("UPDATE requests SET language = 'de' WHERE id = $1", request["id"])
+    await world.sign(request, "paula@partner.test")
+
+    async def mailed() -> Any:
+        return world.sandbox.signature.inbox.find("paula@partner.test", "app")
+
+    (mail,) = await world.until(mailed, said="the code is mailed")
+    (code,) = world.store.promotion_codes[number][1:]
+    assert mail.subject == f"Ihr Code von {world.store.name}"
+    assert f"Ihr Code ist {code['code']}\r\n\r\nEr gilt einmal, an der Kasse von {world.store.name}." in mail.text
