@@ -154,14 +154,14 @@ class Trial:
                         tally.overlaps[key] = tally.overlaps.get(key, 0) + 1
 
     def _accepted(self, record: PastRecord, ledger: Ledger | None) -> list[str] | None:
-        """Return which agreements the record's customer had signed; what is stored of it has aged."""
+        """Return which agreements its customer had signed when an order was placed; what is stored of it has aged."""
         if not record.customer:
             return None
         if ledger is None:
             return []
         at = datetime.fromisoformat(record.at) if self._kind.name == "order" else self._reading.now
         bearer = replace(ledger.bearer, channel_id=int(record.facts.get("channel_id") or 0), created_at=at)
-        return sorted(map(str, standing(replace(ledger, bearer=bearer), self._reading.now)))
+        return sorted(map(str, standing(replace(ledger, bearer=bearer), at)))
 
     def _count_cover(self, tally: Tally, record: PastRecord, facts: Any, ledger: Ledger | None) -> None:
         """Count what would not be asked because its customer has signed, or would have by then."""

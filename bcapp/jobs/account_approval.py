@@ -23,9 +23,12 @@ from bcapp.core.intents import AskPerson, Intent, MoveHold, SettleTasks
 from bcapp.core.kinds.company import APPROVED, PENDING, STATUSES, CompanyFacts
 from bcapp.core.model import Hold, Money, SignatureRequest
 from bcapp.core.options import Options
+from bcapp.core.papers import PaperState
 from bcapp.core.rules import parse_definition
 from bcapp.core.states import HoldEvent, HoldState
 from bcapp.db import chunks
+from bcapp.db.chunks import NotKept
+from bcapp.db.papers import read_paper
 from bcapp.db.requests import fetch_hold, open_actions, requests_of
 from bcapp.errors import B2BRefused, BigCommerceError
 from bcapp.jobs.outcome import Outcome, Work, conflict, skipped
@@ -425,9 +428,17 @@ async def _undo_company(work: Work, found: dict[str, Any], left: dict[str, Any])
 
 
 async def attach_to_company(work: Work) -> Outcome:
-    """Hang the signed agreement on the company. Of its ten files the oldest of ours makes room."""
-    request = await work.request()
-    db, store_hash = work.services.db, work.store.hash
+    """Hang a signed agreement, or an accepted paper, on the company. Of its ten files the oldest of ours makes room."""
+    if work.action.payload.get("paper"):
+        found = await _paper_to_attach(work, int(work.action.payload["paper"]))
+    else:
+        found = await _document_to_attach(work)
+    return found if isinstance(found, Outcome) else await _attach(work, *found)
+
+
+async def _document_to_attach(work: Work) -> tuple[str, bytes, str] | Outcome:
+    """Return name, content and what people call it, or what becomes of the action without it."""
+    request, db, store_hash = await work.request(), work.services.db, work.store.hash
     rows = await db.fetch_all("evidence_of_request", {"store_hash": store_hash, "request_id": request.id})
     sha256 = next((bytes(r["sha256"]) for r in rows if r["part"] == "signed_document"), None)
     if sha256 is None:
@@ -436,13 +447,30 @@ async def attach_to_company(work: Work) -> Outcome:
             return Outcome(again_in=EVIDENCE_WAITS, look=False)
         raise BigCommerceError("the signed document is not kept", retry_after=60)
     content = await chunks.read(db, await work.data_key(), store_hash, sha256)
+    return f"countersign-{request.id}-{sha256.hex()[:8]}.pdf", content, "the signed document"
+
+
+async def _paper_to_attach(work: Work, paper_id: int) -> tuple[str, bytes, str] | Outcome:
+    """Likewise; one that was refused, replaced or erased meanwhile is not attached."""
+    db, store_hash = work.services.db, work.store.hash
+    row = await db.fetch_one("fetch_handed_in", {"store_hash": store_hash, "id": paper_id})
+    if row is None or row["state"] != PaperState.ACCEPTED:
+        return skipped("The paper does not count any more.", look=False)
+    try:
+        content = await read_paper(db, await work.data_key(), store_hash, paper_id, bytes(row["sha256"]))
+    except NotKept as exc:
+        return skipped(f"The paper is not kept: {exc}.", look=False)
+    return f"countersign-paper-{paper_id}-{bytes(row['sha256']).hex()[:8]}.pdf", content, "an accepted paper"
+
+
+async def _attach(work: Work, name: str, content: bytes, what: str) -> Outcome:
+    db, store_hash, request_id = work.services.db, work.store.hash, work.action.request_id
     if len(content) > LARGEST_ATTACHMENT:
-        text = f"{work.named}: the signed document is larger than 10 MB and cannot be attached to the company."
-        return conflict("The file is too large.", AskPerson("not_attached", text, request.id))
+        text = f"{work.named}: {what} is larger than 10 MB and cannot be attached to the company."
+        return conflict("The file is too large.", AskPerson("not_attached", text, request_id))
     client, company = await work.vendors.b2b(store_hash), work.order_id
     if await client.fetch_company(company) is None:
         return skipped(GONE, look=False)
-    name = f"countersign-{request.id}-{sha256.hex()[:8]}.pdf"
     files = await client.attachments(company)
     ids = [str(row.get("id")) for row in files]
     before = (await work.found(files=ids))["files"]
@@ -457,14 +485,14 @@ async def attach_to_company(work: Work) -> Outcome:
         ours = [r["attachment"] for r in await db.fetch_all("files_of_company", of) if r["attachment"] in ids]
         if not ours:
             text = (
-                f"{work.named} has {MOST_ATTACHMENTS} files, none of them ours, so the signed document was not "
-                "attached. Delete a file in BigCommerce, then try it again."
+                f"{work.named} has {MOST_ATTACHMENTS} files, none of them ours, so {what} was not attached. Delete a "
+                "file in BigCommerce, then try it again."
             )
-            return conflict("The company has no room for another file.", AskPerson("not_attached", text, request.id))
+            return conflict("The company has no room for another file.", AskPerson("not_attached", text, request_id))
         await client.detach(company, ours[0])
     attachment = await client.attach(company, name, content)
     return Outcome(
         left_as={"attachment": attachment, "name": name},
-        intents=(SettleTasks(("not_attached",), request.id),),
+        intents=(SettleTasks(("not_attached",), request_id),),
         look=False,
     )

@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from bcapp.core.actions import ActionKind
 from bcapp.core.formats import zone_for
+from bcapp.core.kinds.company import COMPANY
 from bcapp.core.kinds.supplier import SupplierFacts
 from bcapp.core.model import RecordKey
 from bcapp.core.notices import NoticeKind
 from bcapp.core.papers import LABELS, PaperEvent, PaperState
 from bcapp.core.suppliers import SOON_DAYS, Item
 from bcapp.db import Database, audit, papers, suppliers
+from bcapp.db.actions import queue_action
 from bcapp.db.deliveries import say_look
 from bcapp.db.stores import Store
 from bcapp.db.suppliers import supplier_record
@@ -20,6 +23,7 @@ from bcapp.jobs.notices import notify_paper
 from bcapp.secrets import DataKey
 from bcapp.services import Services
 
+PDF = "application/pdf"
 LOOKED_LATELY = timedelta(hours=12)
 MOST_LOOKS = 200
 
@@ -83,8 +87,13 @@ async def accept_of_applicant(
 ) -> bool:
     """Have a waiting paper of a company or a customer count; an approval that waited for it goes on."""
     async with db.transaction():
-        if await _let_count(db, store_hash, record, paper_id, expires_on=expires_on, by=by, now=now) is None:
+        row = await _let_count(db, store_hash, record, paper_id, expires_on=expires_on, by=by, now=now)
+        if row is None:
             return False
+        if record.kind == COMPANY.name and row["media"] == PDF:
+            # B2B Edition takes PDFs only, as far as is known.
+            payload = {"paper": paper_id}
+            await queue_action(db, store_hash, ActionKind.ATTACH_TO_COMPANY, record, now, payload=payload)
         await say_look(db, store_hash, record, now, source="panel")
     return True
 

@@ -106,6 +106,8 @@ async def test_a_signed_company_waits_for_the_papers_that_the_rule_asks_for(worl
     await world.hold_is(company.id, "released")
     await world.quiet()
     assert len(await world.raw("SELECT id FROM actions WHERE kind = 'approve_account'")) == 1
+    names = sorted(f["name"] for f in company.files)  # the signed agreement, and the paper that counts
+    assert [n.startswith("countersign-paper-") for n in names] == [False, True], names
     waiting = "SELECT kind FROM tasks WHERE done_at IS NULL AND record_kind = 'company'"
     assert [r["kind"] for r in await world.raw(waiting)] == ["paper_ending:licence"]
     world.sandbox.clock.advance(timedelta(days=1, hours=12).total_seconds())

@@ -306,13 +306,16 @@ async def test_what_was_signed_before_covers_in_what_if_and_try(house: House) ->
     async for _ in tried:
         pass
     assert (tally.asked, tally.covered_already, tally.covered_by_first) == (5, 3, 1)
-    # A rule that asks whether it was signed before knows it too: 80 and 81 are of somebody who has signed nothing.
+    # A rule that asks whether it was signed before knows it too: 80 and 81 are of somebody who has signed nothing, and
+    # 82 was placed before its customer signed.
+    early = order(id=82, customer_id=7, created_at=signed_at - timedelta(days=1), modified_at=signed_at)
+    await keep_past(house.db, house.store, ORDER, "82", early, house.clock.now(), complete=True)
     asks = replace(rule.definition, groups=((Condition("accepted", "has_none_of", (str(agreement),)),),))
     ledgers = partial(stored_ledgers, house.services, house.store, [agreement])
     tally = Tally()
     async for _ in try_pages(house.db, house.store, ORDER, draft(asks), [], tally, Cursor(), since, reading, ledgers):
         pass
-    assert (tally.looked, tally.asked, tally.unjudged) == (5, 2, 0)
+    assert (tally.looked, tally.asked, tally.unjudged) == (6, 3, 0)
     await house.run("UPDATE rule_versions SET definition = $1", dump_definition(asks))
     assert "it would ask" in (await owner.get("what-if?number=80")).text
     assert "it would ask" not in (await owner.get("what-if?number=77")).text
