@@ -45,6 +45,7 @@ PER_STORE = 20  # actions of one store in flight
 # Jobs of one worker: more of them than a processor and ten database connections can serve only wait for each other,
 # and what was queued first in priority does not end first.
 AT_ONCE = 20
+READS_REST = timedelta(hours=1)  # at most, while what waited for a service that is back goes first
 TURNS = 4  # actions that wait for one signature account which has just come back
 MOST = 500
 MOST_SWEEPS = 100
@@ -154,7 +155,7 @@ class Worker:
     async def _due_requests(self) -> None:
         """Open requests are read again from time to time: callbacks stop after about two hours."""
         now, db = self._services.clock.now(), self._services.db
-        for row in await db.fetch_all("due_requests", {"now": now, "most": 100}):
+        for row in await db.fetch_all("due_requests", {"now": now, "overdue": now - READS_REST, "most": 100}):
             await say_look(
                 db, row["store_hash"], RecordKey("request", str(row["id"])), now, source="sweep", topic="due"
             )

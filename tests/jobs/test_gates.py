@@ -12,7 +12,7 @@ from bcapp.clock import FixedClock
 from bcapp.core.retry import MOST_TRIES, counts, next_try
 from bcapp.db import Database
 from bcapp.errors import BigCommerceError, CircuitOpen, RemoteError, SignatureError
-from bcapp.jobs.dispatch import TURNS, due_values
+from bcapp.jobs.dispatch import READS_REST, TURNS, due_values
 from bcapp.jobs.gates import (
     CLEAN_SECONDS,
     FAILURES_TO_OPEN,
@@ -218,6 +218,32 @@ async def test_turns_go_on_until_nothing_waits(database: Database, clock: FixedC
         await connection.execute("UPDATE actions SET state = 'applied' WHERE record_id = 'put-off'")
     await waits(database, well, "another", now, behind)
     assert not await calls_one_by_one(1)
+
+
+async def test_reads_rest_while_what_waited_goes_first_but_not_for_long(database: Database, clock: FixedClock) -> None:
+    now = clock.now()
+    back, well = await accounts(database, now)
+    for name, account, late in (("rests", back, 1), ("overdue", back, 61), ("well", well, 1)):
+        await waits(database, account, name, now, timedelta())
+        async with database.pool.acquire() as connection:
+            await connection.execute(
+                "UPDATE requests SET read_due_at = $1 WHERE record_id = $2", now - timedelta(minutes=late), name
+            )
+    async with database.pool.acquire() as connection:
+        await connection.execute(
+            "INSERT INTO budgets (store_hash, service, account_id, paced_until)"
+            " VALUES ('abc', 'core_signature', $1, $2)",
+            back, now + PACED_FOR,
+        )  # fmt: skip
+
+    async def read(at: datetime) -> set[str]:
+        rows = await database.fetch_all("due_requests", {"now": at, "overdue": at - READS_REST, "most": 100})
+        async with database.pool.acquire() as connection:
+            names = dict(await connection.fetch("SELECT id, record_id FROM requests"))
+        return {names[row["id"]] for row in rows}
+
+    assert await read(now) == {"overdue", "well"}
+    assert await read(now + PACED_FOR) == {"rests", "overdue", "well"}
 
 
 async def accounts(database: Database, now: datetime) -> list[int]:

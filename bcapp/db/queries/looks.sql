@@ -285,9 +285,14 @@ SELECT * FROM tasks WHERE store_hash = :store_hash AND id = :id;
 
 -- due_requests --
 -- global: the tick asks which requests of any store are to be read again. The read also reminds and expires what is
--- due by then; it is asked for by this one time only, which every read pushes on.
+-- due by then; it is asked for by this one time only, which every read pushes on. Reads of an account that is called by
+-- turns (jobs/gates.py) wait for a while: of thousands that wait for a signature they would take every turn.
 SELECT q.store_hash, q.id FROM requests q JOIN stores s ON s.store_hash = q.store_hash AND s.state = 'active'
  WHERE q.read_due_at <= :now
+   AND (q.read_due_at <= :overdue
+        OR NOT EXISTS (SELECT FROM budgets b
+                        WHERE b.store_hash = q.store_hash AND b.service = 'core_signature' AND b.account_id = q.account_id
+                          AND b.paced_until > :now))
  ORDER BY q.read_due_at LIMIT :most;
 
 -- push_read_due --
