@@ -400,8 +400,10 @@ def press(name: str, shown: str) -> Step:
     """Press a button without the browser's own checks of a form; wait for what it brings."""
 
     async def step(app: FrameLocator) -> None:
-        await app.locator("body").evaluate("() => { for (const f of document.forms) f.noValidate = true; }")
-        await app.locator("#page").get_by_role("button", name=name, exact=True).first.click()
+        button = app.locator("#page").get_by_role("button", name=name, exact=True).first
+        # Of the button's own form: what stood there before may still be giving way to this page.
+        await button.evaluate("(button) => { if (button.form) button.form.noValidate = true; }")
+        await button.click()
         await app.locator(shown).first.wait_for()
 
     return step
