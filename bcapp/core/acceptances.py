@@ -259,9 +259,10 @@ def cover(once: SignOnce, agreement_id: int, ledger: Ledger, now: datetime, zone
     return RenewalDue(f"{text[:-1]}; {why}", best.recorded_at, best.id, why=why[:1].upper() + why[1:], ends_at=ends)
 
 
-def standing(ledger: Ledger, now: datetime) -> frozenset[int]:
-    """Return the agreements whose signature counts for the ledger's bearer, at the moment that cover() judges by.
+def standing(ledger: Ledger) -> frozenset[int]:
+    """Return the agreements that the ledger's bearer had signed when its record was created, and that counted then.
 
+    What is signed for an order itself comes after it: whoever had to approve it for want of a signature still has to.
     Of the account, its company and its address; a signature for one storefront counts there, one for a single order
     nowhere else. Who is exempt has not signed.
     """
@@ -273,7 +274,7 @@ def standing(ledger: Ledger, now: datetime) -> frozenset[int]:
         versions = ledger.versions.get(a.agreement_id, ())
         needed = max((v.number for v in versions if v.material and v.binds_from <= at), default=0)
         here = a.scope in ("customer", "company") or (a.scope == "channel" and a.scope_id == str(bearer.channel_id))
-        if here and a.party in parties and a.valid_from <= now and _stands(a, at) and a.version >= needed:
+        if here and a.party in parties and a.valid_from <= at and _stands(a, at) and a.version >= needed:
             found.add(a.agreement_id)
     return frozenset(found)
 

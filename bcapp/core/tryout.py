@@ -161,7 +161,7 @@ class Trial:
             return []
         at = datetime.fromisoformat(record.at) if self._kind.name == "order" else self._reading.now
         bearer = replace(ledger.bearer, channel_id=int(record.facts.get("channel_id") or 0), created_at=at)
-        return sorted(map(str, standing(replace(ledger, bearer=bearer), at)))
+        return sorted(map(str, standing(replace(ledger, bearer=bearer))))
 
     def _count_cover(self, tally: Tally, record: PastRecord, facts: Any, ledger: Ledger | None) -> None:
         """Count what would not be asked because its customer has signed, or would have by then."""

@@ -64,9 +64,9 @@ async def with_accepted(
         bearer = await bearer_of(db, services.secrets, vendors, store, facts, (), now, by_company=True)
     parties = [p for p in (bearer.customer, bearer.company, bearer.email) if p is not None] if bearer else []
     if bearer is None or not parties:
-        return facts
+        return replace(facts, accepted=None)
     signed = await fetch_signed(db, store.hash, parties, asked)
-    return replace(facts, accepted=frozenset(map(str, standing(replace(signed, bearer=bearer), now))))
+    return replace(facts, accepted=frozenset(map(str, standing(replace(signed, bearer=bearer)))))
 
 
 async def data_key(db: Database, secrets: Secrets, store_hash: str) -> DataKey:

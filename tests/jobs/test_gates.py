@@ -169,12 +169,7 @@ async def test_only_the_first_of_what_waits_comes_near_a_service_that_is_back(
     """What was put off a moment ago keeps its place; an account that was never away knows no turns."""
     now = clock.now()
     back, well = await accounts(database, now)
-    async with database.pool.acquire() as connection:
-        await connection.execute(
-            "INSERT INTO budgets (store_hash, service, account_id, paced_until)"
-            " VALUES ('abc', 'core_signature', $1, $2)",
-            back, now + PACED_FOR,
-        )  # fmt: skip
+    await is_paced(database, back, now + PACED_FOR)
     for n in range(2 * TURNS):
         for account in (back, well):
             # The first was refused a moment ago.
@@ -229,12 +224,7 @@ async def test_reads_rest_while_what_waited_goes_first_but_not_for_long(database
             await connection.execute(
                 "UPDATE requests SET read_due_at = $1 WHERE record_id = $2", now - timedelta(minutes=late), name
             )
-    async with database.pool.acquire() as connection:
-        await connection.execute(
-            "INSERT INTO budgets (store_hash, service, account_id, paced_until)"
-            " VALUES ('abc', 'core_signature', $1, $2)",
-            back, now + PACED_FOR,
-        )  # fmt: skip
+    await is_paced(database, back, now + PACED_FOR)
 
     async def read(at: datetime) -> set[str]:
         rows = await database.fetch_all("due_requests", {"now": at, "overdue": at - READS_REST, "most": 100})
@@ -261,6 +251,15 @@ async def accounts(database: Database, now: datetime) -> list[int]:
             )
             for name in ("back", "well")
         ]  # fmt: skip
+
+
+async def is_paced(database: Database, account: int, until: datetime) -> None:
+    """Have a signature account called by turns."""
+    async with database.pool.acquire() as connection:
+        await connection.execute(
+            "INSERT INTO budgets (store_hash, service, account_id, paced_until)"
+            " VALUES ('abc', 'core_signature', $1, $2)", account, until,
+        )  # fmt: skip
 
 
 async def waits(
