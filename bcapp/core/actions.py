@@ -137,6 +137,9 @@ def recovery(kind: ActionKind) -> Recovery:
             assert_never(kind)
 
 
+URGENT = 10  # what holds, releases or moves money
+
+
 def priority(kind: ActionKind) -> int:
     """Return the urgency, small first: hold and release, then send, write-back, upkeep, bulk."""
     match kind:
@@ -146,21 +149,21 @@ def priority(kind: ActionKind) -> int:
             | ActionKind.SHUT_QUOTE
             | ActionKind.OPEN_QUOTE
         ):
-            return 10
+            return URGENT
         case ActionKind.SEND_QUOTE | ActionKind.GIVE_CODE:
             return 30
         case ActionKind.HOLD_ORDER | ActionKind.RELEASE_ORDER | ActionKind.CAPTURE_ORDER | ActionKind.CHECK_COMPLETION:
-            return 10
+            return URGENT
         case ActionKind.EXECUTE_REFUND | ActionKind.VOID_PAYMENT | ActionKind.CANCEL_ORDER:
-            return 10
+            return URGENT
         case ActionKind.PREPARE_CASE:
             return 20
         case ActionKind.FOLLOW_REFUND:
             return 30
         case ActionKind.HOLD_ACCOUNT | ActionKind.APPROVE_ACCOUNT | ActionKind.UNDO_ACCOUNT:
-            return 10
+            return URGENT
         case ActionKind.WITHHOLD_ACCESS | ActionKind.GRANT_ACCESS:
-            return 10
+            return URGENT
         case ActionKind.ATTACH_TO_COMPANY:
             return 30
         case (

@@ -90,7 +90,7 @@ async def say_command(
                 "due_at": now,
             },
         )
-        await enqueue(db.raw(), [look_job(store_hash, record.kind, record.id)])
+        await enqueue(db.raw(), [look_job(store_hash, record.kind, record.id, pressed=True)])
 
 
 def read_command(secrets: Secrets, store_hash: str, due: Due) -> Command:

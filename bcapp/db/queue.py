@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from bcapp.core.kinds import COME_IN_THOUSANDS
 from bcapp.db import positional
 
 LOOK, PERFORM = "look", "perform"
 LOOK_PRIORITY = 85  # behind holds and releases, before everything else: a burst of looks must not delay a hold
+CROWD_PRIORITY = 75  # and those of an import behind what is sent, too: of two thousand customers the last one can wait
 
 
 async def enqueue(connection: Any, jobs: Sequence[tuple[str, bytes, int, str]]) -> None:
@@ -25,9 +27,16 @@ async def enqueue(connection: Any, jobs: Sequence[tuple[str, bytes, int, str]]) 
     await connection.execute(statement, *(columns[word] for word in words))
 
 
-def look_job(store_hash: str, record_kind: str, record_id: str) -> tuple[str, bytes, int, str]:
+def look_job(
+    store_hash: str, record_kind: str, record_id: str, *, pressed: bool = False
+) -> tuple[str, bytes, int, str]:
+    """pressed: a person waits for it; it goes before its kind, with a key of its own, as its look may be queued."""
     name = f"{store_hash}:{record_kind}:{record_id}"
-    return LOOK, name.encode(), LOOK_PRIORITY, f"look:{name}"
+    if record_kind not in COME_IN_THOUSANDS:
+        return LOOK, name.encode(), LOOK_PRIORITY, f"look:{name}"
+    if pressed:
+        return LOOK, name.encode(), LOOK_PRIORITY, f"look:{name}:pressed"
+    return LOOK, name.encode(), CROWD_PRIORITY, f"look:{name}"
 
 
 def perform_job(store_hash: str, action_id: int, attempt: int, priority: int) -> tuple[str, bytes, int, str]:

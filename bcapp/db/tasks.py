@@ -207,7 +207,7 @@ async def look_again(db: Database, store_hash: str, record: RecordKey, user_id: 
             "done_by": user_id,
         }
         await db.execute("settle_notice", settled)
-        await enqueue(db.raw(), [look_job(store_hash, record.kind, record.id)])
+        await enqueue(db.raw(), [look_job(store_hash, record.kind, record.id, pressed=True)])
         await append(db, store_hash, now, actor=f"user:{user_id}", event="looked_again", record=record)
     return True
 

@@ -20,6 +20,7 @@ from pgqueuer.queries import Queries
 from bcapp import changes, stores
 from bcapp.core.actions import SIGNING, ActionKind
 from bcapp.core.intents import AskPerson
+from bcapp.core.kinds import COME_IN_THOUSANDS
 from bcapp.core.model import RecordKey
 from bcapp.core.stores import StoreDoing
 from bcapp.db import connect_raw, news, returns
@@ -84,7 +85,8 @@ class Worker:
             @manager.entrypoint(LOOK, on_failure="delete")
             async def _look(job: Job) -> None:
                 store_hash, kind, record_id = _parts(job, 3)
-                await look(self._services, self._vendors, store_hash, RecordKey(kind, record_id))
+                vendors = self._vendors.patient if kind in COME_IN_THOUSANDS else self._vendors
+                await look(self._services, vendors, store_hash, RecordKey(kind, record_id))
 
             @manager.entrypoint(PERFORM, on_failure="delete")
             async def _perform(job: Job) -> None:
@@ -144,9 +146,10 @@ class Worker:
 
     async def _queue_due(self) -> None:
         now, db = self._services.clock.now(), self._services.db
-        looks = await db.fetch_all("due_looks", {"now": now, "per_store": PER_STORE, "most": MOST})
+        limits = {"now": now, "per_store": PER_STORE, "most": MOST}
+        looks = await db.fetch_all("due_looks", {**limits, "in_thousands": sorted(COME_IN_THOUSANDS)})
         actions = await db.fetch_all("due_actions", due_values(now))
-        jobs = [look_job(r["store_hash"], r["record_kind"], r["record_id"]) for r in looks]
+        jobs = [look_job(r["store_hash"], r["record_kind"], r["record_id"], pressed=r["pressed"]) for r in looks]
         jobs += [perform_job(r["store_hash"], r["id"], r["attempt"], r["priority"]) for r in actions]
         if jobs:
             async with db.transaction():
@@ -199,7 +202,7 @@ class Worker:
                 store = await fetch_store(self._services.db, store_hash)
                 for row in rows if store is not None and store.may(StoreDoing.WORK) else ():
                     try:
-                        await sweep(self._services, self._vendors, store_hash, row["name"], row["generation"])
+                        await sweep(self._services, self._vendors.patient, store_hash, row["name"], row["generation"])
                     except Exception:
                         log.exception("tick_failed", part="sweeps", store=store_hash, sweep=row["name"])
         except Exception:

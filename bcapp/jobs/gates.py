@@ -15,9 +15,10 @@ from bcapp.errors import BigCommerceError, CircuitOpen, SignatureError
 
 FAILURES_TO_OPEN = 5
 KEEP_FREE = 5  # calls of the window left to the merchant's other apps
+ROOM = 60  # and what can wait leaves to holds and releases: an import must not spend the window that an order needs
 TRIAL_SECONDS = 30.0
 LONGEST_OPEN = 300.0
-LOW = 60  # below this the remaining budget is worth a write
+LOW = 90  # below this the remaining budget is worth a write: what is under way by then may take twenty more
 LONGEST_AWAY = timedelta(days=3)
 # A service that was away for long is called by turns at first: what waited for it must not knock it down again. Its
 # own rate headers would say as much; Core Signature sends none.
@@ -33,8 +34,17 @@ CLEAN_SECONDS = 0.25  # how long a row that forbids nothing is believed by who g
 class RowGate:
     """The gate of one store and service (and signature account)."""
 
-    def __init__(self, db: Database, clock: Clock, store_hash: str, service: str, account_id: int = 0) -> None:
-        self._db, self._clock = db, clock
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        store_hash: str,
+        service: str,
+        account_id: int = 0,
+        *,
+        keep_free: int = KEEP_FREE,
+    ) -> None:
+        self._db, self._clock, self._keep_free = db, clock, keep_free
         self._key: dict[str, Any] = {"store_hash": store_hash, "service": service, "account_id": account_id}
         self._was_clean = True
         self._free_until = 0.0  # of the monotonic clock
@@ -51,7 +61,7 @@ class RowGate:
             return
         if row["wait_until"] is not None and row["wait_until"] > now:
             raise CircuitOpen("the service asked us to wait", retry_after=_seconds(row["wait_until"], now))
-        if row["remaining"] is not None and row["remaining"] <= KEEP_FREE and row["resets_at"] > now:
+        if row["remaining"] is not None and row["remaining"] <= self._keep_free and row["resets_at"] > now:
             raise CircuitOpen("the call budget of this window is spent", retry_after=_seconds(row["resets_at"], now))
         if row["open_until"] is not None:
             if row["open_until"] > now:

@@ -15,8 +15,9 @@ from typing import Any
 
 import asyncpg
 
+from bcapp.core.kinds import COME_IN_THOUSANDS
 from bcapp.db import DatabaseAway, acquire, positional
-from bcapp.db.queue import LOOK, LOOK_PRIORITY
+from bcapp.db.queue import CROWD_PRIORITY, LOOK, LOOK_PRIORITY
 from bcapp.errors import AppError, BufferFull, UnreadableInput
 
 MOST_EVENTS = 2_000
@@ -231,6 +232,8 @@ async def write_batch(connection: asyncpg.Connection[Any], deliveries: Sequence[
     columns: dict[str, Any] = {
         "entrypoint": LOOK,
         "priority": LOOK_PRIORITY,
+        "crowd_priority": CROWD_PRIORITY,
+        "in_thousands": sorted(COME_IN_THOUSANDS),
         "store_hashes": [d.store_hash for d in rows],
         "keys": [d.key for d in rows],
         "sources": [d.source for d in rows],

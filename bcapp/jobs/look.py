@@ -17,9 +17,8 @@ from bcapp.core.authorisations import authorised_at, next_stage_at
 from bcapp.core.decisions import digest
 from bcapp.core.directory import Person
 from bcapp.core.intents import MoveHold
-from bcapp.core.kinds import KINDS
-from bcapp.core.kinds.company import COMPANY, CompanyFacts
-from bcapp.core.kinds.customer import CUSTOMER
+from bcapp.core.kinds import COME_IN_THOUSANDS, KINDS
+from bcapp.core.kinds.company import CompanyFacts
 from bcapp.core.kinds.kind import Kind
 from bcapp.core.kinds.order import ORDER
 from bcapp.core.model import Gone, Hold, OrderFacts, RecordKey, SignatureRequest
@@ -77,7 +76,6 @@ NEW_FOR = timedelta(
 )  # a record may answer 404 right after "created"; it is asked for again before we believe it
 ASK_NEW_AGAIN = 10.0
 UNKNOWN_WAITS = timedelta(minutes=1)
-COME_IN_THOUSANDS = (CUSTOMER, COMPANY)  # kinds that stores bring in by file
 QUOTE_AGAIN = timedelta(minutes=10)
 
 
@@ -289,7 +287,7 @@ async def _look_at_record(
         if locked is None or locked["version"] != before["version"]:
             raise Stale("somebody else looked at this record meanwhile")
         requests = await requests_of(db, store.hash, record)
-        if kind in COME_IN_THOUSANDS and every_rule and not requests:
+        if kind.name in COME_IN_THOUSANDS and every_rule and not requests:
             rules = await _counted_now(services, store.hash, record, rules)
         situation = Situation(
             record=record,

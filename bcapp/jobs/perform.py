@@ -8,7 +8,7 @@ from typing import assert_never
 
 import structlog
 
-from bcapp.core.actions import ActionKind, Recovery, recovery
+from bcapp.core.actions import URGENT, ActionKind, Recovery, priority, recovery
 from bcapp.core.kinds.own_quote import OWN_QUOTE
 from bcapp.core.retry import counts, next_try
 from bcapp.core.states import ActionState
@@ -189,7 +189,8 @@ async def perform(services: Services, vendors: Vendors, store_hash: str, action_
     structlog.contextvars.bind_contextvars(
         store=store_hash, action=action_id, kind=str(kind), record=action.record.id, request=action.request_id
     )
-    work = Work(services, vendors, store, started, kind, retried)
+    patient = vendors if priority(kind) <= URGENT else vendors.patient
+    work = Work(services, patient, store, started, kind, retried)
     try:
         if was_started and recovery(kind) is Recovery.AT_MOST_ONCE:
             outcome = skipped("It may have been done by a worker that died, so it is not done again.", look=False)

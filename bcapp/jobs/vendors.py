@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import httpx
@@ -14,7 +15,7 @@ from bcapp.bigcommerce.facts import CategoryTrees
 from bcapp.bigcommerce.quotes import Quotes
 from bcapp.bigcommerce.remembering import Remembering
 from bcapp.errors import CredentialsRefused, RefusedByUs, TokenRefused
-from bcapp.jobs.gates import RowGate
+from bcapp.jobs.gates import KEEP_FREE, ROOM, RowGate
 from bcapp.services import Services
 from bcapp.signature.auth import Account
 from bcapp.signature.client import CoreSignature
@@ -23,9 +24,14 @@ from bcapp.signature.client import CoreSignature
 class Vendors:
     """Makes clients. One per worker; only the category trees are remembered between calls."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, services: Services, *, keep_free: int = KEEP_FREE) -> None:
+        self._services, self._keep_free = services, keep_free
         self.trees = CategoryTrees(services.clock)
+
+    @cached_property
+    def patient(self) -> Vendors:
+        """The same for what can wait: its calls leave room in every window, so that a hold finds one free."""
+        return Vendors(self._services, keep_free=ROOM)
 
     async def bigcommerce(self, store_hash: str) -> BigCommerce:
         """Return the client of an installed store; TokenRefused when there is no token (any more)."""
@@ -39,14 +45,14 @@ class Vendors:
         """Return the client of the store's B2B Edition, which may be absent: its calls say so. Errors as above."""
         http, _, _, token, _ = await self._access(store_hash)
         s = self._services
-        gates = (RowGate(s.db, s.clock, store_hash, service) for service in ("b2b", "b2b_files"))
+        gates = (self._gate(store_hash, service) for service in ("b2b", "b2b_files"))
         return B2B(http, s.settings.bc_b2b_url, store_hash, token, *gates)
 
     async def quotes(self, store_hash: str) -> Quotes:
         """Return the client of the quotes of B2B Edition. Errors as above."""
         http, _, _, token, _ = await self._access(store_hash)
         s = self._services
-        return Quotes(http, s.settings.bc_b2b_url, store_hash, token, RowGate(s.db, s.clock, store_hash, "b2b"))
+        return Quotes(http, s.settings.bc_b2b_url, store_hash, token, self._gate(store_hash, "b2b"))
 
     async def _access(self, store_hash: str) -> tuple[httpx.AsyncClient, str, str, str, RowGate]:
         s = self._services
@@ -56,8 +62,10 @@ class Vendors:
         token = s.secrets.decrypt(
             bytes(row["access_token"]), table="stores", column="access_token", store_hash=store_hash, row=store_hash
         ).decode()
-        gate = RowGate(s.db, s.clock, store_hash, "bigcommerce")
-        return s.http, s.settings.bc_api_url, store_hash, token, gate
+        return s.http, s.settings.bc_api_url, store_hash, token, self._gate(store_hash, "bigcommerce")
+
+    def _gate(self, store_hash: str, service: str) -> RowGate:
+        return RowGate(self._services.db, self._services.clock, store_hash, service, keep_free=self._keep_free)
 
     async def token_was_refused(self, store_hash: str, now: datetime) -> bool:
         """Return whether the store needs its merchant's consent again.

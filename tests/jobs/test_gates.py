@@ -21,6 +21,7 @@ from bcapp.jobs.gates import (
     LONGEST_AWAY,
     MOST_WAIT,
     PACED_FOR,
+    ROOM,
     TURN_SECONDS,
     RowGate,
     spare_attempts,
@@ -74,6 +75,21 @@ async def test_ones_own_trouble_is_known_at_once(database: Database, clock: Fixe
         await mine.enter()
     clock.advance(seconds=31)
     await call(mine, remaining=400, resets_after=30.0)
+
+
+async def test_what_can_wait_leaves_room_in_a_window_for_a_hold(database: Database, clock: FixedClock) -> None:
+    urgent = gate(database, clock)
+    patient = RowGate(database, clock, "abc", "bigcommerce", keep_free=ROOM)
+    await call(patient, remaining=ROOM + 1, resets_after=30.0)
+    await call(patient, remaining=ROOM, resets_after=30.0)
+    with pytest.raises(CircuitOpen):
+        await patient.enter()
+    await call(urgent, remaining=ROOM - 1, resets_after=30.0)
+    await call(urgent, remaining=KEEP_FREE, resets_after=30.0)
+    with pytest.raises(CircuitOpen):
+        await urgent.enter()
+    clock.advance(seconds=31)
+    await patient.enter()
 
 
 async def test_an_open_breaker_lets_one_trial_through_and_closes_by_it(database: Database, clock: FixedClock) -> None:

@@ -16,3 +16,6 @@ KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (ORDER, CUSTOMER, COMPANY, PRODUCT, PROMOTION, QUOTE, OWN_QUOTE, PRICE_LIST, SUPPLIER, CASE)
 }
+
+# An import or a migration tells of thousands of them at once, and none of them can be shipped or bought meanwhile.
+COME_IN_THOUSANDS = frozenset(kind.name for kind in (CUSTOMER, COMPANY, PRODUCT))

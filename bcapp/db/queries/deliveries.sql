@@ -16,9 +16,10 @@ SELECT d.store_hash, d.key, d.source, d.topic, d.record_kind, d.record_id, d.bod
 ON CONFLICT (store_hash, key) DO UPDATE
    SET seen = deliveries.seen + excluded.seen, done_at = NULL, parked_why = NULL, attempt = 0,
        due_at = CASE WHEN deliveries.done_at IS NULL THEN LEAST(deliveries.due_at, excluded.due_at) ELSE excluded.due_at END
-RETURNING store_hash || ':' || record_kind || ':' || record_id AS name)
+RETURNING store_hash || ':' || record_kind || ':' || record_id AS name, record_kind)
 INSERT INTO pgqueuer (priority, entrypoint, payload, dedupe_key, status)
-SELECT CAST(:priority AS integer), CAST(:entrypoint AS text), convert_to(r.name, 'UTF8'), CAST(:entrypoint AS text) || ':' || r.name, 'queued'
-  FROM (SELECT DISTINCT name FROM kept) AS r
+SELECT CASE WHEN r.record_kind = ANY(CAST(:in_thousands AS text[])) THEN CAST(:crowd_priority AS integer) ELSE CAST(:priority AS integer) END,
+       CAST(:entrypoint AS text), convert_to(r.name, 'UTF8'), CAST(:entrypoint AS text) || ':' || r.name, 'queued'
+  FROM (SELECT DISTINCT name, record_kind FROM kept) AS r
  ORDER BY r.name COLLATE "C"
 ON CONFLICT (dedupe_key) WHERE status IN ('queued', 'picked') AND dedupe_key IS NOT NULL DO NOTHING;

@@ -34,15 +34,18 @@ UPDATE deliveries SET parked_why = :why
    AND done_at IS NULL AND parked_why IS NULL AND due_at <= :now;
 
 -- due_looks --
--- global: the tick of every worker asks which records of any store are due, at most some per store.
-SELECT store_hash, record_kind, record_id
-  FROM (SELECT store_hash, record_kind, record_id, min(due_at) AS due_at,
-               row_number() OVER (PARTITION BY store_hash ORDER BY min(due_at)) AS place
-          FROM deliveries
-         WHERE done_at IS NULL AND parked_why IS NULL AND due_at <= :now
-         GROUP BY store_hash, record_kind, record_id) due
+-- global: the tick of every worker asks which records of any store are due, at most some per store. Those that come by
+-- the thousand go behind all others, unless a person waits for one.
+SELECT store_hash, record_kind, record_id, NOT in_crowd AS pressed
+  FROM (SELECT store_hash, record_kind, record_id, in_crowd, due_at,
+               row_number() OVER (PARTITION BY store_hash ORDER BY in_crowd, due_at) AS place
+          FROM (SELECT store_hash, record_kind, record_id, min(due_at) AS due_at,
+                       bool_and(record_kind = ANY(CAST(:in_thousands AS text[])) AND source <> 'panel') AS in_crowd
+                  FROM deliveries
+                 WHERE done_at IS NULL AND parked_why IS NULL AND due_at <= :now
+                 GROUP BY store_hash, record_kind, record_id) each_record) due
  WHERE place <= :per_store
- ORDER BY due_at
+ ORDER BY in_crowd, due_at
  LIMIT :most;
 
 -- clear_deliveries --
