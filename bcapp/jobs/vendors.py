@@ -45,8 +45,9 @@ class Vendors:
         """Return the client of the store's B2B Edition, which may be absent: its calls say so. Errors as above."""
         http, _, _, token, _ = await self._access(store_hash)
         s = self._services
-        gates = (self._gate(store_hash, service) for service in ("b2b", "b2b_files"))
-        return B2B(http, s.settings.bc_b2b_url, store_hash, token, *gates)
+        # files have a small window of their own, in which nothing urgent is called
+        files = RowGate(s.db, s.clock, store_hash, "b2b_files")
+        return B2B(http, s.settings.bc_b2b_url, store_hash, token, self._gate(store_hash, "b2b"), files)
 
     async def quotes(self, store_hash: str) -> Quotes:
         """Return the client of the quotes of B2B Edition. Errors as above."""
